@@ -1,0 +1,41 @@
+"""Decides, before Django reads its settings, which database the tests run on.
+
+Loaded by `-p tests.environment` in pyproject.toml, in the controller and in every xdist worker.
+`DATABASE_URL` given: that PostgreSQL. Otherwise a throw-away embedded cluster, stopped at the end.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import secrets
+import shutil
+import tempfile
+from pathlib import Path
+
+os.environ["BIHUAN_MODE"] = "test"
+os.environ.setdefault("BIHUAN_SECRET_KEY", secrets.token_urlsafe(48))
+
+
+def _start_throw_away_cluster() -> str:
+    from bihuan.config.postgres import Cluster
+
+    home = Path(tempfile.mkdtemp(prefix="bihuan-test-"))
+    cluster = Cluster(home, durable=False)
+
+    def end() -> None:
+        cluster.stop(mode="immediate")
+        shutil.rmtree(home, ignore_errors=True)
+
+    atexit.register(end)
+    cluster.start()
+    return cluster.url()
+
+
+if not os.environ.get("BIHUAN_HOME"):
+    _home = Path(tempfile.mkdtemp(prefix="bihuan-test-home-"))
+    os.environ["BIHUAN_HOME"] = str(_home)
+    atexit.register(shutil.rmtree, _home, ignore_errors=True)
+
+if not os.environ.get("DATABASE_URL"):
+    os.environ["DATABASE_URL"] = _start_throw_away_cluster()
