@@ -1,0 +1,21 @@
+"""Public ids: a letter for the kind and ten random characters that are hard to misread."""
+
+from __future__ import annotations
+
+import secrets
+
+#: Crockford's base 32: no I, L, O, U, so that an id can be read out over the phone.
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+LENGTH = 10
+
+
+def new_id(prefix: str) -> str:
+    """Return a new public id such as `C-7Z0K4M9QXA`. Fifty random bits: one table never meets itself."""
+    bits = secrets.randbits(5 * LENGTH)
+    return f"{prefix}-" + "".join(ALPHABET[(bits >> (5 * i)) & 31] for i in range(LENGTH))
+
+
+def kind_of(public_id: str) -> str:
+    """Return the letter before the dash ("" if the text is no public id)."""
+    prefix, dash, rest = public_id.partition("-")
+    return prefix if dash and rest else ""
