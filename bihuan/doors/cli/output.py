@@ -1,0 +1,102 @@
+"""What commands print: a table for people, one JSON document for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json as json_module
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bihuan.registry.errors import BihuanError, Invalid
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
+
+DATABASE_EXIT_CODE = 7
+
+
+def show(data: Any, *, json: bool, human: Callable[[Console], None] | None = None) -> None:
+    """Print `data` as JSON, or by `human`, or (when `human` is None) as a plain table."""
+    if json:
+        print(json_module.dumps(plain(data), ensure_ascii=False, indent=2))
+        return
+    console = Console()
+    if human is not None:
+        human(console)
+    elif isinstance(data, Sequence) and not isinstance(data, str):
+        table(console, data)
+    else:
+        fields = plain(data)
+        table(console, [{"": key, " ": value} for key, value in fields.items()] if fields else [])
+
+
+def table(console: Console, rows: Iterable[Any], columns: Sequence[str] | None = None, title: str = "") -> None:
+    """Print rows (mappings or dataclasses) under the keys of the first one, or under `columns`."""
+    flat = [plain(row) for row in rows]
+    names = list(columns or (flat[0] if flat else ()))
+    drawn = Table(*names, title=title or None, show_header=any(name.strip() for name in names))
+    for row in flat:
+        drawn.add_row(*(escape(_cell(row.get(name))) for name in names))
+    console.print(drawn)
+
+
+def plain(value: Any) -> Any:
+    """Turn dataclasses, dates, enumerations and lazy texts into what JSON knows. Times are ISO 8601 with zone."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(plain(key)): plain(item) for key, item in value.items()}
+    if isinstance(value, Enum):
+        return plain(value.value)
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(item) for item in value]
+    if isinstance(value, (datetime, date)):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return float(value)
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    return str(value)
+
+
+def complain(error: BihuanError, *, as_json: bool) -> int:
+    """Print an error of the house to stderr and return its exit code."""
+    if as_json:
+        said = {"code": error.code, "message": error.message, "hint": error.hint, "details": plain(error.details)}
+        if isinstance(error, Invalid):
+            said["errors"] = plain(error.errors)
+        print(json_module.dumps({"error": said}, ensure_ascii=False), file=sys.stderr)
+        return error.exit_code
+    console = Console(stderr=True)
+    console.print(f"[bold red]✗[/] {escape(error.message)}")
+    for item in error.errors if isinstance(error, Invalid) else ():
+        line = " ".join(str(item[key]) for key in ("field", "message", "hint") if item.get(key))
+        console.print(f"  · {escape(line)}")
+    if error.hint:
+        console.print(f"  → {escape(error.hint)}")
+    return error.exit_code
+
+
+def complain_of_database(error: Exception, *, as_json: bool) -> int:
+    """The database does not answer, or is not what this version expects. Parameters are not repeated."""
+    first = str(error).strip().split("\n")[0]
+    hint = "Is the server of DATABASE_URL running, and were migrations applied (`bihuan migrate`)?"
+    wrapped = BihuanError(f"The database refuses: {first}", code="database", hint=hint)
+    wrapped.exit_code = DATABASE_EXIT_CODE
+    return complain(wrapped, as_json=as_json)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, (dict, list)):
+        return json_module.dumps(value, ensure_ascii=False)
+    return str(value)
