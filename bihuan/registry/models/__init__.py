@@ -12,6 +12,7 @@ from bihuan.registry.models.organization import (
     PostFunction,
     Role,
 )
+from bihuan.registry.models.stamp import Stamp
 from bihuan.registry.models.territory import Level, Territory
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "ScopedManager",
     "ScopedModel",
     "ScopedQuerySet",
+    "Stamp",
     "Territory",
     "TerritoryCodeField",
 ]
