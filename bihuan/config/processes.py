@@ -40,7 +40,9 @@ def began_at(pid: int) -> str | None:
         except (OSError, UnicodeDecodeError):
             return None
         return None if fields[0] in "ZX" else fields[19]
-    asked = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    asked = subprocess.run(
+        ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
     return asked.stdout.strip() or None
 
 

@@ -1,4 +1,17 @@
-"""Settings, read from the environment by typed readers that fail loudly."""
+"""Settings, read from the environment by typed readers that fail loudly.
+
+BIHUAN_HOME            data folder (default /var/lib/bihuan for root, else ~/.local/share/bihuan)
+BIHUAN_MODE            production | demo | drill | test (default: what the data folder remembers)
+DATABASE_URL           postgresql://… of an outside PostgreSQL 15+ (default: the embedded one)
+BIHUAN_DB_ROLE         owner | door; doors are under row-level security
+BIHUAN_HOSTS           names this server answers to, with commas
+BIHUAN_ORIGINS         https://… origins that forms may come from, with commas, when behind a proxy
+BIHUAN_BEHIND_PROXY    1: trust X-Forwarded-Proto of the proxy in front
+BIHUAN_INSECURE_HTTP   1: allow log-in over plain http in production (a closed network only)
+BIHUAN_PACKS           further folders of policy packs, with commas
+BIHUAN_SECRET_KEY, BIHUAN_FIELD_KEY, BIHUAN_METRICS_TOKEN   secrets (default: kept in the data folder)
+BIHUAN_LOG_LEVEL       default INFO in production, WARNING elsewhere
+"""
 
 from __future__ import annotations
 
@@ -7,61 +20,72 @@ import secrets
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
+from urllib.parse import parse_qsl, unquote, urlparse
+
+from django.core.exceptions import ImproperlyConfigured
+
+from bihuan.config import home, logs, static
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGE = Path(__file__).resolve().parent.parent
 
-MODES = ("production", "demo", "drill", "test")
+
+def _flag(name: str) -> bool:
+    text = os.environ.get(name, "0").lower()
+    if text not in ("0", "1", "true", "false", "yes", "no", ""):
+        raise ImproperlyConfigured(f"{name} is {text!r}; it must be 1 or 0.")
+    return text in ("1", "true", "yes")
 
 
-def _mode() -> str:
-    mode = os.environ.get("BIHUAN_MODE", "production")
-    if mode not in MODES:
-        raise SystemExit(f"BIHUAN_MODE is {mode!r}; it must be one of {', '.join(MODES)}.")
-    return mode
+def _words(name: str, default: str) -> list[str]:
+    return [word.strip() for word in os.environ.get(name, default).split(",") if word.strip()]
 
 
-def _database(url: str, *, role: str) -> dict[str, Any]:
+def database_from(url: str, *, role: str = "owner") -> dict[str, Any]:
+    """The entry of DATABASES that an address postgresql://user:password@host:port/name?host=/folder means."""
     parts = urlparse(url)
     if parts.scheme not in ("postgresql", "postgres"):
-        raise SystemExit(f"DATABASE_URL must start with postgresql://, not {parts.scheme!r}.")
-    options: dict[str, Any] = {}
+        raise ImproperlyConfigured(f"DATABASE_URL must start with postgresql://, not {parts.scheme!r}.")
+    if role not in ("owner", "door"):
+        raise ImproperlyConfigured(f"BIHUAN_DB_ROLE is {role!r}; it must be owner or door.")
+    given = dict(parse_qsl(parts.query))
+    options: dict[str, Any] = {key: value for key, value in given.items() if key != "host"}
     if role == "door":
         options["options"] = "-c role=bihuan_door"
-    host = unquote(parts.hostname or "")
-    for pair in (parts.query or "").split("&"):
-        key, _, val = pair.partition("=")
-        if key == "host":
-            host = unquote(val)
-    test: dict[str, Any] = {}
-    if os.environ.get("BIHUAN_TEST_DB"):
-        test["NAME"] = os.environ["BIHUAN_TEST_DB"]
     return {
         "ENGINE": "django.db.backends.postgresql",
-        "NAME": parts.path.lstrip("/") or "bihuan",
+        "NAME": unquote(parts.path.lstrip("/")) or "bihuan",
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
-        "HOST": host,
+        "HOST": given.get("host") or unquote(parts.hostname or ""),
         "PORT": str(parts.port or ""),
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": options,
-        "TEST": test,
+        "TEST": {"NAME": os.environ["BIHUAN_TEST_DB"]} if os.environ.get("BIHUAN_TEST_DB") else {},
     }
 
 
-BIHUAN_MODE = _mode()
-BIHUAN_HOME = Path(
-    os.environ.get("BIHUAN_HOME")
-    or ("/var/lib/bihuan" if hasattr(os, "geteuid") and os.geteuid() == 0 else Path.home() / ".local/share/bihuan")
-)
-BIHUAN_PACKS = [ROOT / "packs"]
+try:
+    BIHUAN_MODE = home.mode()
+except home.HomeError as error:
+    raise ImproperlyConfigured(str(error)) from error
+BIHUAN_HOME = home.home()
+_BUNDLED_PACKS = PACKAGE / "packs"  # where a wheel carries them; in a checkout they stand beside the package
+BIHUAN_PACKS = [_BUNDLED_PACKS if _BUNDLED_PACKS.is_dir() else ROOT / "packs"]
+BIHUAN_PACKS += [Path(folder) for folder in _words("BIHUAN_PACKS", "")]
 DATABASE_ROLE = os.environ.get("BIHUAN_DB_ROLE", "owner")
+IS_PRODUCTION = BIHUAN_MODE == "production"
+#: Folder of pg_dump and pg_restore; the porch sets it to the embedded PostgreSQL's own.
+POSTGRES_PROGRAMS = os.environ.get("BIHUAN_POSTGRES_PROGRAMS", "")
 
-SECRET_KEY = os.environ.get("BIHUAN_SECRET_KEY") or secrets.token_urlsafe(48)
+# A key of this process alone will do for a command; a server makes one that stays (config/command.py).
+SECRET_KEY = os.environ.get("BIHUAN_SECRET_KEY") or home.secret(home.SECRET_KEY) or secrets.token_urlsafe(48)
 DEBUG = False
-ALLOWED_HOSTS = os.environ.get("BIHUAN_HOSTS", "localhost,127.0.0.1,[::1],testserver").split(",")
+ALLOWED_HOSTS = _words("BIHUAN_HOSTS", "localhost,127.0.0.1,[::1]")
+if BIHUAN_MODE == "test":
+    ALLOWED_HOSTS.append("testserver")
+CSRF_TRUSTED_ORIGINS = _words("BIHUAN_ORIGINS", "")
 
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
@@ -90,7 +114,10 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "bihuan.config.health.Measure",  # first: its clock covers all that follows
     "django.middleware.security.SecurityMiddleware",
+    "bihuan.config.security.StrictHeaders",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -121,7 +148,7 @@ TEMPLATES = [
 ]
 
 DATABASES = {
-    "default": _database(
+    "default": database_from(
         os.environ.get("DATABASE_URL", "postgresql://bihuan@localhost/bihuan"), role=DATABASE_ROLE
     )
 }
@@ -135,6 +162,32 @@ TIME_ZONE = "Asia/Shanghai"
 
 STATIC_URL = "/static/"
 STATIC_ROOT = BIHUAN_HOME / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if BIHUAN_MODE == "test"
+        else "bihuan.config.static.Storage"
+    },
+}
+WHITENOISE_USE_FINDERS = BIHUAN_MODE == "test"
+WHITENOISE_IMMUTABLE_FILE_TEST = static.never_changes
+
+# --- what goes over the wire ---
+_PLAIN_HTTP = not IS_PRODUCTION or _flag("BIHUAN_INSECURE_HTTP")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not _PLAIN_HTTP
+SECURE_HSTS_SECONDS = 0 if _PLAIN_HTTP else 365 * 24 * 3600
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _flag("BIHUAN_BEHIND_PROXY") else None
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 2**20
+LOGGING = logs.configuration(
+    as_json=IS_PRODUCTION, level=os.environ.get("BIHUAN_LOG_LEVEL", "INFO" if IS_PRODUCTION else "WARNING")
+)
+
 # --- who may log in (bihuan/registry/login.py) ---
 AUTH_USER_MODEL = "registry.Account"
 AUTHENTICATION_BACKENDS = [

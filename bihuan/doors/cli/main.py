@@ -44,7 +44,6 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 Around = Callable[[], AbstractContextManager[None]]
 
 
-
 @contextmanager
 def as_the_system() -> Iterator[None]:
     """Act as the system on whatever database the settings name."""

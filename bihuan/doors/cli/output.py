@@ -38,7 +38,9 @@ def show(data: Any, *, json: bool, human: Callable[[Console], None] | None = Non
         table(console, [{"": key, " ": value} for key, value in fields.items()] if fields else [])
 
 
-def table(console: Console, rows: Iterable[Any], columns: Sequence[str] | None = None, title: str = "") -> None:
+def table(
+    console: Console, rows: Iterable[Any], columns: Sequence[str] | None = None, title: str = ""
+) -> None:
     """Print rows (mappings or dataclasses) under the keys of the first one, or under `columns`."""
     flat = [plain(row) for row in rows]
     names = list(columns or (flat[0] if flat else ()))
@@ -49,7 +51,7 @@ def table(console: Console, rows: Iterable[Any], columns: Sequence[str] | None =
 
 
 def plain(value: Any) -> Any:
-    """Turn dataclasses, dates, enumerations and lazy texts into what JSON knows. Times are ISO 8601 with zone."""
+    """Turn dataclasses, dates, enumerations, lazy texts into what JSON knows. Times: ISO 8601 with zone."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
@@ -70,7 +72,12 @@ def plain(value: Any) -> Any:
 def complain(error: BihuanError, *, as_json: bool) -> int:
     """Print an error of the house to stderr and return its exit code."""
     if as_json:
-        said = {"code": error.code, "message": error.message, "hint": error.hint, "details": plain(error.details)}
+        said = {
+            "code": error.code,
+            "message": error.message,
+            "hint": error.hint,
+            "details": plain(error.details),
+        }
         if isinstance(error, Invalid):
             said["errors"] = plain(error.errors)
         print(json_module.dumps({"error": said}, ensure_ascii=False), file=sys.stderr)
