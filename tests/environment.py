@@ -34,6 +34,7 @@ def _start_throw_away_cluster() -> str:
 
 if not os.environ.get("BIHUAN_HOME"):
     _home = Path(tempfile.mkdtemp(prefix="bihuan-test-home-"))
+    (_home / "static").mkdir()
     os.environ["BIHUAN_HOME"] = str(_home)
     atexit.register(shutil.rmtree, _home, ignore_errors=True)
 
