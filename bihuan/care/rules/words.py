@@ -1,0 +1,37 @@
+"""The words of care. Values are stored; labels are translated in models.py."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class OrderKind(StrEnum):
+    HOME = "home"
+    FACILITY = "facility"
+
+
+class EndReason(StrEnum):
+    """Why an order ended. `END_REACHED` is the order's own planned end."""
+
+    END_REACHED = "end_reached"
+    RELEASED = "released"
+    SOURCE_EXCLUDED = "source_excluded"
+    GENERAL_CONTACT = "general_contact"
+    BECAME_CASE = "became_case"
+    APPEAL_UPHELD = "appeal_upheld"
+    APPEAL_UNANSWERED = "appeal_unanswered"
+    REPLACED = "replaced"
+    LOST = "lost"
+    DIED = "died"
+
+
+class CheckKind(StrEnum):
+    TEMPERATURE = "temperature"
+    FOLLOW_UP = "follow_up"
+
+
+class AppealDecision(StrEnum):
+    UPHELD = "upheld"
+    REJECTED = "rejected"
+    LAPSED = "lapsed"
+    WITHDRAWN = "withdrawn"
