@@ -2,9 +2,9 @@
 
     python scripts/build_territory_data.py DIVISIONS [POPULATION]
 
-DIVISIONS holds `china_province_city_county.csv` and `hubei_five_levels.csv.gz` (columns code, name; statistical
-division codes of 2023), POPULATION holds `china_counties.csv`, `china_provinces.csv`, `hubei_cities.csv`
-(seventh census, 2020). What comes out, and where it is from, is told in bihuan/registry/data/README.md.
+DIVISIONS holds `china_province_city_county.csv` and `hubei_five_levels.csv.gz` (columns code, name;
+statistical division codes of 2023), POPULATION holds `china_counties.csv`, `china_provinces.csv`,
+`hubei_cities.csv` (seventh census, 2020). What comes out, and where it is from, is told in bihuan/registry/data/README.md.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ def main(divisions: Path, population: Path | None) -> None:
 
 
 def rows(path: Path) -> Iterator[dict[str, str]]:
-    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
+    open_text = gzip.open if path.suffix == ".gz" else open
+    with open_text(path, "rt", encoding="utf-8") as file:
         yield from csv.DictReader(file)
 
 

@@ -19,17 +19,10 @@ from typing import Final
 from django.conf import settings
 from django.db import connection, transaction
 
+from bihuan.registry.roles_rules import Granted
+
 #: The last printable ASCII character: every code below `lo` sorts before `lo + "~"` in the C collation.
 LAST: Final = "~"
-
-
-@dataclass(frozen=True, slots=True)
-class Granted:
-    """One cell of a role: a right, on a field class, in a relation of territories ("below" or "assigned")."""
-
-    right: str
-    field_class: str
-    relation: str
 
 
 @dataclass(frozen=True, slots=True)

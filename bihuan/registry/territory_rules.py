@@ -1,0 +1,200 @@
+"""Reading a territory list: what a row must be, and which codes are fit to be paths. No Django.
+
+A code is a materialised path: the parent's code begins it, and no other code of the list lies between them.
+That is what makes "at or below" an interval, so it is checked, not assumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from bihuan.registry.place_names import english, kind_of
+
+LEVELS = {
+    "province": 1, "state": 1, "region": 1, "city": 2, "prefecture": 2, "department": 2, "county": 3,
+    "district": 3, "municipality": 3, "street": 4, "township": 4, "town": 4, "community": 5, "village": 5,
+    "grid": 6, "unit": 7, "building": 7,
+}  # fmt: skip
+MAX_LEVEL = 7
+CODE_CHARACTERS = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz.-_")
+CODE_LENGTH = 64
+REQUIRED = ("code", "name", "level")
+SEPARATOR = "."
+
+
+@dataclass(frozen=True, slots=True)
+class TerritoryInput:
+    """One unit of a list. Dates are local: `valid_from` inclusive, `valid_to` exclusive."""
+
+    code: str
+    name: str
+    level: int
+    parent_code: str
+    name_en: str = ""
+    kind: str = ""
+    valid_from: date | None = None
+    valid_to: date | None = None
+    successor_code: str | None = None
+    tz: str | None = None
+    tile: tuple[int, int] | None = None
+    population: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """What is wrong in which row (counted from 1, the header not counted), and what to do."""
+
+    row: int
+    field: str
+    rule: str
+    message: str
+    hint: str = ""
+
+
+def parse_rows(rows: Iterable[Mapping[str, str]]) -> tuple[list[TerritoryInput], list[RowError]]:
+    """Return the units and, for each row that is not one, why."""
+    units: list[TerritoryInput] = []
+    errors: list[RowError] = []
+    for number, row in enumerate(rows, start=1):
+        cells = {key.strip(): (value or "").strip() for key, value in row.items() if key}
+        try:
+            units.append(_parse(cells, number))
+        except _BadCell as bad:
+            errors.append(bad.error)
+    return units, errors
+
+
+def check_tree(units: list[TerritoryInput], known: frozenset[str] = frozenset()) -> list[RowError]:
+    """Return what keeps the list from being a tree of paths; `known` are codes that exist already."""
+    codes = {unit.code for unit in units} | known
+    seen: set[str] = set()
+    errors = []
+    for number, unit in enumerate(units, start=1):
+        if unit.code in seen:
+            errors.append(RowError(number, "code", "unique", f"The code {unit.code} stands here twice."))
+        seen.add(unit.code)
+        errors.extend(_path_error(number, unit, codes))
+        if unit.successor_code and unit.successor_code not in codes:
+            message = f"The successor {unit.successor_code} of {unit.code} is not in the list."
+            errors.append(RowError(number, "successor", "exists", message))
+    return errors
+
+
+def make_paths(units: list[TerritoryInput]) -> list[TerritoryInput]:
+    """Give every unit a path made of the codes from the top down, each ended by a dot: `GB.E12.E0647.`
+
+    For lists whose codes say nothing about their parent. The dot ends each step: E1 does not contain E10.
+    """
+    parents = {unit.code: unit.parent_code for unit in units}
+
+    def path(code: str) -> str:
+        steps = [code]
+        while (up := parents.get(steps[-1], "")) and up not in steps:
+            steps.append(up)
+        return "".join(step.replace(SEPARATOR, "_") + SEPARATOR for step in reversed(steps))
+
+    return [
+        replace(
+            unit,
+            code=path(unit.code),
+            parent_code=path(unit.parent_code) if unit.parent_code else "",
+            successor_code=path(unit.successor_code) if unit.successor_code else None,
+        )
+        for unit in units
+    ]
+
+
+class _BadCell(Exception):
+    def __init__(self, error: RowError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+def _path_error(number: int, unit: TerritoryInput, codes: set[str] | frozenset[str]) -> list[RowError]:
+    above = next((unit.code[:n] for n in range(len(unit.code) - 1, 0, -1) if unit.code[:n] in codes), "")
+    parent = unit.parent_code
+    if parent == above:
+        return []
+    if not parent:
+        message = f"{unit.code} has no parent but begins with the code {above}."
+        hint = f"Write {above} as its parent_code."
+    elif parent not in codes:
+        message = f"The parent {parent} of {unit.code} is not in the list."
+        hint = "Add it above, or mend parent_code."
+    elif not unit.code.startswith(parent):
+        message = f"The code {unit.code} does not begin with its parent's code {parent}."
+        hint = "If the codes of this list are not paths, load it with --make-paths."
+    else:
+        message = f"The code {unit.code} also begins with {above}, which is not its parent."
+        hint = "Give siblings codes of one length, or load the list with --make-paths."
+    return [RowError(number, "parent_code", "path", message, hint)]
+
+
+def _parse(cells: dict[str, str], number: int) -> TerritoryInput:
+    for name in REQUIRED:
+        if not cells.get(name):
+            hint = f"The columns {', '.join(REQUIRED)} are required."
+            raise _BadCell(RowError(number, name, "required", f"Row {number} has no {name}.", hint))
+    code = cells["code"]
+    if len(code) > CODE_LENGTH or not set(code) <= CODE_CHARACTERS:
+        message = f"“{code}” is not a code: at most {CODE_LENGTH} Latin letters, digits and . - _"
+        raise _BadCell(RowError(number, "code", "characters", message))
+    level = _level(cells["level"], number)
+    valid_from, valid_to = _day(cells, "valid_from", number), _day(cells, "valid_to", number)
+    if valid_from and valid_to and valid_to <= valid_from:
+        message = f"{code} ends on {valid_to}, not after its start {valid_from}."
+        raise _BadCell(RowError(number, "valid_to", "order", message))
+    name = cells["name"]
+    return TerritoryInput(
+        code=code,
+        name=name,
+        level=level,
+        parent_code=cells.get("parent_code", ""),
+        name_en=cells.get("name_en") or english(name, level),
+        kind=cells.get("kind") or kind_of(name, level),
+        valid_from=valid_from,
+        valid_to=valid_to,
+        successor_code=cells.get("successor") or cells.get("successor_code") or None,
+        tz=_zone(cells, number),
+        population=_count(cells, number),
+    )
+
+
+def _level(text: str, number: int) -> int:
+    level = LEVELS.get(text.lower()) or (int(text) if text.isdecimal() else 0)
+    if not 1 <= level <= MAX_LEVEL:
+        message = f"“{text}” is not a level."
+        hint = f"Write 1 to {MAX_LEVEL}, or one of {', '.join(LEVELS)}."
+        raise _BadCell(RowError(number, "level", "known", message, hint))
+    return level
+
+
+def _day(cells: dict[str, str], name: str, number: int) -> date | None:
+    text = cells.get(name, "")
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise _BadCell(
+            RowError(number, name, "date", f"“{text}” is not a date.", "Write it as 2020-02-05.")
+        ) from None
+
+
+def _zone(cells: dict[str, str], number: int) -> str | None:
+    name = cells.get("tz", "")
+    if not name:
+        return None
+    try:
+        return ZoneInfo(name).key
+    except (KeyError, ValueError, OSError):
+        message = f"“{name}” is not a time zone."
+        raise _BadCell(RowError(number, "tz", "zone", message, "Write it as Asia/Shanghai.")) from None
+
+
+def _count(cells: dict[str, str], number: int) -> int | None:
+    text = cells.get("population", "")
+    if text and not text.isdecimal():
+        raise _BadCell(RowError(number, "population", "number", f"“{text}” is not a whole number."))
+    return int(text) if text else None
