@@ -33,6 +33,11 @@ def mode() -> str:
     return found
 
 
+def is_settled() -> bool:
+    """Whether the mode was chosen before, by the environment or by the folder."""
+    return bool(os.environ.get("BIHUAN_MODE") or _read(home() / "mode"))
+
+
 def remember_mode(value: str) -> None:
     home().mkdir(parents=True, exist_ok=True)
     (home() / "mode").write_text(value + "\n")

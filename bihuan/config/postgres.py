@@ -174,6 +174,14 @@ class Cluster:
         with self._lock():
             self._stop(mode)
 
+    def stop_if_unused(self) -> bool:
+        """Stop the server when no living process is attached; True when it stands still afterwards."""
+        with self._lock():
+            if self.users():
+                return False
+            self._stop("fast")
+            return True
+
     # Steps, each with the lock held
 
     def _start(self) -> None:

@@ -69,6 +69,16 @@ def room_commands() -> dict[str, str]:
     return {NAMES.get(f, f).replace("_", "-"): f for f in files if f not in NOT_COMMANDS and f[0] != "_"}
 
 
+def has_command(room: str, name: str) -> bool:
+    """Whether `bihuan ROOM NAME` exists."""
+    module = room_commands().get(room)
+    if module is None:
+        return False
+    set_up_django()
+    group = typer.main.get_group(importlib.import_module(f"bihuan.doors.cli.{module}").app)
+    return name in group.commands
+
+
 class Rooms(TyperGroup):
     """A group that loads a room's commands when they are asked for, not before."""
 

@@ -1,0 +1,5 @@
+import sys
+
+from bihuan.config.command import main
+
+sys.exit(main())

@@ -1,0 +1,6 @@
+def backup():
+    pass
+
+
+def restore():
+    pass
