@@ -1,8 +1,8 @@
 """Every view says who may open it. A view that does not say so fails the check of all addresses.
 
-`@access("case.view")` asks the post acted in for that right before the view runs. Three other ways to declare:
-`access.anyone` (no log-in), `access.account` (whoever is logged in, about her own account) and
-`access.own_post` (whoever acts in a post, about that post).
+`@access("case.view")` asks the post acted in for that right before the view runs. Other views say so:
+`scope="anyone"` (no log-in), `scope="account"` (whoever is logged in, about her own account) and
+`scope="post"` (whoever acts in a post, about that post).
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _refusal(request: HttpRequest, declared: Declared) -> HttpResponse | None:
     if acting is None:
         return redirect("web:no_post")
     if declared.right is not None:
-        registry_access.require(acting, declared.right)
+        registry_access.require(declared.right, scope=acting)
     return None
 
 

@@ -107,7 +107,8 @@ def _arc(start: float, end: float, radius: float) -> str:
     """A path from `start` to `end` degrees, clockwise from the top."""
     if end - start >= FULL - 0.01:
         top, bottom = 50 - radius, 50 + radius
-        return f"M50 {top:.2f}A{radius:.2f} {radius:.2f} 0 1 1 50 {bottom:.2f}A{radius:.2f} {radius:.2f} 0 1 1 50 {top:.2f}"
+        half = f"A{radius:.2f} {radius:.2f} 0 1 1 50"
+        return f"M50 {top:.2f}{half} {bottom:.2f}{half} {top:.2f}"
     (x0, y0), (x1, y1) = _point(start, radius), _point(end, radius)
     large = 1 if end - start > 180 else 0
     return f"M{x0:.2f} {y0:.2f}A{radius:.2f} {radius:.2f} 0 {large} 1 {x1:.2f} {y1:.2f}"
@@ -125,7 +126,8 @@ def _middle(number: str, under: str) -> SafeString:
     if not under:
         return format_html('<text x="50" y="57" font-size="{}">{}</text>', size, number)
     return format_html(
-        '<text x="50" y="52" font-size="{}">{}</text><text class="under" x="50" y="67" font-size="9">{}</text>',
+        '<text x="50" y="52" font-size="{}">{}</text>'
+        '<text class="under" x="50" y="67" font-size="9">{}</text>',
         size,
         number,
         under,
@@ -142,7 +144,8 @@ def bar(parts: Sequence[tuple[str, float]], *, total: float, title: str, thick: 
             rects.append((state, f"{at:.2f}", f"{width:.2f}"))
             at += width
     return format_html(
-        '<svg class="bar{}" role="img" viewBox="0 0 100 8" preserveAspectRatio="none" aria-label="{}">{}</svg>',
+        '<svg class="bar{}" role="img" viewBox="0 0 100 8" preserveAspectRatio="none" aria-label="{}">'
+        "{}</svg>",
         " thick" if thick else "",
         title,
         format_html_join("", '<rect class="f-{}" x="{}" y="0" width="{}" height="8"/>', rects),
@@ -188,8 +191,12 @@ def curve(days: Sequence[CurveDay], *, title: str) -> SafeString:
     marks = sorted({0, len(days) // 2, len(days) - 1}) if days else []
     anchors = {0: "start", len(days) - 1: "end"}
     labels = [
-        (f"{index * step + (0 if index == 0 else step if index == len(days) - 1 else step / 2):.1f}",
-         CURVE_HEIGHT - 2, anchors.get(index, "middle"), days[index].label)
+        (
+            f"{index * step + (0 if index == 0 else step if index == len(days) - 1 else step / 2):.1f}",
+            CURVE_HEIGHT - 2,
+            anchors.get(index, "middle"),
+            days[index].label,
+        )
         for index in marks
     ]
     return format_html(
@@ -204,7 +211,8 @@ def curve(days: Sequence[CurveDay], *, title: str) -> SafeString:
         top,
         format_html_join(
             "",
-            '<a href="{}"><g class="bar-g"><title>{}</title><rect class="hit" x="{}" y="0" width="{}" height="{}"/>'
+            '<a href="{}"><g class="bar-g"><title>{}</title>'
+            '<rect class="hit" x="{}" y="0" width="{}" height="{}"/>'
             '<rect class="f-{}" x="{}" y="{}" width="{}" height="{}" rx="1"/></g></a>',
             bars,
         ),
@@ -217,19 +225,20 @@ def curve(days: Sequence[CurveDay], *, title: str) -> SafeString:
 
 ICONS: Final = {
     "duties": '<path d="M12 3.5a8.5 8.5 0 1 1-8 5.6"/><path d="m8.5 12 2.5 2.5 4.5-5"/>',
-    "board": '<rect x="3.5" y="4" width="7" height="7" rx="1.5"/><rect x="13.5" y="4" width="7" height="4.5" rx="1.5"/>'
-    '<rect x="3.5" y="14" width="7" height="6" rx="1.5"/><rect x="13.5" y="11.5" width="7" height="8.5" rx="1.5"/>',
-    "people": '<circle cx="9" cy="8.5" r="3.5"/><path d="M2.8 19.5c.6-3.4 3-5.2 6.2-5.2s5.600 1.800 6.200 5.200"/>'
-    '<path d="M15.500 5.300a3.500 3.500 0 0 1 0 6.400M17.500 14.700c2 .6 3.300 2.200 3.700 4.800"/>',
-    "me": '<circle cx="12" cy="8.500" r="4"/><path d="M4.500 20.500c.8-4 3.600-6 7.500-6s6.700 2 7.500 6"/>',
+    "board": '<path d="M5 4h4a1.5 1.5 0 0 1 1.5 1.5v4A1.5 1.5 0 0 1 9 11H5a1.5 1.5 0 0 1-1.5-1.5v-4'
+    "A1.5 1.5 0 0 1 5 4zM15 4h4a1.5 1.5 0 0 1 1.5 1.5v2H13.500v-2A1.5 1.5 0 0 1 15 4zM3.5 14h7v6h-7z"
+    'M13.5 11.500h7V20h-7z"/>',
+    "people": '<circle cx="9" cy="8.5" r="3.5"/><path d="M2.8 19.5c.6-3.4 3-5.2 6.2-5.2s5.6 1.8 6.2 5.2'
+    'M15.5 5.3a3.5 3.5 0 0 1 0 6.4M17.5 14.7c2 .6 3.3 2.2 3.7 4.8"/>',
+    "me": '<circle cx="12" cy="8.5" r="4"/><path d="M4.5 20.5c.8-4 3.6-6 7.5-6s6.7 2 7.5 6"/>',
 }
 
 
 def icon(name: str) -> SafeString:
     """Return a line drawing for the tabs of a phone; the word always stands beside it."""
     return format_html(
-        '<svg viewBox="0 0 24 24" width="22" height="22" fill="none" stroke="currentColor" stroke-width="1.7" '
-        'stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">{}</svg>',
+        '<svg viewBox="0 0 24 24" width="22" height="22" fill="none" stroke="currentColor" '
+        'stroke-width="1.7" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">{}</svg>',
         SafeString(ICONS[name]),
     )
 

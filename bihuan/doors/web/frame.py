@@ -32,7 +32,12 @@ class NavItem:
 #: (URL name, label, right needed); groups are parted by a line. Labels are marked in `_labels`.
 GROUPS: tuple[tuple[tuple[str, str], ...], ...] = (
     (("my_duties", "duty.view"), ("board", "board.view")),
-    (("cases", "case.view"), ("contacts", "contact.view"), ("duties", "duty.view"), ("clearance", "board.view")),
+    (
+        ("cases", "case.view"),
+        ("contacts", "contact.view"),
+        ("duties", "duty.view"),
+        ("clearance", "board.view"),
+    ),
     (("importing", "import.run"), ("policy", "policy.view"), ("reads", "audit.view")),
 )
 TABS = (

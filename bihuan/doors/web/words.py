@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 DAY: Final = timedelta(days=1)
 HOUR: Final = timedelta(hours=1)
-ENGLISH_MONTHS: Final = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+ENGLISH_MONTHS: Final = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
 def reads_chinese() -> bool:
@@ -28,7 +28,9 @@ def say_date(day: date, *, today: date) -> str:
     if near:
         return near
     if reads_chinese():
-        return f"{day.month}月{day.day}日" if day.year == today.year else f"{day.year}年{day.month}月{day.day}日"
+        return (
+            f"{day.month}月{day.day}日" if day.year == today.year else f"{day.year}年{day.month}月{day.day}日"
+        )
     text = f"{day.day} {ENGLISH_MONTHS[day.month - 1]}"
     return text if day.year == today.year else f"{text} {day.year}"
 

@@ -26,14 +26,24 @@ register.filter("label", label)
 
 @register.simple_tag
 def ring(
-    stages: Sequence[drawing.RingStage], size: int = 38, number: Any = "", under: str = "", fresh: bool = False
+    stages: Sequence[drawing.RingStage],
+    size: int = 38,
+    number: Any = "",
+    under: str = "",
+    fresh: bool = False,
 ) -> SafeString:
     return drawing.ring(stages, size=size, number=figure(number), under=str(under), fresh=fresh)
 
 
 @register.simple_tag
-def bar(done: float = 0, soon: float = 0, late: float = 0, total: float = 0, thick: bool = False) -> SafeString:
-    title = _("%(done)s in time, %(soon)s due soon, %(late)s late") % {"done": done, "soon": soon, "late": late}
+def bar(
+    done: float = 0, soon: float = 0, late: float = 0, total: float = 0, thick: bool = False
+) -> SafeString:
+    title = _("%(done)s in time, %(soon)s due soon, %(late)s late") % {
+        "done": done,
+        "soon": soon,
+        "late": late,
+    }
     return drawing.bar(
         (("done", done), ("soon", soon), ("late", late)),
         total=total or done + soon + late,
@@ -89,7 +99,9 @@ def when(at: datetime | date | None, precision: str = "minute") -> SafeString | 
     now = clock.now()
     if not isinstance(at, datetime):
         today = words.timezone.localtime(now).date()
-        return format_html('<time datetime="{0}" title="{0}">{1}</time>', at.isoformat(), words.say_date(at, today=today))
+        return format_html(
+            '<time datetime="{0}" title="{0}">{1}</time>', at.isoformat(), words.say_date(at, today=today)
+        )
     return _time(words.say_when(at, now, precision=precision or "minute"), at, precision or "minute")
 
 
@@ -107,8 +119,10 @@ def span(length: timedelta | None) -> str:
 @register.filter
 def name_for(thing: Any) -> str:
     """The name of a territory, organization or post in the reader's language."""
-    return name_of(getattr(thing, "name", "") or getattr(thing, "title", ""),
-                   getattr(thing, "name_en", "") or getattr(thing, "title_en", ""))
+    return name_of(
+        getattr(thing, "name", "") or getattr(thing, "title", ""),
+        getattr(thing, "name_en", "") or getattr(thing, "title_en", ""),
+    )
 
 
 @register.filter

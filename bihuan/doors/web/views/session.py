@@ -17,7 +17,9 @@ A_YEAR = 365 * 24 * 3600
 def back(request: HttpRequest, otherwise: str = "/") -> HttpResponse:
     """Redirect to the `next` the form carried, if it is one of our own pages."""
     target = request.POST.get("next", "")
-    safe = url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()}, require_https=request.is_secure())
+    safe = url_has_allowed_host_and_scheme(
+        target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
     return redirect(target if safe else otherwise)
 
 
@@ -34,7 +36,9 @@ def home(request: HttpRequest) -> HttpResponse:
 def theme(request: HttpRequest) -> HttpResponse:
     answer = back(request)
     choice = request.POST.get("theme", "system")
-    answer.set_cookie("theme", choice if choice in ("light", "dark") else "system", max_age=A_YEAR, samesite="Lax")
+    answer.set_cookie(
+        "theme", choice if choice in ("light", "dark") else "system", max_age=A_YEAR, samesite="Lax"
+    )
     return answer
 
 
