@@ -94,7 +94,8 @@ def life(facts: CaseFacts, tz: ZoneInfo) -> list[LifeEvent]:
         kind = "case.died" if facts.outcome == Outcome.DIED else "case.discharged"
         when = facts.moments.get("outcome")
         if when is not None:
-            events.append(_not_before(events[0], _event(kind, when, tz, {"outcome": facts.outcome}), tz))
+            word = kind.partition(".")[2]
+            events.append(_not_before(events[0], _event(kind, when, tz, {"outcome": word}), tz))
     return sorted(events, key=lambda e: (e.at, ORDER.index(e.kind)))
 
 

@@ -1,0 +1,47 @@
+"""The verbs of care: order and end observation, check daily, test, release, convert, follow up, hear appeals."""
+
+from bihuan.care.actions.appeals import decide_appeal, file_appeal, withdraw_appeal
+from bihuan.care.actions.checks import (
+    CheckInput,
+    record_contact_test,
+    record_daily_check,
+    record_daily_checks,
+    record_referral,
+)
+from bihuan.care.actions.convert import convert_contact_to_case, exclude_case
+from bihuan.care.actions.follow_up import record_follow_up
+from bihuan.care.actions.orders import (
+    OrderInput,
+    extend_observation,
+    order_observation,
+    order_observations,
+    record_placed,
+)
+from bihuan.care.actions.release import ReleaseInput, decide_release, release_contact, release_contacts
+from bihuan.care.actions.sweep import CareSweep, sweep, sweep_care
+
+__all__ = [
+    "CareSweep",
+    "CheckInput",
+    "OrderInput",
+    "ReleaseInput",
+    "convert_contact_to_case",
+    "decide_appeal",
+    "decide_release",
+    "exclude_case",
+    "extend_observation",
+    "file_appeal",
+    "order_observation",
+    "order_observations",
+    "record_contact_test",
+    "record_daily_check",
+    "record_daily_checks",
+    "record_follow_up",
+    "record_placed",
+    "record_referral",
+    "release_contact",
+    "release_contacts",
+    "sweep",
+    "sweep_care",
+    "withdraw_appeal",
+]

@@ -1,0 +1,141 @@
+"""From contact to case, and from suspected case to no case: what either means for the others (traps 7 and 8)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from bihuan.care.actions.release import finish
+from bihuan.care.models import Order
+from bihuan.care.rules import EndReason, ReleaseReason
+from bihuan.cases.actions import CaseInput, report_case, revise_case
+from bihuan.cases.actions.common import Day, authorize, moment_now, writing, zone_of
+from bihuan.cases.models import Case
+from bihuan.cases.rules import Classification, Moment, moment
+from bihuan.loops.actions import hand_loop_over
+from bihuan.loops.actions import record as tell_loops
+from bihuan.loops.queries import find_loop
+from bihuan.registry import scope
+from bihuan.registry.actor import Actor
+from bihuan.tracing.actions import locked, news
+from bihuan.tracing.models import CaseLink, Contact
+from bihuan.tracing.rules import OPEN_STATUSES, Status
+
+
+def convert_contact_to_case(
+    contact_id: str,
+    given: CaseInput | None = None,
+    *,
+    actor: Actor,
+    classification: str = Classification.CONFIRMED.value,
+    at: Day = None,
+    now: datetime | None = None,
+) -> Case:
+    """A contact is a case: report it, end the order, close the contact loop and hand it over to the case loop.
+
+    `given` may carry more facts (its person and territory are those of the contact). A person decides this;
+    the exposure becomes a link to the source case.
+    """
+    known_at = moment_now(now)
+    with writing(actor):
+        contact = locked(contact_id)
+        authorize("case.write", contact.territory_code, subject=("contact", contact_id))
+        tz = zone_of(contact.territory_code)
+        when = moment(at if at is not None else known_at, tz)
+        assert when is not None
+        case = report_case(_case_input(contact, given, classification, when), actor=actor, now=known_at)
+        _link(contact, case, known_at)
+        contact.status, contact.became_case = Status.BECAME_CASE.value, case
+        contact.save(update_fields=["status", "became_case"])
+        told = []
+        order = Order.objects.select_for_update(of=("self",)).filter(contact=contact, ended_at__isnull=True).first()
+        if order is not None:
+            order.ended_at = max(min(when.instant(tz), order.end_at), order.start_at)
+            order.end_reason, order.ended_by = EndReason.BECAME_CASE.value, actor.name
+            order.save(update_fields=["ended_at", "end_reason", "ended_by"])
+            told.append(news(contact, "order.ended", when, {"order": order.public_id, "reason": order.end_reason}))
+        told.append(news(contact, "contact.became_case", when, {"case": case.public_id}, key="contact.became_case"))
+        tell_loops(told, actor=actor, now=known_at)
+        _hand_over(contact, case, actor, known_at)
+        return case
+
+
+def _case_input(contact: Contact, given: CaseInput | None, classification: str, when: Moment) -> CaseInput:
+    facts = given if given is not None else CaseInput(person="", territory_code="", classification=classification)
+    facts = replace(facts, person=contact.person.public_id, territory_code=contact.territory_code)
+    if facts.date_diagnosis is None and facts.date_confirmation is None:
+        facts = replace(facts, date_diagnosis=when.at or when.day)
+    return facts
+
+
+def _link(contact: Contact, case: Case, at: datetime) -> None:
+    if contact.case_id is None or contact.case_id == case.id:
+        return
+    CaseLink.unscoped.get_or_create(
+        from_case_id=contact.case_id,
+        to_case=case,
+        defaults={
+            "territory_code": case.territory_code,
+            "kind": contact.exposure_kind,
+            "setting": contact.setting,
+            "source": contact.public_id,
+            "recorded_at": at,
+        },
+    )
+
+
+def _hand_over(contact: Contact, case: Case, actor: Actor, now: datetime) -> None:
+    old = find_loop("contact", contact.public_id, definition="contact")
+    new = find_loop("case", case.public_id, definition="case")
+    if old is not None and new is not None:
+        hand_loop_over(old, new, actor=actor, now=now)
+
+
+def exclude_case(
+    case_id: str, *, reason: str, actor: Actor, at: Day = None, now: datetime | None = None
+) -> list[str]:
+    """A suspected case is none: discard it and release its contacts at once, unless something else obliges them.
+
+    Returns the contacts released.
+    """
+    known_at = moment_now(now)
+    with writing(actor):
+        changes = {"classification": Classification.DISCARDED.value}
+        case = revise_case(case_id, changes, reason=reason, actor=actor, at=at, now=known_at)
+        return release_contacts_of_excluded(case.id, actor=actor, now=known_at)
+
+
+def release_contacts_of_excluded(case_pk: int, *, actor: Actor, now: datetime) -> list[str]:
+    """Release the live contacts of a discarded case: in the person's favor, so nobody needs to ask (trap 8).
+
+    A further exposure to another case that is not discarded keeps a contact under observation.
+    """
+    with scope.system():  # contacts may live in other territories; freedom does not wait for their desk
+        waiting = Contact.objects.select_for_update(of=("self",)).filter(
+            case_id=case_pk, status__in=[*OPEN_STATUSES, Status.LOST.value]
+        )
+        released = []
+        told = []
+        for contact in waiting.select_related("person"):
+            if _otherwise_exposed(contact, case_pk):
+                continue
+            order = Order.objects.select_for_update(of=("self",)).filter(contact=contact, ended_at__isnull=True).first()
+            when = Moment(now.astimezone(zone_of(contact.territory_code)).date(), now)
+            text = _("The source case was excluded.")
+            told += finish(
+                contact, order, reason=ReleaseReason.SOURCE_EXCLUDED, text=text, when=when, by=actor.name
+            )
+            released.append(contact.public_id)
+        tell_loops(told, actor=actor, now=now)
+    return released
+
+
+def _otherwise_exposed(contact: Contact, case_pk: int) -> bool:
+    """Was this contact record also exposed to another case that still stands?
+
+    Other contact records of the same person have loops and orders of their own and are not touched.
+    """
+    others = contact.exposures.filter(case__isnull=False).exclude(case_id=case_pk)
+    return others.exclude(case__classification=Classification.DISCARDED.value).exists()

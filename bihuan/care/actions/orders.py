@@ -1,0 +1,322 @@
+"""Order observation of a contact. It is a control: a person decides, and the whole decision record is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext as _
+
+from bihuan.care.errors import AlreadyObserved, NobodyDecides, NotObserved, RecordIncomplete
+from bihuan.care.models import Order
+from bihuan.care.rules import (
+    DecisionRecord,
+    EndReason,
+    Observation,
+    OrderKind,
+    check_record,
+    observation,
+    test_days,
+)
+from bihuan.cases.actions.common import (
+    Day,
+    array_literal,
+    authorize,
+    insert_rows,
+    moment_now,
+    writing,
+    zone_of,
+)
+from bihuan.cases.rules import Moment, moment
+from bihuan.loops.actions import NewEvent
+from bihuan.loops.actions import record as tell_loops
+from bihuan.policy.packs import ResolvedPolicy, in_force
+from bihuan.registry.actor import Actor
+from bihuan.registry.ids import new_id
+from bihuan.tracing.actions import news
+from bihuan.tracing.actions.follow import RIGHTS
+from bihuan.tracing.errors import ContactClosed, UnknownContact
+from bihuan.tracing.models import Contact
+from bihuan.tracing.rules import Status
+
+RULE = "observation.days"
+COLUMNS = (
+    "public_id",
+    "person_id",
+    "contact_id",
+    "territory_code",
+    "kind",
+    "place",
+    "proposer",
+    "proposer_account_id",
+    "proposer_post_id",
+    "evidence",
+    "pack",
+    "rule",
+    "clause",
+    "approver",
+    "approver_account_id",
+    "approver_post_id",
+    "start_at",
+    "start_precision",
+    "day_zero",
+    "first_day",
+    "last_day",
+    "end_at",
+    "review_on",
+    "tests_on",
+    "replaces_id",
+    "recorded_at",
+    "end_reason",
+    "end_text",
+    "ended_by",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderInput:
+    """One order. `contact` is a public id; `started` when observation began (None = now).
+
+    `approver` is the person who decided, for lists kept elsewhere; empty = whoever acts. `evidence` empty = the
+    contact record itself. `last_day` overrides the count only where the source states its own end.
+    """
+
+    contact: str
+    kind: str = OrderKind.HOME.value
+    started: Day = None
+    place: str = ""
+    evidence: str = ""
+    approver: str = ""
+    review_on: date | None = None
+    last_day: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    given: OrderInput
+    contact: Contact
+    public_id: str
+    start: Moment
+    plan: Observation
+    tests: tuple[date, ...]
+    test_day_one: date
+    policy: ResolvedPolicy
+    clause: str
+    tz: ZoneInfo
+
+
+def order_observation(given: OrderInput, *, actor: Actor, now: datetime | None = None) -> Order:
+    """Order observation of one contact. Raises AlreadyObserved, RecordIncomplete, NobodyDecides, NotAllowed."""
+    return order_observations([given], actor=actor, now=now)[0]
+
+
+def order_observations(
+    inputs: Sequence[OrderInput], *, actor: Actor, now: datetime | None = None, placed: bool = False
+) -> list[Order]:
+    """Order observation of many contacts in one transaction; with `placed`, they are at the place already.
+
+    Length, days of tests and clause come from the policy in force at the place on the day of the start.
+    """
+    at = moment_now(now)
+    with writing(actor):
+        contacts = _contacts([given.contact for given in inputs])
+        plans = [_plan(given, contacts[given.contact], actor, at) for given in inputs]
+        return _start(plans, actor=actor, at=at, placed=placed)
+
+
+def record_placed(given: OrderInput, *, actor: Actor, now: datetime | None = None) -> Order:
+    """The person is where she is to be observed: orders the observation unless one runs, and says placed."""
+    at = moment_now(now)
+    with writing(actor):
+        running = Order.objects.filter(contact__public_id=given.contact, ended_at__isnull=True).first()
+        if running is None:
+            return order_observations([given], actor=actor, now=at, placed=True)[0]
+        contact = _contacts([given.contact])[given.contact]
+        authorize(RIGHTS, contact.territory_code, subject=("contact", given.contact))
+        when = moment(given.started if given.started is not None else at, zone_of(contact.territory_code))
+        assert when is not None
+        told = news(contact, "contact.placed", when, {"order": running.public_id}, key="contact.placed")
+        tell_loops([told], actor=actor, now=at)
+        return running
+
+
+def extend_observation(
+    contact_id: str, *, evidence: str, actor: Actor, approver: str = "", now: datetime | None = None
+) -> Order:
+    """Order anew after a later exposure: the running order is replaced by one counted from it (trap 5).
+
+    Under `observation.reexposure: credited` the end stays. The longest obligation wins: a replacement never ends
+    before what it replaces. Raises NotObserved when no order runs.
+    """
+    at = moment_now(now)
+    with writing(actor):
+        old = (
+            Order.objects.select_for_update(of=("self",))
+            .filter(contact__public_id=contact_id, ended_at__isnull=True)
+            .first()
+        )
+        if old is None:
+            raise NotObserved(_("No order runs for contact %(id)s.") % {"id": contact_id})
+        contact = _contacts([contact_id])[contact_id]
+        given = OrderInput(
+            contact=contact_id, kind=old.kind, place=old.place, evidence=evidence, approver=approver, started=at
+        )
+        plan = _plan(given, contact, actor, at, floor=old.last_day)
+        _end_replaced(old, at, actor)
+        when = Moment(plan.start.day, at)
+        tell_loops([news(contact, "order.replaced", when, {"order": old.public_id})], actor=actor, now=at)
+        return _start([plan], actor=actor, at=at, placed=False, replaces=old)[0]
+
+
+def _end_replaced(old: Order, at: datetime, actor: Actor) -> None:
+    old.ended_at, old.end_reason, old.ended_by = at, EndReason.REPLACED.value, actor.name
+    old.save(update_fields=["ended_at", "end_reason", "ended_by"])
+
+
+def _contacts(ids: Sequence[str]) -> dict[str, Contact]:
+    rows = Contact.objects.select_for_update(of=("self",)).filter(public_id__in=ids).order_by("id")
+    found = {contact.public_id: contact for contact in rows}
+    for contact_id in ids:
+        if contact_id not in found:
+            raise UnknownContact(contact_id)
+    return found
+
+
+def _plan(
+    given: OrderInput, contact: Contact, actor: Actor, at: datetime, floor: date | None = None
+) -> _Planned:
+    authorize("order.decide", contact.territory_code, subject=("contact", contact.public_id))
+    if actor.is_system and not given.approver.strip():
+        raise NobodyDecides(
+            _("An order needs a person who decided it."),
+            hint=_("Act in a post, or name in the list who approved the order."),
+        )
+    if contact.status not in (Status.CONFIRMED, Status.CANDIDATE):
+        params = {"id": contact.public_id, "status": contact.get_status_display()}
+        raise ContactClosed(_("Contact %(id)s is closed: %(status)s.") % params)
+    if given.kind not in set(OrderKind):
+        message = _("%(value)s is not allowed here.") % {"value": given.kind}
+        error = {"field": "kind", "rule": "choice", "message": message, "hint": "home, facility"}
+        raise RecordIncomplete(message, errors=[error])
+    tz = zone_of(contact.territory_code)
+    start = moment(given.started if given.started is not None else at, tz)
+    assert start is not None
+    policy = in_force(contact.territory_code, start.day)
+    plan = _observation(given, contact, policy, start, tz, floor)
+    day_one = start.day if policy.value("observation.day_one").value == "order" else start.day + timedelta(days=1)
+    tests = test_days(policy.value("observation.tests_on").value, first=day_one, last=plan.last)
+    clause = policy.value(RULE).clause or _clause_of(policy)
+    return _Planned(given, contact, new_id("O"), start, plan, tests, day_one, policy, clause, tz)
+
+
+def _clause_of(policy: ResolvedPolicy) -> str:
+    """The source of the number of days where the pack names no clause: its English title."""
+    source: Mapping[str, str] = policy.value(RULE).source
+    return (source.get("en") or source.get("zh") or policy.value(RULE).pack)[:160]
+
+
+def _observation(
+    given: OrderInput, contact: Contact, policy: ResolvedPolicy, start: Moment, tz: ZoneInfo, floor: date | None
+) -> Observation:
+    from_exposure = policy.value("observation.count_from").value == "last_exposure"
+    days = int(policy.value(RULE).value)
+    exposed = contact.exposure_last if from_exposure else None
+    if floor is not None and policy.value("observation.reexposure").value == "credited":
+        exposed, days = None, (floor - start.day).days + 1
+    plan = observation(last_exposure=exposed, started=start.day, days=days, tz=tz)
+    last = max(day for day in (given.last_day or plan.last, floor) if day is not None)
+    if last != plan.last:
+        spare = (last - plan.day_zero).days
+        plan = observation(last_exposure=plan.day_zero, started=start.day, days=spare, tz=tz)
+    return plan
+
+
+def _start(
+    plans: Sequence[_Planned], *, actor: Actor, at: datetime, placed: bool, replaces: Order | None = None
+) -> list[Order]:
+    running = set(
+        Order.objects.filter(contact__in=[p.contact.id for p in plans], ended_at__isnull=True).values_list(
+            "contact__public_id", flat=True
+        )
+    )
+    if running:
+        ids = ", ".join(sorted(running))
+        raise AlreadyObserved(
+            _("An order runs already for %(ids)s.") % {"ids": ids},
+            hint=_("After a new exposure, extend the order."),
+        )
+    rows = [_row(p, actor, at, replaces) for p in plans]
+    ids = insert_rows(Order, COLUMNS, rows)
+    tell_loops([event for p in plans for event in _events(p, placed)], actor=actor, now=at)
+    made = {order.id: order for order in Order.objects.filter(id__in=ids)}
+    return [made[pk] for pk in ids]
+
+
+def _row(p: _Planned, actor: Actor, at: datetime, replaces: Order | None) -> list[Any]:
+    evidence = p.given.evidence.strip() or _evidence(p.contact)
+    approver = p.given.approver.strip() or actor.name
+    review = p.given.review_on or p.plan.last
+    start_at = p.start.instant(p.tz)
+    record = DecisionRecord(actor.name, evidence, RULE, p.clause, approver, start_at, p.plan.ends_at, review)
+    missing = check_record(record)
+    if missing:
+        errors = [{"field": m.field, "rule": m.rule, "message": _(m.message), "hint": ""} for m in missing]
+        raise RecordIncomplete(_("The decision record of the order is not complete."), errors=errors)
+    own = not p.given.approver.strip()
+    return [
+        p.public_id,
+        p.contact.person_id,
+        p.contact.id,
+        p.contact.territory_code,
+        p.given.kind,
+        p.given.place,
+        actor.name,
+        actor.account_id,
+        actor.post_id,
+        evidence,
+        p.policy.id[:120],
+        RULE,
+        p.clause,
+        approver,
+        actor.account_id if own else None,
+        actor.post_id if own else None,
+        start_at,
+        p.start.precision,
+        p.plan.day_zero,
+        p.plan.first,
+        p.plan.last,
+        p.plan.ends_at,
+        review,
+        array_literal(p.tests),
+        replaces.id if replaces else None,
+        at,
+        "",
+        "",
+        "",
+    ]
+
+
+def _evidence(contact: Contact) -> str:
+    """The contact record in codes, the same in every language: contact, source case, kind, last exposure."""
+    source = contact.case.public_id if contact.case is not None else ""
+    last = contact.exposure_last.isoformat() if contact.exposure_last else ""
+    return "; ".join(part for part in (contact.public_id, source, contact.exposure_kind, last, contact.criterion) if part)[:300]
+
+
+def _events(p: _Planned, placed: bool) -> list[NewEvent]:
+    data = {
+        "order": p.public_id,
+        "order_kind": p.given.kind,
+        "observe_until": p.plan.last.isoformat(),
+        "observe_ends_at": p.plan.ends_at.isoformat(),
+        "test_day_one": p.test_day_one.isoformat(),
+        "last_exposure": p.plan.day_zero.isoformat(),
+    }
+    events = [news(p.contact, "order.started", p.start, data, key=f"order.started:{p.public_id}")]
+    if placed:
+        told = {"order": p.public_id}
+        events.append(news(p.contact, "contact.placed", p.start, told, key=f"contact.placed:{p.public_id}"))
+    return events

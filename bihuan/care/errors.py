@@ -1,0 +1,73 @@
+"""Errors of the care room.
+
+    BihuanError
+    ├── NotFound
+    │   ├── UnknownOrder
+    │   └── UnknownAppeal
+    ├── Invalid
+    │   ├── RecordIncomplete   no control without a complete decision record; `.errors` names what is missing
+    │   └── ReadingInvalid     a temperature nobody can have, a check in the future
+    ├── NotAllowed
+    │   └── NobodyDecides      an order needs a person who decides; the system alone may not
+    └── Conflict
+        ├── NotReleasable      the rule says not yet; `.details["reasons"]` says why
+        ├── AlreadyObserved    an order runs already; extend it instead
+        ├── NotObserved        no order runs
+        └── AppealWaiting      the order has an appeal that waits for its answer
+"""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from bihuan.cases.rules import Decision
+from bihuan.registry.errors import Conflict, Invalid, NotAllowed, NotFound
+
+
+class UnknownOrder(NotFound):
+    code = "unknown-order"
+
+    def __init__(self, order_id: str) -> None:
+        super().__init__(_("There is no order %(id)s here.") % {"id": order_id})
+
+
+class UnknownAppeal(NotFound):
+    code = "unknown-appeal"
+
+    def __init__(self, appeal_id: str) -> None:
+        super().__init__(_("There is no appeal %(id)s here.") % {"id": appeal_id})
+
+
+class RecordIncomplete(Invalid):
+    code = "record-incomplete"
+
+
+class ReadingInvalid(Invalid):
+    code = "reading-invalid"
+
+
+class NobodyDecides(NotAllowed):
+    code = "nobody-decides"
+
+
+class NotReleasable(Conflict):
+    code = "not-releasable"
+
+    def __init__(self, decision: Decision) -> None:
+        said = [_(reason.text) % dict(reason.params) for reason in decision.reasons]
+        super().__init__(
+            _("Not yet: %(reasons)s") % {"reasons": " ".join(said)},
+            details={"reasons": [reason.code for reason in decision.reasons], "rule": decision.rule},
+        )
+
+
+class AlreadyObserved(Conflict):
+    code = "already-observed"
+
+
+class NotObserved(Conflict):
+    code = "not-observed"
+
+
+class AppealWaiting(Conflict):
+    code = "appeal-waiting"

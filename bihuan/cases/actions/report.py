@@ -1,0 +1,202 @@
+"""Report cases, one or many thousands, by the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext as _
+
+from bihuan.cases.actions.common import authorize_all, insert_rows, moment_now, writing, zone_of
+from bihuan.cases.actions.inputs import CaseInput, Problem, errors_in, facts_of, find_problems, moments_of
+from bihuan.cases.errors import CaseInvalid
+from bihuan.cases.models import DATE_FIELDS, INSTANT_FIELDS, Case
+from bihuan.cases.rules import DATED, TIMED, LifeEvent, Moment, life
+from bihuan.loops.actions import NewEvent
+from bihuan.loops.actions import record as tell_loops
+from bihuan.registry import scope
+from bihuan.registry.actions.people import register_people
+from bihuan.registry.actor import Actor
+from bihuan.registry.errors import NotFound
+from bihuan.registry.ids import new_id
+from bihuan.registry.models import Person
+from bihuan.registry.people import PersonInput
+
+COLUMNS = (
+    "public_id",
+    "person_id",
+    "territory_code",
+    "local_id",
+    "disease",
+    "classification",
+    "severity",
+    *DATE_FIELDS,
+    *INSTANT_FIELDS,
+    "test_result",
+    "outcome",
+    "origin",
+    "facility",
+    "source_text",
+    "reported_by_id",
+    "found_at",
+    "found_precision",
+    "source_key",
+    "recorded_at",
+    "recorded_by_account_id",
+    "recorded_by_post_id",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportResult:
+    """`cases` in the order of the inputs: (id, public_id). `known` = how many were here already by source key."""
+
+    cases: tuple[tuple[int, str], ...]
+    known: int
+    warnings: tuple[Problem, ...] = field(default=())
+
+
+def report_case(given: CaseInput, *, actor: Actor, now: datetime | None = None) -> Case:
+    """Report one case and open its loop. Returns the case. Raises CaseInvalid, NotAllowed, NotFound."""
+    result = report_cases([given], actor=actor, now=now)
+    with scope.system():  # the reporter sees what she reported, also of a person living elsewhere
+        return Case.objects.select_related("person").get(id=result.cases[0][0])
+
+
+def report_cases(inputs: Sequence[CaseInput], *, actor: Actor, now: datetime | None = None) -> ReportResult:
+    """Report many cases and open their loops, in one transaction with a handful of statements.
+
+    Raises CaseInvalid listing every error of every row, and then nothing is written. A row whose `source_key`
+    is known already is not taken again; its case is returned. Territory: the right case.write is needed at each.
+    """
+    at = moment_now(now)
+    authorize_all("case.write", (given.territory_code for given in inputs))
+    zones = {code: zone_of(code) for code in {given.territory_code for given in inputs}}
+    problems = _problems(inputs, at, zones)
+    wrong = errors_in(problems)
+    if wrong:
+        raise CaseInvalid(
+            _("%(n)s things are wrong; nothing was recorded.") % {"n": len(wrong)},
+            errors=[problem.as_dict() for problem in wrong],
+        )
+    with writing(actor):
+        known = _known([given.source_key for given in inputs if given.source_key])
+        fresh = [given for given in inputs if given.source_key is None or given.source_key not in known]
+        made = _write(fresh, actor=actor, at=at, zones=zones)
+    rows = iter(made)
+    taken = [
+        known[given.source_key] if given.source_key is not None and given.source_key in known else next(rows)
+        for given in inputs
+    ]
+    return ReportResult(tuple(taken), len(inputs) - len(fresh), tuple(p for p in problems if p.level == "warning"))
+
+
+def _problems(inputs: Sequence[CaseInput], at: datetime, zones: Mapping[str, ZoneInfo]) -> list[Problem]:
+    todays = {code: at.astimezone(tz).date() for code, tz in zones.items()}
+    problems: list[Problem] = []
+    for row, given in enumerate(inputs):
+        code = given.territory_code
+        problems += find_problems(given, row=row, today=todays[code], tz=zones[code])
+    return problems
+
+
+def _known(keys: Sequence[str]) -> dict[str, tuple[int, str]]:
+    if not keys:
+        return {}
+    found = Case.unscoped.filter(source_key__in=keys).values_list("source_key", "id", "public_id")
+    return {key: (pk, public_id) for key, pk, public_id in found}
+
+
+def _write(
+    fresh: Sequence[CaseInput], *, actor: Actor, at: datetime, zones: Mapping[str, ZoneInfo]
+) -> list[tuple[int, str]]:
+    if not fresh:
+        return []
+    people = person_ids([given.person for given in fresh], actor)
+    rows: list[list[Any]] = []
+    lives: list[tuple[str, list[LifeEvent], CaseInput, int]] = []
+    for given, person_id in zip(fresh, people, strict=True):
+        tz = zones[given.territory_code]
+        moments = moments_of(given, tz)
+        events = life(facts_of(given, moments, at), tz)
+        public_id = new_id("C")
+        rows.append(_row(given, public_id, person_id, moments, events[0], at, actor))
+        lives.append((public_id, events, given, person_id))
+    ids = insert_rows(Case, COLUMNS, rows)
+    news = [
+        news_of(event, public_id, given.territory_code, person_id)
+        for public_id, events, given, person_id in lives
+        for event in events
+    ]
+    tell_loops(news, actor=actor, now=at)
+    return [(pk, public_id) for pk, (public_id, _e, _g, _p) in zip(ids, lives, strict=True)]
+
+
+def person_ids(people: Sequence[PersonInput | str | int], actor: Actor) -> list[int]:
+    """Row ids of people: registered now, found by public id, or given. Raises NotFound for an unknown one."""
+    fresh = [person for person in people if isinstance(person, PersonInput)]
+    registered = iter(register_people(fresh, actor) if fresh else [])
+    wanted = {person for person in people if isinstance(person, str)}
+    known = dict(Person.objects.filter(public_id__in=wanted).values_list("public_id", "id")) if wanted else {}
+    for public_id in wanted:
+        if public_id not in known:
+            raise NotFound(_("There is no person %(id)s here.") % {"id": public_id}, code="unknown-person")
+    return [_person_id(person, registered, known) for person in people]
+
+
+def _person_id(person: PersonInput | str | int, registered: Iterator[Person], known: Mapping[str, int]) -> int:
+    if isinstance(person, int):
+        return person
+    return known[person] if isinstance(person, str) else int(next(registered).pk)
+
+
+def _row(
+    given: CaseInput,
+    public_id: str,
+    person_id: int,
+    moments: Mapping[str, Moment],
+    first: LifeEvent,
+    at: datetime,
+    actor: Actor,
+) -> list[Any]:
+    return [
+        public_id,
+        person_id,
+        given.territory_code,
+        given.local_id,
+        given.disease,
+        given.classification,
+        given.severity,
+        *(moments[name].day if name in moments else None for name in DATED),
+        *(moments[name].at if name in moments else None for name in TIMED),
+        given.test_result,
+        given.outcome,
+        given.origin,
+        given.facility,
+        given.source_text,
+        given.reported_by_id,
+        first.at,
+        first.precision,
+        given.source_key,
+        at,
+        actor.account_id,
+        actor.post_id,
+    ]
+
+
+def news_of(event: LifeEvent, public_id: str, territory_code: str, person_id: int) -> NewEvent:
+    """A life event as the loops hear it. Its key makes hearing it twice harmless."""
+    return NewEvent(
+        subject_kind="case",
+        subject_id=public_id,
+        kind=event.kind,
+        at=event.at,
+        at_precision=event.precision,
+        data=dict(event.data),
+        territory_code=territory_code,
+        person_id=person_id,
+        idempotency_key=f"{public_id}:{event.kind}:{event.at.isoformat()}",
+    )

@@ -1,0 +1,168 @@
+"""After a contact is named: found, not found, exposed again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from bihuan.cases.actions.common import Day, authorize, moment_now, stamp, writing, zone_of
+from bihuan.cases.models import Case
+from bihuan.cases.rules import Moment, moment
+from bihuan.loops.actions import NewEvent
+from bihuan.loops.actions import record as tell_loops
+from bihuan.registry import scope
+from bihuan.registry.actor import Actor
+from bihuan.registry.errors import NotFound
+from bihuan.tracing.errors import ContactClosed, ContactInvalid, UnknownContact
+from bihuan.tracing.models import Contact, Exposure
+from bihuan.tracing.rules import ExposureKind, Status, later_exposure
+
+RIGHTS = ("contact.write", "duty.do")
+
+
+def locked(contact_id: str, *, live: bool = True) -> Contact:
+    """The contact, held until the transaction ends. Raises UnknownContact; ContactClosed if `live` is asked."""
+    contact = Contact.objects.select_for_update(of=("self",)).filter(public_id=contact_id).first()
+    if contact is None:
+        raise UnknownContact(contact_id)
+    if live and contact.status in (Status.RELEASED, Status.BECAME_CASE, Status.GENERAL):
+        params = {"id": contact_id, "status": contact.get_status_display()}
+        raise ContactClosed(
+            _("Contact %(id)s is closed: %(status)s.") % params,
+            hint=_("A new exposure opens a new contact."),
+        )
+    return contact
+
+
+def news(
+    contact: Contact, kind: str, when: Moment, data: Mapping[str, Any] | None = None, *, key: str | None = None
+) -> NewEvent:
+    """An event of a contact as the loops hear it; `key` within the contact makes hearing it twice harmless."""
+    return NewEvent(
+        subject_kind="contact",
+        subject_id=contact.public_id,
+        kind=kind,
+        at=when.instant(zone_of(contact.territory_code)),
+        at_precision=when.precision,
+        data=dict(data or {}),
+        territory_code=contact.territory_code,
+        person_id=contact.person_id,
+        idempotency_key=f"{contact.public_id}:{key}" if key else None,
+    )
+
+
+def record_located(
+    contact_id: str, *, actor: Actor, at: Day = None, duty: str = "", now: datetime | None = None
+) -> Contact:
+    """The person was found. Ends a search, too."""
+    known_at = moment_now(now)
+    with writing(actor):
+        contact = locked(contact_id)
+        authorize(RIGHTS, contact.territory_code, subject=("contact", contact_id))
+        tz = zone_of(contact.territory_code)
+        when = moment(at if at is not None else known_at, tz)
+        assert when is not None
+        contact.located_at, contact.located_precision = when.instant(tz), when.precision
+        contact.lost_at = None
+        if contact.status == Status.LOST:
+            contact.status = Status.CONFIRMED.value
+        contact.save(update_fields=["located_at", "located_precision", "lost_at", "status"])
+        tell_loops([news(contact, "contact.located", when, _duty(duty))], actor=actor, now=known_at)
+        return contact
+
+
+def record_lost(
+    contact_id: str,
+    *,
+    reason: str,
+    actor: Actor,
+    at: Day = None,
+    final: bool = False,
+    now: datetime | None = None,
+) -> Contact:
+    """The person cannot be found. The loop then owes a search; `final` gives the search up and closes it."""
+    known_at = moment_now(now)
+    if not reason.strip():
+        raise ContactInvalid(
+            _("Say why the person cannot be found."),
+            errors=[{"field": "reason", "rule": "required", "message": _("A reason is needed."), "hint": ""}],
+        )
+    with writing(actor):
+        contact = locked(contact_id)
+        authorize("contact.write", contact.territory_code, subject=("contact", contact_id))
+        tz = zone_of(contact.territory_code)
+        when = moment(at if at is not None else known_at, tz)
+        assert when is not None
+        contact.status, contact.lost_at = Status.LOST.value, when.instant(tz)
+        contact.save(update_fields=["status", "lost_at"])
+        told = [news(contact, "contact.lost", when)]
+        if final:
+            told.append(news(contact, "contact.given_up", when))
+        tell_loops(told, actor=actor, now=known_at)
+        return contact
+
+
+def record_exposure(
+    contact_id: str,
+    *,
+    last: date,
+    actor: Actor,
+    first: date | None = None,
+    kind: str = ExposureKind.UNKNOWN.value,
+    setting: str = "",
+    case: str = "",
+    now: datetime | None = None,
+) -> bool:
+    """A further exposure of a contact. Returns whether the last exposure moved, so that observation restarts.
+
+    It does not by itself lengthen an order: that is a decision, made by `care.actions.extend_observation`.
+    """
+    known_at = moment_now(now)
+    with writing(actor):
+        contact = locked(contact_id)
+        authorize("contact.write", contact.territory_code)
+        if last > known_at.astimezone(zone_of(contact.territory_code)).date():
+            message = _("An exposure cannot lie in the future.")
+            error = {"field": "last", "rule": "future", "message": message, "hint": ""}
+            raise ContactInvalid(message, errors=[error])
+        Exposure.objects.create(
+            contact=contact,
+            territory_code=contact.territory_code,
+            case_id=_case(case),
+            first=first,
+            last=last,
+            kind=kind,
+            setting=setting,
+            recorded_at=known_at,
+            **stamp(actor),
+        )
+        before = contact.exposure_last
+        contact.exposure_last = later_exposure(before, last)
+        contact.save(update_fields=["exposure_last"])
+        return contact.exposure_last != before
+
+
+def _case(public_id: str) -> int | None:
+    if not public_id:
+        return None
+    with scope.system():
+        found = Case.objects.filter(public_id=public_id).values_list("id", flat=True).first()
+    if found is None:
+        raise NotFound(_("There is no case %(id)s.") % {"id": public_id}, code="unknown-case")
+    return int(found)
+
+
+def _duty(duty: str) -> dict[str, str]:
+    return {"duty": duty} if duty else {}
+
+
+def duty_data(duty: str) -> dict[str, str]:
+    """Event data that name the one duty meant, for late entries of a repeating duty."""
+    return _duty(duty)
+
+
+def contacts_by_id(ids: Sequence[int]) -> dict[int, Contact]:
+    return Contact.objects.in_bulk(ids)
