@@ -41,8 +41,9 @@ ID_KINDS: tuple[str, ...] = (
 # GB/T 2260 province prefixes; 81-83 are the residence permits of Hong Kong, Macao and Taiwan residents,
 # 9x the permanent residence identity card of foreigners (2017 form).
 _PROVINCES = frozenset(
-    [11, 12, 13, 14, 15, 21, 22, 23, 31, 32, 33, 34, 35, 36, 37, 41, 42, 43, 44, 45, 46]
-    + [50, 51, 52, 53, 54, 61, 62, 63, 64, 65, 71, 81, 82, 83, *range(90, 100)]
+    f"{region}{number}"
+    for region, last in {1: 5, 2: 3, 3: 7, 4: 6, 5: 4, 6: 5, 7: 1, 8: 3, 9: 9}.items()
+    for number in range(0 if region in (5, 9) else 1, last + 1)
 )
 # Sequence numbers kept for people over a hundred years old in the fifteen-digit form (GB 11643-1989).
 _CENTENARIANS = frozenset(["996", "997", "998", "999"])
@@ -50,7 +51,7 @@ _LONGEST_LIFE_YEARS = 130
 
 MESSAGES: Mapping[str, str] = {
     "empty": "There is no identity number.",
-    "length": "A resident identity number has 18 characters (or 15 in the old form); this one has %(length)s.",
+    "length": "A resident identity number has 18 characters (15 in the old form); this one has %(length)s.",
     "characters": "A resident identity number is digits only; only the last of 18 may be X.",
     "spreadsheet": "A spreadsheet has rounded this identity number, so its last digits are lost.",
     "place": "The first two digits of the identity number are no province.",
@@ -160,7 +161,7 @@ def compact(number: str) -> str:
     return re.sub(r"[\s'`‘’·\-–—_]", "", text)
 
 
-def _refused(kind: str, code: str, **params: object) -> Identity:
+def _refused(kind: str, code: str, /, **params: object) -> Identity:
     return Identity(kind, None, problem=Problem(code, params))
 
 
@@ -177,7 +178,7 @@ def _resident(text: str, on: date) -> Identity:
         return _refused(RESIDENT, "length", length=len(text))
     if not re.fullmatch(r"[0-9]{15}|[0-9]{17}[0-9X]", text):
         return _refused(RESIDENT, "characters")
-    if int(text[:2]) not in _PROVINCES:
+    if text[:2] not in _PROVINCES:
         return _refused(RESIDENT, "place")
     full = _eighteen(text) if len(text) == 15 else text
     born = _calendar_date(full[6:14])

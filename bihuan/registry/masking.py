@@ -12,7 +12,7 @@ from bihuan.registry import names
 
 
 def mask_name(name: str) -> str:
-    """周小明 → 周*明, 李明 → 李*, 欧阳小明 → 欧阳*明, 欧阳明 → 欧阳*, 买买提·艾力 → 买**, Ana Pérez → A*** P***.
+    """周小明 → 周*明, 李明 → 李*, 欧阳小明 → 欧阳*明, 买买提·艾力 → 买**, Ana Pérez → A*** P***.
 
     An empty name stays empty.
     """
@@ -48,9 +48,9 @@ def mask_id(number: str) -> str:
 
 
 def mask_address(address: str) -> str:
-    """The address down to the street or community, house and room hidden: 张湾区汉江路12号3单元 → 张湾区汉江路**.
+    """The address down to the street, house and room hidden: 张湾区汉江路12号3单元 → 张湾区汉江路**.
 
-    What follows the last 路 街 道 巷 村 镇 乡 区 县 市 is hidden; an address without these is hidden whole.
+    What follows the first street, town or village (else the last county) is hidden; without any, all is.
     """
     text = address.strip()
     if not text:

@@ -38,11 +38,12 @@ _SINGLE: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 # Surnames of two characters, read as one; the reading only where the characters alone mislead.
-_DOUBLE: dict[str, tuple[str, str] | None] = dict.fromkeys(
-    "欧阳 歐陽 上官 司马 司馬 东方 東方 独孤 南宫 南宮 闻人 夏侯 诸葛 諸葛 赫连 皇甫 濮阳 公孙 公孫 慕容 "
-    "钟离 鍾離 宇文 司徒 司空 申屠 太史 端木 轩辕 百里 呼延 东郭 西门 南门 左丘 梁丘 淳于 公羊 公冶 宗政 "
-    "仲孙 闾丘 谷梁 第五 纳兰 完颜 耶律 拓跋 巫马 漆雕 壤驷 公良 段干 羊舌 微生 达奚 公西 宰父 子车".split()
-)
+_PLAIN_DOUBLES = """
+    欧阳 歐陽 上官 司马 司馬 东方 東方 独孤 南宫 南宮 闻人 夏侯 诸葛 諸葛 赫连 皇甫 濮阳 公孙 公孫 慕容 钟离
+    鍾離 宇文 司徒 司空 申屠 太史 端木 轩辕 百里 呼延 东郭 西门 南门 左丘 梁丘 淳于 公羊 公冶 宗政 仲孙 闾丘
+    谷梁 第五 纳兰 完颜 耶律 拓跋 巫马 漆雕 壤驷 公良 段干 羊舌 微生 达奚 公西 宰父 子车
+"""
+_DOUBLE: dict[str, tuple[str, str] | None] = dict.fromkeys(_PLAIN_DOUBLES.split())
 _DOUBLE.update(
     {
         "尉迟": ("yu", "chi"), "尉遲": ("yu", "chi"), "万俟": ("mo", "qi"), "萬俟": ("mo", "qi"),
@@ -153,3 +154,13 @@ def _latin_keys(name: str) -> NameKeys:
 def query_key(text: str) -> str:
     """What was typed into a search box, in the form of `NameKeys.pinyin`: folded, without spaces."""
     return fold(text).replace(" ", "")
+
+
+def sorting_key(name: str, found_by: NameKeys | None = None) -> str:
+    """The spelling that two writings of one name share: the pinyin of a Chinese name (homophones meet), the
+    words of a Latin one in alphabetical order (given name first or last). "" for a name that is not told."""
+    if is_withheld(name):
+        return ""
+    if is_han(name):
+        return (found_by or keys(name)).pinyin
+    return "".join(sorted(fold(name).split()))

@@ -78,13 +78,13 @@ class Keyring:
         opener = self._ciphers.get(raw[1])
         if opener is None:
             raise SecretsError(
-                f"The cipher at {place} needs field key {raw[1]}, which is not in the key file."
+                f"The cipher at {place} needs field key {raw[1]}, which is not there."
             )
         try:
             return opener.decrypt(raw[2 : 2 + _NONCE], raw[2 + _NONCE :], place.encode()).decode()
         except InvalidTag:
             raise SecretsError(
-                f"The cipher at {place} does not open: another key file, or it was altered."
+                f"The cipher at {place} does not open: wrong key, or altered."
             ) from None
 
     def reencrypt(self, cipher: bytes, *, place: str) -> bytes:

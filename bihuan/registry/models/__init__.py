@@ -14,7 +14,6 @@ from bihuan.registry.models.organization import (
     PostFunction,
     Role,
 )
-from bihuan.registry.models.stamp import Stamp
 from bihuan.registry.models.outbox import Delivery, DeliveryState, Digest, Notice
 from bihuan.registry.models.people import (
     DuplicateDecision,
@@ -25,6 +24,7 @@ from bihuan.registry.models.people import (
     Person,
     PersonSex,
 )
+from bihuan.registry.models.stamp import Stamp
 from bihuan.registry.models.territory import Level, Territory
 
 __all__ = [

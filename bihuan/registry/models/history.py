@@ -1,4 +1,4 @@
-"""Row history as this house keeps it: append-only, written by statement-level triggers, context in the row."""
+"""Row history as this house keeps it: append-only, by statement-level triggers, context in the row."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import pghistory
 import pgtrigger
 from django.contrib.postgres.functions import RandomUUID
 from django.db import models
+
+from bihuan.registry.models.base import CODE_LENGTH
 
 M = TypeVar("M", bound=models.Model)
 
@@ -27,7 +29,8 @@ def only_shredded(name: str = "only_shredded") -> pgtrigger.Trigger:
         when=pgtrigger.Before,
         operation=pgtrigger.Update | pgtrigger.Delete,
         func=(
-            "IF TG_OP = 'UPDATE' AND current_setting('bihuan.shredding', true) = 'on' THEN RETURN NEW; END IF; "
+            "IF TG_OP = 'UPDATE' AND current_setting('bihuan.shredding', true) = 'on' "
+            "THEN RETURN NEW; END IF; "
             "RAISE EXCEPTION 'bihuan: % may not be changed or deleted', TG_TABLE_NAME "
             "USING ERRCODE = 'insufficient_privilege';"
         ),
@@ -72,5 +75,8 @@ def _is_reference(model: type[models.Model], field: str) -> bool:
 
 def _plain_reference(model: type[models.Model], field: str) -> models.Field:
     """History keeps the number of a foreign key only: no index, no constraint, no way to follow it."""
-    column = model._meta.get_field(field).column
-    return models.BigIntegerField(null=True, db_column=column)
+    reference = model._meta.get_field(field)
+    target = reference.remote_field.model  # a text as long as the model is not read: then its key is a number
+    if not isinstance(target, str) and isinstance(target._meta.pk, models.CharField):
+        return models.CharField(null=True, db_column=reference.column, max_length=CODE_LENGTH)
+    return models.BigIntegerField(null=True, db_column=reference.column)

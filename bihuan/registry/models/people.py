@@ -1,8 +1,8 @@
 """People and households: who, where to find them, and which records are one person.
 
 A row is a person as one source reported her. Records of one person are joined, never mixed: `root` points
-to the record that stands for all of them, and every query of the upper rooms can group by it. Numbers are
-kept as cipher and keyed hash (`registry/secrets.py`), the name with what it is found by (`registry/names.py`).
+to the record that stands for all of them, and every query of the upper rooms can group by it. Numbers
+are kept as cipher and keyed hash (`registry/secrets.py`), the name with what finds it (`registry/names.py`).
 """
 
 from __future__ import annotations
@@ -217,7 +217,7 @@ class DuplicateVerdict(models.TextChoices):
 class DuplicateDecision(ScopedModel):
     """Two records that look like one person, and what somebody decided. The lower id stands first.
 
-    `territory_code` is that of the longest common territory of the two, so that only who may see both sees it.
+    `territory_code` is the longest common code of the two, so that only who may see both sees it.
     """
 
     low = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
