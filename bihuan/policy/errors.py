@@ -80,7 +80,14 @@ class PacksBroken(Invalid):
         super().__init__(
             "\n".join(str(p) for p in problems),
             errors=[
-                {"field": p.key, "rule": p.code, "message": p.text(), "hint": "", "file": p.file, "line": p.line}
+                {
+                    "field": p.key,
+                    "rule": p.code,
+                    "message": p.text(),
+                    "hint": "",
+                    "file": p.file,
+                    "line": p.line,
+                }
                 for p in problems
             ],
         )

@@ -76,9 +76,10 @@ def _deadline(key: Key, value: Any) -> Complaint | None:
     if not isinstance(value, Mapping):
         complaint = _number(key, value)
         if complaint and "range" not in complaint[0]:
-            return "{value} is not a deadline. Write a number of hours, or {{end_of_day: true, plus_days: 0}}.", {
-                "value": shown(value)
-            }
+            return (
+                "{value} is not a deadline. Write a number of hours, or {{end_of_day: true, plus_days: 0}}.",
+                {"value": shown(value)},
+            )
         return complaint
     plus = value.get("plus_days", 0)
     good = set(value) <= {"end_of_day", "plus_days"} and value.get("end_of_day") is True
@@ -94,7 +95,11 @@ def _boolean(key: Key, value: Any) -> Complaint | None:
 
 
 def _text(key: Key, value: Any) -> Complaint | None:
-    return None if isinstance(value, str) and value.strip() else ("{value} is not text.", {"value": shown(value)})
+    return (
+        None
+        if isinstance(value, str) and value.strip()
+        else ("{value} is not text.", {"value": shown(value)})
+    )
 
 
 def _date(key: Key, value: Any) -> Complaint | None:
@@ -105,7 +110,7 @@ def _date(key: Key, value: Any) -> Complaint | None:
 def _time(key: Key, value: Any) -> Complaint | None:
     if isinstance(value, str) and CLOCK_TIME.match(value):
         return None
-    return "{value} is not a time of day (\"HH:MM\", to \"24:00\").", {"value": shown(value)}
+    return '{value} is not a time of day ("HH:MM", to "24:00").', {"value": shown(value)}
 
 
 def _slots(key: Key, value: Any) -> Complaint | None:
@@ -150,7 +155,10 @@ def _matrix(key: Key, value: Any) -> Complaint | None:
         return "{value} is not a mapping.", {"value": shown(value)}
     for row, items in value.items():
         if row not in key.rows:
-            return "{value} is not allowed here. Allowed: {allowed}.", {"value": row, "allowed": ", ".join(key.rows)}
+            return "{value} is not allowed here. Allowed: {allowed}.", {
+                "value": row,
+                "allowed": ", ".join(key.rows),
+            }
         complaint = _choices(key, items)
         if complaint:
             return complaint
@@ -196,7 +204,10 @@ def shown(value: Any) -> str:
 _WORDS: dict[str, Labels] = {
     "within": {"zh": "{n}小时内", "en": "within {n}"},
     "same_day": {"zh": "当日24时前", "en": "by the end of the same day"},
-    "later_day": {"zh": "第{n}日24时前（当日为第0日）", "en": "by the end of day {n} (the same day is day 0)"},
+    "later_day": {
+        "zh": "第{n}日24时前（当日为第0日）",
+        "en": "by the end of day {n} (the same day is day 0)",
+    },
     "none": {"zh": "无", "en": "none"},
     "at_once": {"zh": "逾期即报{who}", "en": "{who} as soon as it is late"},
     "after": {"zh": "逾期{n}小时报{who}", "en": "{who} when it is {n} late"},

@@ -184,7 +184,10 @@ class Library:
                 days |= {start, _after(end)}
                 for ancestor in (pack, *self._ancestors(pack)):
                     for entry in _entries(ancestor):
-                        days |= {entry.provenance.date_from or _EVER, _after(entry.provenance.date_to or dt.date.max)}
+                        days |= {
+                            entry.provenance.date_from or _EVER,
+                            _after(entry.provenance.date_to or dt.date.max),
+                        }
         return tuple(sorted(days - {_EVER, dt.date.max}))
 
     def _ancestors(self, pack: Pack) -> list[Pack]:
@@ -306,7 +309,9 @@ def _read_pack(document: Document, vocabulary: Vocabulary, packs: dict[str, Pack
     reader = Reader(document, vocabulary)
     pack = reader.pack()
     if pack is not None and pack.id in packs:
-        reader.problem(("pack",), "twice", "The pack {name} is also in {file}.", name=pack.id, file=packs[pack.id].file)
+        reader.problem(
+            ("pack",), "twice", "The pack {name} is also in {file}.", name=pack.id, file=packs[pack.id].file
+        )
     elif pack is not None:
         packs[pack.id] = pack
     return reader.problems
@@ -357,8 +362,13 @@ def _check_overlap(listed: Sequence[Pack]) -> list[Problem]:
         begins = after.date_from or _EVER
         if (before.date_from or _EVER) == begins or (before.date_to is not None and before.date_to >= begins):
             problems.append(
-                _at(after, "overlap", "It overlaps {name} in the same territory: both hold on {day}.",
-                    name=before.id, day=begins)  # fmt: skip
+                _at(
+                    after,
+                    "overlap",
+                    "It overlaps {name} in the same territory: both hold on {day}.",
+                    name=before.id,
+                    day=begins,
+                )  # fmt: skip
             )
         if before.tz != after.tz:
             problems.append(_at(after, "bad-zone", "Its time zone is not that of {name}.", name=before.id))

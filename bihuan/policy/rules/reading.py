@@ -31,7 +31,19 @@ PACK_FIELDS = (
     "include", "values", "rules", "loops",
 )  # fmt: skip
 INCLUDE_FIELDS = ("values", "rules", "loops")
-VALUE_FIELDS = ("value", "unit", "source", "clause", "confidence", "basis", "says", "says_no", "note", "from", "to")
+VALUE_FIELDS = (
+    "value",
+    "unit",
+    "source",
+    "clause",
+    "confidence",
+    "basis",
+    "says",
+    "says_no",
+    "note",
+    "from",
+    "to",
+)
 RULE_FIELDS = ("facts", "expr", "title", "source", "clause", "confidence", "basis", "note", "from", "to")
 KEY_FIELDS = (
     "type", "title", "says", "says_no", "unit", "allowed", "rows", "lowest", "highest", "also", "counts",
@@ -63,7 +75,9 @@ class Reader:
 
     # --- saying what is wrong ---
 
-    def problem(self, path: Path, code: str, template: str, /, severity: str = "error", **params: Any) -> None:
+    def problem(
+        self, path: Path, code: str, template: str, /, severity: str = "error", **params: Any
+    ) -> None:
         key = ".".join(str(p) for p in path)
         line = self.document.line_of(path)
         self.problems.append(Problem(self.document.file, line, key, code, template, params, severity))
@@ -115,7 +129,13 @@ class Reader:
     def period(self, data: Mapping[str, Any], path: Path) -> tuple[dt.date | None, dt.date | None]:
         start, end = self.date(data.get("from"), (*path, "from")), self.date(data.get("to"), (*path, "to"))
         if start and end and end < start:
-            self.problem((*path, "to"), "bad-date", "It ends on {end}, before it begins on {start}.", end=end, start=start)
+            self.problem(
+                (*path, "to"),
+                "bad-date",
+                "It ends on {end}, before it begins on {start}.",
+                end=end,
+                start=start,
+            )
         return start, end
 
     def text(self, data: Any, path: Path, default: str = "") -> str:
@@ -139,7 +159,9 @@ class Reader:
             return None
         if "territory" not in data:
             self.problem(
-                ("territory",), "missing", 'The pack names no territory. Write a code, an area, or "" for anywhere.'
+                ("territory",),
+                "missing",
+                'The pack names no territory. Write a code, an area, or "" for anywhere.',
             )
         territory = self.text(data.get("territory"), ("territory",))
         effective = self.mapping(data.get("effective"), ("effective",))
@@ -174,7 +196,10 @@ class Reader:
             ZoneInfo(name)
         except (ValueError, OSError, LookupError):
             self.problem(
-                ("effective", "tz"), "bad-zone", "There is no time zone {name}. Write one such as Asia/Shanghai.", name=name
+                ("effective", "tz"),
+                "bad-zone",
+                "There is no time zone {name}. Write one such as Asia/Shanghai.",
+                name=name,
             )
             return DEFAULT_TZ
         return name
@@ -193,7 +218,9 @@ class Reader:
                 )
                 continue
             if not file.is_file():
-                self.problem(("include", n), "cannot-read", "The included file {name} does not exist.", name=name)
+                self.problem(
+                    ("include", n), "cannot-read", "The included file {name} does not exist.", name=name
+                )
                 continue
             document = read_file(file, shown_as=str(folder / str(name)))
             reader = Reader(document, self.vocabulary, list(document.problems))
@@ -229,7 +256,9 @@ class Reader:
         confidence = self.one_of(data.get("confidence"), (*path, "confidence"), CONFIDENCES, BASES[basis][0])
         if "confidence" not in data:
             self.problem(
-                path, "missing", "The confidence is missing. Write `confidence: verified` or `confidence: unverified`."
+                path,
+                "missing",
+                "The confidence is missing. Write `confidence: verified` or `confidence: unverified`.",
             )
         elif "basis" not in data:
             basis = "text" if confidence == "verified" else "default"
@@ -243,7 +272,9 @@ class Reader:
     def _source_ids(self, data: Any, path: Path) -> tuple[str, ...]:
         ids = [data] if isinstance(data, str) else data
         if not ids or not isinstance(ids, list) or not all(isinstance(i, str) for i in ids):
-            self.problem(path, "no-source", "The source is missing. Write `source: <id>`, an id of sources.yaml.")
+            self.problem(
+                path, "no-source", "The source is missing. Write `source: <id>`, an id of sources.yaml."
+            )
             return ()
         for source in ids:
             if source not in self.vocabulary.sources:
@@ -302,7 +333,9 @@ class _Parts:
         key = self.vocabulary.keys.get(self.vocabulary.aliases.get(name, name))
         if key is None:
             names = ", ".join(nearest(name, self.vocabulary.keys))
-            reader.problem(path, "unknown-key", "There is no policy key {key}. Nearest: {names}.", key=name, names=names)
+            reader.problem(
+                path, "unknown-key", "There is no policy key {key}. Nearest: {names}.", key=name, names=names
+            )
             return None
         if key.name != name:
             reader.problem(path, "alias", "{key} is another name; write {name}.", key=name, name=key.name)

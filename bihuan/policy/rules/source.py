@@ -26,11 +26,15 @@ class _Loader(_Base):  # type: ignore[misc]
 
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
 _Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:null|~|)$"), ["n", "~", ""])
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789")
+)
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)\.[0-9]+$"), list("-+0123456789")
 )
-_Loader.add_implicit_resolver("tag:yaml.org,2002:timestamp", re.compile(r"^\d{4}-\d{2}-\d{2}$"), list("0123456789"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:timestamp", re.compile(r"^\d{4}-\d{2}-\d{2}$"), list("0123456789")
+)
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,9 @@ def read_file(file: File, *, shown_as: str | None = None) -> Document:
     try:
         text = file.read_bytes().decode("utf-8-sig")
     except OSError as error:
-        return _broken(name, 1, "cannot-read", "The file cannot be read: {why}.", why=error.strerror or str(error))
+        return _broken(
+            name, 1, "cannot-read", "The file cannot be read: {why}.", why=error.strerror or str(error)
+        )
     except UnicodeDecodeError:
         return _broken(name, 1, "not-utf8", "The file is not UTF-8 text. Save it as UTF-8.")
     return read_text(text, file=name)
@@ -74,7 +80,9 @@ def read_text(text: str, *, file: str = "<text>") -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = (mark.line + 1) if mark else 1
-        return _broken(file, line, "not-yaml", "This is not YAML: {why}.", why=error.problem or error.context or "")
+        return _broken(
+            file, line, "not-yaml", "This is not YAML: {why}.", why=error.problem or error.context or ""
+        )
     except (yaml.YAMLError, ValueError) as error:
         return _broken(file, 1, "not-yaml", "This is not YAML: {why}.", why=str(error).splitlines()[0])
     except RecursionError:
@@ -83,7 +91,9 @@ def read_text(text: str, *, file: str = "<text>") -> Document:
 
 
 def _broken(file: str, line: int, code: str, template: str, **params: str) -> Document:
-    return Document(file=file, data=None, lines={}, problems=(Problem(file, line, "", code, template, params),))
+    return Document(
+        file=file, data=None, lines={}, problems=(Problem(file, line, "", code, template, params),)
+    )
 
 
 class _Builder:
