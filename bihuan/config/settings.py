@@ -210,7 +210,9 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_PREVENT_ENUMERATION = True
-ACCOUNT_RATE_LIMITS = {"login_failed": False}  # axes keeps count, in the database, across processes
+# Passwords are counted by axes, in the database, across processes; this also counts one-time codes.
+ACCOUNT_RATE_LIMITS = {"login_failed": "60/m/ip,10/15m/key"}
+MFA_ADAPTER = "bihuan.registry.login.MfaAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Bihuan"
 AXES_FAILURE_LIMIT = 5
@@ -218,7 +220,7 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 # A name from an address: a stranger cannot lock an officer out, nor one typist the whole county office.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
-AXES_USERNAME_FORM_FIELD = "login"
+AXES_USERNAME_CALLABLE = "bihuan.registry.login.username_of"
 AXES_LOCKOUT_CALLABLE = "bihuan.registry.login.locked_out"
 AXES_VERBOSE = False
 AXES_DISABLE_ACCESS_LOG = True

@@ -35,6 +35,7 @@ from bihuan.registry.models.organization import (
 __all__ = [
     "Establishment",
     "assign",
+    "assign_by_name",
     "create_account",
     "create_organization",
     "create_post",
@@ -151,6 +152,14 @@ def assign(
     return Assignment.objects.create(
         post_id=post_id, account_id=account_id, from_at=at, to_at=to_at, reason=reason
     )
+
+
+def assign_by_name(*, username: str, post: str, actor: Actor) -> Assignment:
+    """Put the account of a username in a post (by public id) from now on."""
+    account = Account.objects.filter(username=username).first()
+    if account is None:
+        raise NotFound(_("There is no account %(name)s.") % {"name": username})
+    return assign(account_id=account.pk, post_id=posts.by_public_id(post).id, actor=actor)
 
 
 def delegate(

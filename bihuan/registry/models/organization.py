@@ -6,12 +6,12 @@ desk that a person is handed to.
 
 from __future__ import annotations
 
-import pghistory
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from bihuan.registry.ids import new_id
 from bihuan.registry.models.base import TerritoryCodeField
+from bihuan.registry.models.history import track
 
 
 def organization_id() -> str:
@@ -54,6 +54,7 @@ class PostFunction(models.TextChoices):
     HOSPITAL_FOLLOW_UP = "hospital_follow_up", _("Follow-up after discharge")
     INSPECTOR = "inspector", _("Inspection")
     ADMINISTRATION = "administration", _("Administration")
+    EXCHANGE = "exchange", _("Data exchange")
 
 
 class Organization(models.Model):
@@ -104,7 +105,21 @@ class Grant(models.Model):
         return f"{self.role_id}: {self.right} {self.field_class} {self.relation}"
 
 
-@pghistory.track()
+@track(
+    fields=[
+        "id",
+        "public_id",
+        "organization",
+        "title",
+        "title_en",
+        "function",
+        "territory_code",
+        "role",
+        "active_from",
+        "active_to",
+        "duty_hours",
+    ]
+)
 class Post(models.Model):
     """A desk that owes duties. `territory_code` is its scope; `function` is what definitions call it.
 
@@ -135,7 +150,7 @@ class Post(models.Model):
         return self.title
 
 
-@pghistory.track()
+@track(fields=["id", "post", "account", "from_at", "to_at", "delegated_from", "reason"])
 class Assignment(models.Model):
     """An account holds a post from one instant to another (None = still).
 

@@ -1,0 +1,81 @@
+"""`bihuan account`: accounts of persons and the posts they hold."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from typing import Annotated
+
+import typer
+
+from bihuan.doors.cli.output import Json, show
+from bihuan.registry import posts
+from bihuan.registry.actions import organizations
+from bihuan.registry.actor import Actor
+
+app = typer.Typer(
+    no_args_is_help=True, help="Accounts: create, assign to a post, list posts, set a password."
+)
+
+ACTOR = Actor.system("bihuan account", door="cli")
+
+
+@app.command()
+def create(
+    username: str,
+    name: Annotated[str, typer.Option(help="Name shown to others.")] = "",
+    post: Annotated[
+        list[str] | None, typer.Option(help="Public id of a post (T-…); may be repeated.")
+    ] = None,
+    administrator: Annotated[bool, typer.Option(help="Hold the system administrator's post.")] = False,
+    json: Json = False,
+) -> None:
+    """Create an account; the password is asked for, or read from standard input."""
+    wanted = [posts.by_public_id(p).id for p in post or ()]
+    if administrator:
+        wanted.append(organizations.ensure_administration(actor=ACTOR).pk)
+    account = organizations.create_account(
+        username=username, password=_password(), display_name=name, post_ids=tuple(wanted), actor=ACTOR
+    )
+    show({"username": username, "posts": [h.post.label for h in posts.held_by(account.pk)]}, json=json)
+
+
+@app.command()
+def password(username: str, json: Json = False) -> None:
+    """Set a new password; it is asked for, or read from standard input."""
+    organizations.set_password(username=username, password=_password(), actor=ACTOR)
+    show({"username": username, "password": "set"}, json=json)
+
+
+@app.command("posts")
+def list_posts(
+    territory: Annotated[str, typer.Argument(help="Code of the territory.")],
+    below: Annotated[bool, typer.Option(help="Also of everything below.")] = False,
+    json: Json = False,
+) -> None:
+    """List the posts of a territory with their public ids."""
+    rows = []
+    for post in posts.of_territory(territory, below=below):
+        rows.append(
+            {
+                "id": post.public_id,
+                "territory": post.territory_code,
+                "post": post.label,
+                "function": post.function,
+                "role": post.role,
+            }
+        )
+    show(rows, json=json)
+
+
+@app.command()
+def assign(username: str, post: str, json: Json = False) -> None:
+    """Put an account in a post from now on."""
+    made = organizations.assign_by_name(username=username, post=post, actor=ACTOR)
+    show({"username": username, "post": posts.get(made.post_id).label, "from": made.from_at}, json=json)
+
+
+def _password() -> str:
+    if sys.stdin.isatty():
+        return getpass.getpass("Password: ")
+    return sys.stdin.readline().rstrip("\n")
