@@ -203,6 +203,17 @@ class _Binder:
             return timedelta()
         return timedelta(hours=number * _UNIT_HOURS.get(unit, 1.0))
 
+    def deadline(self, due: Due, at: str) -> tuple[timedelta | None, int]:
+        """How long after the start, or (None, n): by the end of the local day n days on. A policy value may
+        itself say {end_of_day: true, plus_days: n}, where an edition counts days and another counts hours."""
+        if due.within is None:
+            return None, self.days(due.plus_days, f"{at}.plus_days")
+        found = self.value(due.within, f"{at}.within") if isinstance(due.within, str) else None
+        said = getattr(found, "value", None)
+        if isinstance(said, Mapping) and said.get("end_of_day") is True:
+            return None, self.days(said.get("plus_days", 0), f"{at}.within")
+        return (timedelta(), 0) if isinstance(due.within, str) and found is None else (self.hours(due.within, f"{at}.within"), 0)
+
     def days(self, amount: str | int, at: str) -> int:
         if not isinstance(amount, str):
             return amount
@@ -215,7 +226,7 @@ class _Binder:
     def duty(self, duty: DutyDef) -> BoundDuty:
         at = f"duties.{duty.kind}"
         repeat = self.repeat(duty, at)
-        within = None if duty.repeats or duty.due.within is None else self.hours(duty.due.within, f"{at}.due.within")
+        within, plus_days = (None, 0) if duty.repeats else self.deadline(duty.due, f"{at}.due")
         rule, source = self.why(duty)
         return BoundDuty(
             kind=duty.kind,
@@ -227,7 +238,7 @@ class _Binder:
             start_event=duty.due.start.event,
             start_fact=duty.due.start.fact,
             within=within,
-            plus_days=self.days(duty.due.plus_days, f"{at}.due.plus_days"),
+            plus_days=plus_days,
             warn_lead=self.warn(duty),
             done_on=duty.done_on,
             match=duty.match,
@@ -297,13 +308,12 @@ class _Binder:
         return ()
 
     def decide(self) -> BoundDuty:
-        due = self.definition.decide_due
-        within = None if due.within is None else self.hours(due.within, "decide.due.within")
+        within, plus_days = self.deadline(self.definition.decide_due, "decide.due")
         first = self.definition.stages[0].key if self.definition.stages else ""
         return BoundDuty(
             kind=DECIDE, stage=first, label={"zh": "决定下一步", "en": "Decide the next step"},
             owed_by=self.definition.decide_owed_by, opens_on=frozenset(), when="", start_event="", start_fact="",
-            within=within, plus_days=self.days(due.plus_days, "decide.due.plus_days"), warn_lead=timedelta(),
+            within=within, plus_days=plus_days, warn_lead=timedelta(),
             done_on=("loop.decided",), match=(), evidence=(), superseded_on=frozenset(), preempts=(), repeat=None,
             verb="loop.decide", clause=", ".join(self.definition.clauses), pack=self.policy.id,
             rule="loops.no_limbo", counts_earlier=False,
