@@ -13,11 +13,14 @@ from functools import wraps
 from typing import Any, Final, Literal
 
 from django.contrib.auth.views import redirect_to_login
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 
+from bihuan.doors.web import errors
 from bihuan.registry import access as registry_access
 from bihuan.registry import scope
+from bihuan.registry.errors import BihuanError
 
 View = Callable[..., HttpResponseBase]
 Scope = Literal["anyone", "account", "post", "territory"]
@@ -51,8 +54,16 @@ def access(
 
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            refused = _refusal(request, declared)
-            return refused if refused is not None else view(request, *args, **kwargs)
+            try:
+                refused = _refusal(request, declared)
+                if refused is not None:
+                    return refused
+                if request.method in ("GET", "HEAD"):
+                    return view(request, *args, **kwargs)
+                with transaction.atomic():  # an error takes back what the view wrote, and no more
+                    return view(request, *args, **kwargs)
+            except BihuanError as error:
+                return errors.respond(request, error)
 
         guarded.declared_access = declared  # type: ignore[attr-defined]
         return guarded

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest
 
-from bihuan.registry import posts as registry_posts
-from bihuan.registry import scope, territory
+from bihuan.registry import territory
 from bihuan.registry.text import name_of
 
 
@@ -30,18 +29,18 @@ class DemoAccount:
 
 def choices(request: HttpRequest) -> list[PostChoice]:
     """Every post held now, own ones first."""
-    if not request.user.is_authenticated:
+    acting = getattr(request, "acting", None)
+    if acting is None:
         return []
-    acting = scope.current()
     return [
         PostChoice(
             public_id=held.post.public_id,
             title=name_of(held.post.title, held.post.title_en),
             organization=name_of(held.post.organization, held.post.organization_en),
             place=territory.name_path(held.post.territory_code),
-            current=acting is not None and acting.post_id == held.post.id,
+            current=held.post.id == acting.post.id,
         )
-        for held in registry_posts.held_by(request.user.pk)
+        for held in acting.choices
     ]
 
 

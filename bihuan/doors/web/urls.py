@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from bihuan.doors.web.views import patterns, session
+from bihuan.doors.web.views import glass, patterns, policy, session
 
 app_name = "web"
 
@@ -11,5 +11,12 @@ urlpatterns = [
     path("theme/", session.theme, name="theme"),
     path("no-post/", session.no_post, name="no_post"),
     path("settings/", session.settings, name="settings"),
+    path("post/", session.switch_post, name="switch_post"),
+    path("glass/", glass.glass, name="glass"),
+    path("glass/end/", glass.glass_end, name="glass_end"),
+    path("glass/breaks/", glass.breaks, name="glass_breaks"),
+    path("policy/", policy.policy, name="policy"),
+    path("policy/diff/", policy.diff, name="policy_diff"),
+    path("policy/value/<str:key>/", policy.value, name="policy_value"),
     path("patterns/", patterns.patterns, name="patterns"),
 ]

@@ -152,3 +152,43 @@ def assets(entry: str) -> SafeString:
         format_html_join("", '<link rel="stylesheet" href="{}">', ((static(css),) for css in styles)),
         static(script),
     )
+
+
+@register.filter
+def policy_group(key: str) -> str:
+    """The heading of a group of policy keys, from the first word of one of them."""
+    first = key.split(".")[0]
+    return {
+        "appeal": _("Appeals"),
+        "arrival": _("Arrivals"),
+        "asymptomatic": _("Asymptomatic infections"),
+        "categories": _("Four categories"),
+        "clocks": _("Deadlines"),
+        "cluster": _("Clusters"),
+        "contact": _("Contacts"),
+        "daily_clearing": _("Same-day clearance"),
+        "discharge": _("Discharge and after"),
+        "early_response": _("Early response"),
+        "errand": _("Errands"),
+        "escalation": _("Climbing"),
+        "fever_clinic": _("Fever clinics"),
+        "focus": _("Foci"),
+        "follow_up": _("Follow-up"),
+        "gate": _("Gates"),
+        "grid": _("Grid"),
+        "home_care": _("Care at home"),
+        "home_observation": _("Observation at home"),
+        "incident": _("Incidents"),
+        "incubation": _("Incubation"),
+        "indicators": _("Indicators"),
+        "institution": _("Institutions"),
+        "observation": _("Observation"),
+        "pathway": _("Pathways"),
+        "placement": _("Placement"),
+        "readiness": _("Readiness"),
+        "response": _("Response"),
+        "school": _("Schools"),
+        "suspected": _("Suspected cases"),
+        "temperature": _("Temperature"),
+        "travel": _("Travel"),
+    }.get(first, first.replace("_", " "))

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST
 from bihuan.doors.web.access import access
 from bihuan.registry import access as registry_access
 from bihuan.registry import scope
+from bihuan.registry.middleware import choose_post
 
 A_YEAR = 365 * 24 * 3600
 
@@ -40,6 +41,18 @@ def theme(request: HttpRequest) -> HttpResponse:
         "theme", choice if choice in ("light", "dark") else "system", max_age=A_YEAR, samesite="Lax"
     )
     return answer
+
+
+@require_POST
+@access(scope="account")
+def switch_post(request: HttpRequest) -> HttpResponse:
+    """Act in another of one's own posts; one not held is ignored by the scope itself."""
+    wanted = request.POST.get("post", "")
+    acting = request.acting  # type: ignore[attr-defined]
+    for held in acting.choices if acting else ():
+        if held.post.public_id == wanted:
+            choose_post(request, held.post.id)
+    return redirect("web:home")
 
 
 @access(scope="account")
