@@ -56,6 +56,8 @@ PYTEST = "pytest"
 def main() -> int:
     options = _arguments()
     os.chdir(ROOT)
+    if options.on:
+        os.environ["BIHUAN_TEST_POSTGRES"] = options.on
     wanted = options.only or [step.name for step in STATIC] + [PYTEST]
     with tempfile.TemporaryDirectory(prefix="bihuan-check-") as folder:
         os.environ |= {"DJANGO_SETTINGS_MODULE": "bihuan.config.settings", "PYTHONDONTWRITEBYTECODE": ""}
@@ -79,6 +81,7 @@ def _arguments() -> argparse.Namespace:
     if "--" in ours:
         at = ours.index("--")
         ours, theirs = ours[:at], ours[at + 1 :]
+    parser.add_argument("--on", metavar="FOLDER", help="run pytest on the PostgreSQL programs of this folder")
     options, more = parser.parse_known_args(ours)
     options.pytest = [*more, *theirs]
     return options

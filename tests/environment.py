@@ -1,7 +1,8 @@
 """Decides, before Django reads its settings, which database the tests run on.
 
 Loaded by `-p tests.environment` in pyproject.toml, in the controller and in every xdist worker.
-`DATABASE_URL` given: that PostgreSQL. Otherwise a throw-away embedded cluster, stopped at the end.
+`DATABASE_URL` given: that PostgreSQL. Otherwise a throw-away embedded cluster, stopped at the end, made by
+the programs in the folder BIHUAN_TEST_POSTGRES when that is given (another PostgreSQL of this machine).
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ def _start_throw_away_cluster() -> str:
     from bihuan.config.postgres import Cluster
 
     home = Path(tempfile.mkdtemp(prefix="bihuan-test-"))
-    cluster = Cluster(home, durable=False)
+    other = os.environ.get("BIHUAN_TEST_POSTGRES")
+    cluster = Cluster(home, durable=False, using=Path(other) if other else None)
 
     def end() -> None:
         cluster.stop(mode="immediate")

@@ -85,11 +85,13 @@ class Cluster:
     """One embedded PostgreSQL under `home`.
 
     `durable=False` turns fsync off: for tests only. Safe to use from several processes at once.
+    `using` is a folder of other PostgreSQL programs, which the server's user can run where they are.
     """
 
-    def __init__(self, home: Path, *, durable: bool = True) -> None:
+    def __init__(self, home: Path, *, durable: bool = True, using: Path | None = None) -> None:
         self.home = Path(home).absolute()
         self.durable = durable
+        self.using = using
         self.folder = self.home / "postgres"
         self.data = self.folder / "data"
         self.log = self.folder / "server.log"
@@ -111,7 +113,19 @@ class Cluster:
     @cached_property
     def programs(self) -> Path:
         """The folder of initdb, pg_ctl, pg_dump and so on, where the server's user can run them."""
+        if self.using:
+            return self.using
         return installed_programs() if self.run_as is None else self._copied_programs()
+
+    @cached_property
+    def major(self) -> str:
+        """The major version of the programs, which must be that of the data."""
+        if not self.using:
+            return MAJOR
+        told = subprocess.run(
+            [self.using / "initdb", "--version"], capture_output=True, text=True, check=True
+        )
+        return re.findall(r"\d+", told.stdout)[0]
 
     @cached_property
     def run_as(self) -> RunAs | None:
@@ -185,7 +199,7 @@ class Cluster:
     # Steps, each with the lock held
 
     def _start(self) -> None:
-        if self.is_running():
+        if self._serves_already():
             return
         self._check_version()
         self._check_room()
@@ -199,6 +213,28 @@ class Cluster:
                 raise DoesNotStart(self._why_not())
             time.sleep(0.3)
         self._ensure_database()
+
+    def _serves_already(self) -> bool:
+        """Whether it runs and answers; waits for one that is still coming up or going down."""
+        deadline = time.monotonic() + START_PATIENCE_SECONDS
+        while self.is_running():
+            if self._answers():
+                return True
+            if time.monotonic() > deadline:
+                raise DoesNotStart(f"The database runs but does not answer. Its log: {self.log}")
+            time.sleep(0.1)
+        return False
+
+    def _answers(self) -> bool:
+        import psycopg
+
+        try:
+            psycopg.connect(self.url("postgres"), connect_timeout=5).close()
+        except psycopg.OperationalError as error:
+            if "password authentication failed" in str(error):
+                raise HomeUnusable(f"The database does not know the password in {self.secret}.") from error
+            return False
+        return True
 
     def _stop(self, mode: str) -> None:
         server = self._postmaster()
@@ -257,10 +293,10 @@ class Cluster:
                 f"{self.data} is there but holds no PostgreSQL data (PG_VERSION is missing). "
                 f"Move it away, or choose another data folder with BIHUAN_HOME."
             )
-        if note.exists() and (found := note.read_text().strip()) != MAJOR:
+        if note.exists() and (found := note.read_text().strip()) != self.major:
             raise OtherVersion(
                 f"The data in {self.data} were written by PostgreSQL {found}, and this Bihuan brings "
-                f"PostgreSQL {MAJOR}. Make a backup with the Bihuan that wrote them, "
+                f"PostgreSQL {self.major}. Make a backup with the Bihuan that wrote them, "
                 f"then `bihuan restore` it into a new BIHUAN_HOME."
             )
 

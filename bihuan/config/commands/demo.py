@@ -146,7 +146,8 @@ def _watch(record: serving.Record, *, port: int) -> None:
     """Until we are told to leave: start again whichever of the two has died, and the database too."""
     while True:
         time.sleep(WATCH_SECONDS)
-        if not command.is_outside():
+        if not (command.is_outside() or Cluster(home.home()).is_running()):
+            console.print("[yellow]![/] The database ended and is started again.")
             Cluster(home.home()).start()
         for name, child in record.children.items():
             if not child.is_alive():
