@@ -12,6 +12,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
+pytest_plugins = ["tests.cast"]
+
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 TEMPLATE_LOCK = 5_044_201

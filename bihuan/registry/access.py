@@ -64,7 +64,7 @@ def may(
         return Decision(False, _lacking(scope, right, field_class))
     if territory_code is None and post_id is None:
         return Decision(True, _granted(scope, right))
-    if post_id is not None and post_id == scope.post_id:
+    if post_id is not None and post_id in scope.posts:
         return Decision(True, _("it lies on this post's own desk"))
     if any(g.relation == "below" for g in cells) and territory_code is not None:
         if scope.covers(territory_code):

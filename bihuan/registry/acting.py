@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.utils.translation import gettext as _
@@ -58,7 +58,8 @@ def acting_for_account(
     if not choices:
         return None
     held = next((h for h in choices if h.post.id == post_id), choices[0])
-    scope = scope_of(held.post, account.pk)
+    desk = frozenset(h.post.id for h in choices if _same_desk(h.post, held.post))
+    scope = replace(scope_of(held.post, account.pk), desk=desk)
     opened = glass.in_force(glass_id, account_id=account.pk, post_id=held.post.id, at=moment)
     if opened:
         scope = glass.through(scope, opened)
@@ -70,6 +71,10 @@ def acting_for_account(
         delegated=held.delegated,
         opened=opened,
     )
+
+
+def _same_desk(one: PostView, other: PostView) -> bool:
+    return one.role == other.role and one.territory_code == other.territory_code
 
 
 def acting_for_post(account: Account, post_id: int, *, door: str, at: datetime | None = None) -> Acting:

@@ -39,6 +39,13 @@ class Scope:
     grants: frozenset[Granted] = field(default_factory=frozenset)
     glass: str | None = None
     organization_id: int | None = None
+    desk: frozenset[int] = frozenset()
+
+    @property
+    def posts(self) -> frozenset[int]:
+        """The posts whose work lies on this desk: the one acted in, and others the same person holds with the
+        same role in the same territory."""
+        return self.desk if self.post_id is None else self.desk | {self.post_id}
 
     @property
     def hi(self) -> str:

@@ -49,7 +49,7 @@ class LoadReport:
 def load_builtin(*, actor: Actor) -> LoadReport:
     """Load the shipped tree of China (see data/README.md). Doing it again changes nothing."""
     require("account.admin")
-    return _store(list(builtin_units()))
+    return store_units(list(builtin_units()))
 
 
 def load_file(path: Path, *, actor: Actor, paths: bool = False) -> LoadReport:
@@ -77,7 +77,7 @@ def load_file(path: Path, *, actor: Actor, paths: bool = False) -> LoadReport:
             ],
             hint=_("Nothing was changed. Mend the rows and load the file again."),
         )
-    return _store(units)
+    return store_units(units)
 
 
 def builtin_units() -> Iterator[TerritoryInput]:
@@ -154,7 +154,9 @@ def _csv_rows(path: Path) -> Iterable[dict[str, str]]:
 
 
 @transaction.atomic
-def _store(units: list[TerritoryInput]) -> LoadReport:
+def store_units(units: list[TerritoryInput]) -> LoadReport:
+    """Add and change units, in bulk; those that are as they were stay untouched. They must have been checked."""
+    require("account.admin")
     with connection.cursor() as cursor:
         cursor.execute(
             "CREATE TEMP TABLE territory_in (LIKE registry_territory INCLUDING DEFAULTS) ON COMMIT DROP"
