@@ -113,6 +113,9 @@ def _fields() -> Iterable[Field]:
         lists = (CONTACTS, LINKS) if "exposure" in key else (CONTACTS,)
         yield Field(key, "date", zh, en, lists)
     yield Field("contact.final_status", "code", "最终观察状态", "Final status", (CONTACTS,), FINAL_STATUS)
+    yield Field(
+        "contact.approver", "text", "批准人或单位", "Who decided the observation", (CONTACTS,), longest=120
+    )
     yield Field("contact.reachable", "bool", "是否可联系", "Reachable", (CONTACTS,))
 
 

@@ -74,8 +74,8 @@ RULES: dict[str, tuple[Any, Any]] = {
         _("Correct the cell, or import again with a later --as-of."),
     ),
     "dates.none": (
-        _("The row has no usable date, so nothing says when the case was found."),
-        _("Give at least one of: onset, visit, diagnosis, report, admission."),
+        _("The row has no usable date; its clocks count from the day it was imported."),
+        _("Give at least one of: onset, visit, diagnosis, report, admission, and import again."),
     ),
     "dates.not_yet": (
         _("Every date of the row is later than %(as_of)s."),
@@ -145,6 +145,10 @@ RULES: dict[str, tuple[Any, Any]] = {
         _("The identifier “%(value)s” stands already in line %(line)s of this file, with other contents."),
         _("Correct one of the two identifiers, or delete the row that is out of date."),
     ),
+    "id.other_person": (
+        _("The identifier “%(value)s” is %(subject)s, but sex, age or name say it is somebody else."),
+        _("Check the identifier, or give this list a name of its own (`list:` in the mapping)."),
+    ),
     "link.unknown": (
         _("No case with the identifier “%(value)s” is known in the list “%(list)s”."),
         _("Import the line list first, or correct the identifier."),
@@ -156,6 +160,22 @@ RULES: dict[str, tuple[Any, Any]] = {
     "link.known": (
         _("The link between %(from)s and %(to)s is already registered."),
         _("Nothing to do."),
+    ),
+    "contact.case_unnamed": (
+        _("The list says that the contact became a case, but not which case."),
+        _("Find the case, and convert the contact by hand; until then its loop stays open."),
+    ),
+    "contact.no_decision": (
+        _("The row has an observation, but nobody who decided it; no order was recorded."),
+        _("Map a column or a constant to contact.approver, or act in a post when importing."),
+    ),
+    "contact.unclear": (
+        _("The final status “%(value)s” does not say how the observation ended."),
+        _("The loop stays open; close it by hand with what is known."),
+    ),
+    "follow.refused": (
+        _("The contact was taken, but not what followed: %(why)s"),
+        _("%(hint)s"),
     ),
     "write.refused": (
         _("The row was refused when it was written: %(why)s"),

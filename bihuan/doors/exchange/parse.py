@@ -137,7 +137,7 @@ def _from_text(text: str, how: Conventions) -> When:
         if found is not None:
             return found
     number = re.fullmatch(r"(\d{5})(\.\d+)?", text)
-    if number:
+    if number and _SERIAL[0] <= float(text) <= _SERIAL[1]:
         return _from_number(float(text), how)
     if _YEAR.fullmatch(text):
         raise Bad("date.year_only")
@@ -251,10 +251,11 @@ def check_date(when: When, how: Conventions) -> When:
 
 # --- ages, sexes, codes, texts ----------------------------------------------------------------------
 
+_AGE_PLAIN = re.compile(r"\d{1,3}(?:[.,]\d+)?")
 _AGE = re.compile(
-    r"(?:(\d{1,3}(?:[.,]\d+)?)\s*(?:岁|周岁|y|yr|yrs|years?|years? old|a|anos|ano|年)?)?"
-    r"\s*(?:零|y\s|and\s)?\s*(?:(\d{1,3})\s*(?:个月|月龄|月|m|mo|mos|months?|mes|meses))?"
-    r"\s*(?:零)?\s*(?:(\d{1,3})\s*(?:天|日龄|日|d|days?|dias?))?"
+    r"(?:(\d{1,3}(?:[.,]\d+)?)\s*(?:岁|周岁|years? old|years?|yrs?|y|anos?|a|年))?"
+    r"\s*(?:零|and\s)?\s*(?:(\d{1,3})\s*(?:个月|月龄|月|months?|mos?|m|mes|meses))?"
+    r"\s*(?:零)?\s*(?:(\d{1,3})\s*(?:天|日龄|日|days?|d|dias?))?"
 )
 _BAND = re.compile(
     r"\d{1,3}\s*(?:s|多岁?|余岁?|岁?以上|\+|-\s*\d{1,3}\s*岁?|至\d{1,3}岁?|to\s*\d{1,3}|~\d{1,3}岁?)"
@@ -270,10 +271,12 @@ def parse_age(cell: Any) -> float:
         years = float(cell)
     else:
         text = words.plain(str(cell))
-        m = _AGE.fullmatch(text) if text else None
-        if not m or not any(m.groups()):
+        if _AGE_PLAIN.fullmatch(text):
+            years = float(text.replace(",", "."))
+        elif (m := _AGE.fullmatch(text)) and any(m.groups()):
+            years = float((m[1] or "0").replace(",", ".")) + int(m[2] or 0) / 12 + int(m[3] or 0) / 365.25
+        else:
             raise Bad("age.band" if _BAND.fullmatch(text) else "age.form")
-        years = float((m[1] or "0").replace(",", ".")) + int(m[2] or 0) / 12 + int(m[3] or 0) / 365.25
     if not 0 <= years <= OLDEST:
         raise Bad("age.range")
     return years

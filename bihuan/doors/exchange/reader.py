@@ -680,13 +680,15 @@ def _find_header(
 
 
 def _likely_header(rows: Sequence[tuple[int, list[Any]]]) -> tuple[int, list[Any]]:
-    filled = [len({_text(c) for c in cells if _text(c)}) for _n, cells in rows]
+    filled = [sum(bool(_text(c)) for c in cells) for _n, cells in rows]
     width = max(filled)
     for (number, cells), n in zip(rows, filled, strict=True):
-        if n >= max(1, 0.6 * width) and sum(_is_wordy(c) for c in cells if _text(c)) >= 0.7 * n:
+        distinct = len({_text(c) for c in cells if _text(c)})  # a title over merged cells is one text
+        if distinct < min(2, width) or n < 0.6 * width:
+            continue
+        if sum(_is_wordy(c) for c in cells if _text(c)) >= 0.7 * n:
             return number, cells
-    index = filled.index(width)
-    return rows[index]
+    return rows[filled.index(width)]
 
 
 def _is_wordy(cell: Any) -> bool:
