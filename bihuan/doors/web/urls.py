@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from bihuan.doors.web.views import glass, patterns, policy, session
+from bihuan.doors.web.views import glass, importing, patterns, policy, session
 
 app_name = "web"
 
@@ -18,5 +18,11 @@ urlpatterns = [
     path("policy/", policy.policy, name="policy"),
     path("policy/diff/", policy.diff, name="policy_diff"),
     path("policy/value/<str:key>/", policy.value, name="policy_value"),
+    path("import/", importing.importing, name="importing"),
+    path("import/<str:job_id>/", importing.job, name="import_job"),
+    path("import/<str:job_id>/columns/", importing.columns, name="import_columns"),
+    path("import/<str:job_id>/preview/", importing.preview, name="import_preview"),
+    path("import/<str:job_id>/ledger.csv", importing.ledger, name="import_ledger"),
+    path("import/<str:job_id>/mapping.yaml", importing.mapping_file, name="import_mapping"),
     path("patterns/", patterns.patterns, name="patterns"),
 ]

@@ -192,3 +192,50 @@ def policy_group(key: str) -> str:
         "temperature": _("Temperature"),
         "travel": _("Travel"),
     }.get(first, first.replace("_", " "))
+
+
+@register.filter
+def case_word(code: str) -> str:
+    """A code of a case or contact in the reader's language; an unknown one as it stands."""
+    return str(_codes().get(str(code), code))
+
+
+def _codes() -> dict[str, str]:
+    return {
+        "suspected": _("Suspected case"),
+        "probable": _("Probable case"),
+        "confirmed": _("Confirmed case"),
+        "clinically_diagnosed": _("Clinically diagnosed case"),
+        "asymptomatic": _("Asymptomatic infection"),
+        "discarded": _("Discarded"),
+        "none": _("No symptoms"),
+        "mild": _("Mild"),
+        "moderate": _("Moderate"),
+        "severe": _("Severe"),
+        "critical": _("Critical"),
+        "in_care": _("In care"),
+        "recovered": _("Recovered"),
+        "died": _("Died"),
+        "unknown": _("Unknown"),
+        "imported": _("Imported"),
+        "import_linked": _("Linked to an imported case"),
+        "local": _("Local"),
+        "exported_notice": _("Notice about a person elsewhere"),
+        "under_investigation": _("Under investigation"),
+        "positive": _("Positive"),
+        "negative": _("Negative"),
+        "inconclusive": _("Inconclusive"),
+        "pending": _("Pending"),
+        "M": _("male"),
+        "F": _("female"),
+        "O": _("other"),
+        "U": _("unknown"),
+        "completed": _("Completed"),
+        "lost": _("Not found"),
+        "ongoing": _("Ongoing"),
+        "became_case": _("Became a case"),
+        "insufficient": _("Not enough known"),
+        "general": _("General contact"),
+        "released": _("Released"),
+        "candidate": _("To be assessed"),
+    }

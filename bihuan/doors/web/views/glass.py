@@ -1,4 +1,4 @@
-"""Breaking the glass: looking into another territory in an emergency, for a reason and a while, seen by it."""
+"""Breaking the glass: looking into another territory in an emergency, with a reason, for a while"""
 
 from __future__ import annotations
 
