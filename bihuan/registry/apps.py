@@ -8,6 +8,7 @@ class RegistryConfig(AppConfig):
     verbose_name = "registry"
 
     def ready(self) -> None:
-        from bihuan.registry import rls
+        from bihuan.registry import rls, shredder
 
+        shredder.register_own()
         post_migrate.connect(rls.grant_to_door, sender=self, dispatch_uid="bihuan.registry.grants")

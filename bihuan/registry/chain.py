@@ -28,7 +28,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from django.apps import apps
@@ -217,7 +217,7 @@ def _columns_of(spec: Chained) -> list[str]:
 
 def _write(last: ChainBlock | None, content: dict[str, Any], now: datetime) -> ChainBlock:
     previous, number = (last.hash, last.number + 1) if last else (_START, 1)
-    content = {**content, "sealed_at": now.isoformat(), "number": number}
+    content = {**content, "sealed_at": now.astimezone(UTC).isoformat(), "number": number}
     digest = _hash(previous, content)
     ring = keyring()
     return ChainBlock.objects.create(
@@ -331,8 +331,10 @@ def _check_links(blocks: Sequence[ChainBlock], result: VerifyResult) -> None:
     ring, previous, heads = keyring(), _START, dict[str, int]()
     unknown_keys = 0
     for number, block in enumerate(blocks, start=1):
+        told = block.content.get("sealed_at"), block.content.get("number")
         if (
-            block.number != number
+            told != (block.sealed_at.astimezone(UTC).isoformat(), block.number)
+            or block.number != number
             or block.previous != previous
             or _hash(previous, block.content) != block.hash
         ):

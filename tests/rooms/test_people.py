@@ -128,6 +128,10 @@ def test_history_can_neither_be_changed_nor_deleted():
 # --- duplicates ------------------------------------------------------------------------------------
 
 
+BORN = date(1980, 3, 7)
+AGED = {"age_years": 39, "age_reported_on": date(2020, 2, 1)}
+
+
 def ids(matches) -> list[int]:
     return [match.person_id for match in matches]
 
@@ -149,14 +153,14 @@ def test_it_finds_the_same_number_in_its_old_form():
         ({"name": "周小明", "phone": "13800001111"}, True),
         ({"name": "周小明", "date_birth": date(1980, 7, 3), "phone": "13800001111"}, True),
         (
-            {"name": "周小明", "age_years": 39, "age_reported_on": date(2020, 2, 1), "address": "汉江路12号"},
+            {"name": "周小明", "address": "汉江路12号", **AGED},
             True,
         ),
-        ({"name": "周小明", "age_years": 39, "age_reported_on": date(2020, 2, 1)}, False),
+        ({"name": "周小明", **AGED}, False),
         ({"name": "王大伟", "phone": "13800001111"}, False),
         ({"name": "周小明", "date_birth": date(1951, 9, 9)}, False),
         (
-            {"name": "", "date_birth": date(1980, 3, 7), "phone": "13800001111", "address": "汉江路12号"},
+            {"name": "", "date_birth": BORN, "phone": "13800001111", "address": "汉江路12号"},
             False,
         ),
         ({"name": "周某某", "date_birth": date(1980, 3, 7)}, False),
@@ -176,9 +180,7 @@ def test_a_latin_name_is_found_with_its_words_in_another_order():
 
 
 def test_rows_of_a_line_list_without_names_are_never_each_others_duplicate():
-    rows = [
-        report(age_years=60, age_reported_on=date(2020, 2, 1), sex="F", local_id=f"TJ-{i}") for i in range(50)
-    ]
+    rows = [report(sex="F", local_id=f"TJ-{i}", **AGED) for i in range(50)]
     answered = verbs.register_or_find(rows, ACTOR)
     assert all(answer.is_new and not answer.matches for answer in answered)
     again = duplicates.find_duplicates_bulk(rows)
@@ -284,9 +286,7 @@ def test_any_order_of_merging_and_taking_back_ends_where_it_began(pairs, random)
     made = []
     for keep, merge in pairs:
         try:
-            made.append(
-                verbs.merge_people(keep=records[keep].pk, merge=records[merge].pk, reason="x", actor=ACTOR)
-            )
+            made.append(_merge(records[keep], records[merge]))
         except (Conflict, Invalid):
             continue
         if made and random.random() < 0.3:
@@ -296,6 +296,10 @@ def test_any_order_of_merging_and_taking_back_ends_where_it_began(pairs, random)
     for record in made:
         verbs.unmerge(record.pk, reason="no", actor=ACTOR)
     assert list(rows.values()) == before
+
+
+def _merge(keep: Person, merge: Person) -> MergeRecord:
+    return verbs.merge_people(keep=keep.pk, merge=merge.pk, reason="x", actor=ACTOR)
 
 
 def _assert_roots_follow_from_what_holds(rows) -> None:

@@ -27,7 +27,7 @@ def test_the_same_text_never_gives_the_same_cipher():
 
 
 def test_a_cipher_moved_to_another_person_does_not_open():
-    with pytest.raises(SecretsError, match="person.id:P-2"):
+    with pytest.raises(SecretsError, match=r"person\.id:P-2"):
         ONE.decrypt(ONE.encrypt("a", place="person.id:P-1"), place="person.id:P-2")
 
 
