@@ -3,27 +3,24 @@
     BihuanError
     ├── NotFound
     │   ├── UnknownPolicyKey    no such key; names the nearest ones
+    │   ├── UnknownPolicyRule   no such rule in force there; names the nearest ones
     │   └── UnknownPack         no such pack; names the nearest ones
     └── Invalid
         ├── PacksBroken         packs on disk break their rules; `.problems` has every one with file and line
         └── RuleBroken          an expression is not in the rule language; `.position` says where
             └── FactMissing     a row given to a rule holds something a fact of that type cannot be
 
-Messages are plain English templates with named gaps. `say` puts them into the reader's language by a translator
-that the room's AppConfig sets (`speak_with`), so that the pure parts need no Django.
+Messages are plain English templates with named gaps. `say` puts them into the reader's language by a
+translator that the room's AppConfig sets (`speak_with`), so that the pure parts need no Django.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from bihuan.registry.errors import Invalid, NotFound
-
-if TYPE_CHECKING:
-    from bihuan.policy.rules.problems import Problem
-
 
 _translate: Callable[[str], str] = str
 
@@ -38,7 +35,8 @@ def say(template: str, **params: Any) -> str:
 
 
 def nearest(word: str, known: Iterable[str], n: int = 3) -> list[str]:
-    """Return up to `n` of the known words most like `word`; one that contains it, or its last part, counts as like."""
+    """Return up to `n` of the known words most like `word`; one that contains it, or its last part, counts
+    as like."""
     words = sorted(set(known))
     close = difflib.get_close_matches(word, words, n=n, cutoff=0.6)
     tail = word.rsplit(".", 1)[-1]
@@ -59,6 +57,18 @@ class UnknownPolicyKey(NotFound):
         )
 
 
+class UnknownPolicyRule(NotFound):
+    code = "unknown-policy-rule"
+
+    def __init__(self, key: str, known: Iterable[str]) -> None:
+        self.nearest = nearest(key, known)
+        super().__init__(
+            say("There is no rule {key} in force there.", key=key),
+            hint=say("Nearest: {names}.", names=", ".join(self.nearest)) if self.nearest else "",
+            details={"key": key, "nearest": self.nearest},
+        )
+
+
 class UnknownPack(NotFound):
     code = "unknown-pack"
 
@@ -70,6 +80,21 @@ class UnknownPack(NotFound):
             hint=say("Nearest: {names}.", names=", ".join(self.nearest)),
             details={"pack": pack, "nearest": self.nearest},
         )
+
+
+class Problem(Protocol):
+    """What a broken pack says; `rules.problems.Problem` is one."""
+
+    @property
+    def file(self) -> str: ...
+    @property
+    def line(self) -> int: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def code(self) -> str: ...
+
+    def text(self) -> str: ...
 
 
 class PacksBroken(Invalid):

@@ -23,7 +23,8 @@ def library() -> Library:
 
 
 def in_force(territory: str, on: dt.date | dt.datetime) -> ResolvedPolicy:
-    """Return what holds in `territory` on a local day (or at an aware instant). Cached; costs microseconds."""
+    """Return what holds in `territory` on a local day (or at an aware instant). Cached; costs
+    microseconds."""
     return library().in_force(territory, on)
 
 

@@ -11,7 +11,8 @@ __all__ = ["Value", "value"]
 
 
 def value(key: str, territory: str, on: dt.date | dt.datetime) -> Value:
-    """Return the value of `key` in force in `territory` on a local day, with the layer and clause that gave it.
+    """Return the value of `key` in force in `territory` on a local day, with the layer and clause that gave
+    it.
 
     Raises UnknownPolicyKey, which names the nearest keys.
     """

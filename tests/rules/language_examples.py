@@ -23,7 +23,9 @@ COLUMNS = {
     "t1": FactType.TIMESTAMP,
     "t2": FactType.TIMESTAMP,
 }
-FACTS = FactRegistry.of("example", [Fact(name, kind, {"zh": name, "en": name}) for name, kind in COLUMNS.items()])
+FACTS = FactRegistry.of(
+    "example", [Fact(name, kind, {"zh": name, "en": name}) for name, kind in COLUMNS.items()]
+)
 SQL_TYPES = {
     FactType.BOOLEAN: "boolean",
     FactType.INTEGER: "bigint",
@@ -32,7 +34,9 @@ SQL_TYPES = {
     FactType.DATE: "date",
     FactType.TIMESTAMP: "timestamp with time zone",
 }
-TABLE = ", ".join(f"{name} {SQL_TYPES[kind]}" for name, kind in {**COLUMNS, "now": FactType.TIMESTAMP}.items())
+TABLE = ", ".join(
+    f"{name} {SQL_TYPES[kind]}" for name, kind in {**COLUMNS, "now": FactType.TIMESTAMP}.items()
+)
 
 integers = st.one_of(st.integers(-3, 3), st.integers(-(2**53), 2**53))
 numbers = st.one_of(
@@ -51,7 +55,9 @@ dates = st.one_of(
 instants = st.one_of(
     st.sampled_from(
         [
-            dt.datetime(2020, 2, 28, 15, 59, 59, 999_999, dt.UTC),  # a microsecond before midnight in Shanghai
+            dt.datetime(
+                2020, 2, 28, 15, 59, 59, 999_999, dt.UTC
+            ),  # a microsecond before midnight in Shanghai
             dt.datetime(2020, 2, 28, 16, tzinfo=dt.UTC),
             dt.datetime(2020, 2, 29, 6, tzinfo=dt.UTC),
         ]
@@ -101,7 +107,9 @@ def expressions(draw: st.DrawFn, kind: FactType = FactType.BOOLEAN, levels: int 
 
 
 def _leaf(draw: st.DrawFn, kind: FactType) -> str:
-    names = [name for name, k in COLUMNS.items() if k is kind] + (["now"] if kind is FactType.TIMESTAMP else [])
+    names = [name for name, k in COLUMNS.items() if k is kind] + (
+        ["now"] if kind is FactType.TIMESTAMP else []
+    )
     if draw(st.integers(0, 2)):
         return draw(st.sampled_from(names))
     return as_literal(draw(_LITERALS[kind]))

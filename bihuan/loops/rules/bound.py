@@ -39,7 +39,8 @@ class PolicyValue(Protocol):
 class Policy(Protocol):
     """What binding needs of the policy in force: an id, and values by key (KeyError-like when unknown)."""
 
-    id: str
+    @property
+    def id(self) -> str: ...
 
     def value(self, key: str) -> Any: ...
 

@@ -23,7 +23,8 @@ Closure = Callable[[Mapping[str, Any], Any], Any]
 
 
 def compile_closure(node: Node, *, tz: str) -> Closure:
-    """Return `f(row, now)`. A fact missing in the row is not known (None). Raises FactMissing on a wrong type."""
+    """Return `f(row, now)`. A fact missing in the row is not known (None). Raises FactMissing on a wrong
+    type."""
     writer = _Writer(ZoneInfo(tz))
     facts = {n.fact.name: n.fact for n in tree.walk(node) if isinstance(n, tree.Ref)}
     for name, fact in facts.items():
@@ -110,7 +111,8 @@ class _Writer:
 
 
 def _further(fact: Fact, name: str) -> str:
-    """Return what else makes a value of the usual class doubtful: NaN and infinity, an instant without a zone."""
+    """Return what else makes a value of the usual class doubtful: NaN and infinity, an instant without a
+    zone."""
     if fact.type == "number":
         return f" or {name} - {name} != 0.0"
     return f" or {name}.tzinfo is None" if fact.type == "timestamp" else ""

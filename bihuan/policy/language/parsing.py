@@ -1,4 +1,5 @@
-"""From text to a typed tree. Everything that is not on the list is refused, with its place and what is allowed."""
+"""From text to a typed tree. Everything that is not on the list is refused, with its place and what is
+allowed."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import datetime as dt
 import logging
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 import sqlglot
 from sqlglot import exp
@@ -25,13 +26,13 @@ ALLOWED = (
     "facts, literals, = <> < <= > >=, AND, OR, NOT, IN, BETWEEN, IS NULL, IS TRUE, CASE, + -, "
     "coalesce, least, greatest, days_between, hours_between, day_of, policy"
 )
-COMPARISONS: dict[type[exp.Expression], str] = {
+COMPARISONS: dict[type[exp.Expr], str] = {
     exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=",
 }  # fmt: skip
 ORDERED = (FactType.INTEGER, FactType.NUMBER, FactType.DATE, FactType.TIMESTAMP)
 NUMERIC = (FactType.INTEGER, FactType.NUMBER)
 # What a node of sqlglot may carry; anything else in it (SYMMETRIC, a sub-query, DISTINCT …) is refused.
-PARTS: dict[type[exp.Expression], frozenset[str]] = {
+PARTS: dict[type[exp.Expr], frozenset[str]] = {
     exp.In: frozenset({"this", "expressions"}),
     exp.Between: frozenset({"this", "low", "high"}),
     exp.Is: frozenset({"this", "expression", "negate"}),
@@ -67,7 +68,7 @@ def parse(text: str, facts: FactRegistry, *, policy: Policy | None = None) -> No
     return node
 
 
-def _read(text: str) -> exp.Expression:
+def _read(text: str) -> exp.Expr:
     logging.getLogger("sqlglot").setLevel(logging.ERROR)
     try:
         found = [e for e in sqlglot.parse(text, read="postgres") if e is not None]
@@ -97,17 +98,18 @@ class _Parser:
     def parse(self) -> Node:
         node = self.node(_read(self.text))
         if node.type is FactType.NULL:
-            self.refuse(node.at, "The rule is never anything but NULL.")
+            raise self.refusal(node.at, "The rule is never anything but NULL.")
         return node
 
     # --- saying no ---
 
-    def refuse(self, at: int | exp.Expression, template: str, hint: str = "", **params: Any) -> NoReturn:
+    def refusal(self, at: int | exp.Expr, template: str, hint: str = "", **params: Any) -> RuleBroken:
         place = at if isinstance(at, int) else self.place(at)
-        raise RuleBroken(template, params, text=self.text, position=place, hint=hint)
+        return RuleBroken(template, params, text=self.text, position=place, hint=hint)
 
-    def place(self, e: exp.Expression) -> int:
-        """Return where a node begins in the text: its own mark, or its first part's, or where its text is found."""
+    def place(self, e: exp.Expr) -> int:
+        """Return where a node begins in the text: its own mark, or its first part's, or where its text is
+        found."""
         if "start" in e.meta:
             return int(e.meta["start"])
         marks = [n.meta["start"] for n in e.walk() if "start" in n.meta]
@@ -115,26 +117,26 @@ class _Parser:
             return int(min(marks))
         return max(0, self.text.lower().find(e.sql(dialect="postgres").lower()))
 
-    def only(self, e: exp.Expression) -> None:
+    def only(self, e: exp.Expr) -> None:
         allowed = PARTS.get(type(e))
         if allowed is None:
             return
         for name, held in e.args.items():
             if held and name not in allowed:
-                self.refuse(
+                raise self.refusal(
                     e, "{what} is not in the rule language. Allowed: {allowed}.", what=name, allowed=ALLOWED
                 )
 
     # --- nodes ---
 
-    def node(self, e: exp.Expression) -> Node:
+    def node(self, e: exp.Expr) -> Node:
         self.only(e)
         if type(e) in COMPARISONS:
             return self.compare(e, COMPARISONS[type(e)], e.this, e.expression)
         build = _BUILDERS.get(type(e))
         if build is None:
             shown = e.sql(dialect="postgres")
-            self.refuse(
+            raise self.refusal(
                 e,
                 "{what} is not in the rule language. Allowed: {allowed}.",
                 what=shown if len(shown) <= 60 else shown[:57] + "…",
@@ -142,28 +144,28 @@ class _Parser:
             )
         return build(self, e)
 
-    def value(self, e: exp.Expression) -> Node:
+    def value(self, e: exp.Expr) -> Node:
         """Return a node that is not the word NULL."""
         node = self.node(e)
         if node.type is FactType.NULL:
-            self.refuse(
+            raise self.refusal(
                 e, "NULL cannot stand here.", hint="Write IS NULL to ask whether something is not known."
             )
         return node
 
-    def boolean(self, e: exp.Expression, what: str) -> Node:
+    def boolean(self, e: exp.Expr, what: str) -> Node:
         node = self.value(e)
         if node.type is not FactType.BOOLEAN:
-            self.refuse(e, "{what} needs true or false; this is {kind}.", what=what, kind=node.type)
+            raise self.refusal(e, "{what} needs true or false; this is {kind}.", what=what, kind=node.type)
         return node
 
-    def same(self, nodes: Sequence[Node], at: exp.Expression, what: str) -> tuple[list[Node], FactType]:
+    def same(self, nodes: Sequence[Node], at: exp.Expr, what: str) -> tuple[list[Node], FactType]:
         """Return nodes of one type, whole numbers widened where needed; NULL goes with any type."""
         kinds = {n.type for n in nodes} - {FactType.NULL}
         if kinds == set(NUMERIC):
             return [_widened(n) for n in nodes], FactType.NUMBER
         if len(kinds) > 1:
-            self.refuse(
+            raise self.refusal(
                 at,
                 "{what} of different types: {kinds}.",
                 hint=_advice(kinds),
@@ -172,15 +174,15 @@ class _Parser:
             )
         return list(nodes), next(iter(kinds), FactType.NULL)
 
-    def compare(self, e: exp.Expression, op: str, left: exp.Expression, right: exp.Expression) -> Node:
+    def compare(self, e: exp.Expr, op: str, left: exp.Expr, right: exp.Expr) -> Node:
         (a, b), kind = self.same([self.value(left), self.value(right)], e, "The comparison is")
         if kind is FactType.BOOLEAN and op not in ("=", "<>"):
-            self.refuse(e, "True and false have no order; use = or <>.")
+            raise self.refusal(e, "True and false have no order; use = or <>.")
         self.words(a, [b], right)
         self.words(b, [a], left)
         return tree.Compare(FactType.BOOLEAN, self.place(e), op, a, b)
 
-    def words(self, asked: Node, literals: Sequence[Node], at: exp.Expression) -> None:
+    def words(self, asked: Node, literals: Sequence[Node], at: exp.Expr) -> None:
         if not isinstance(asked, tree.Ref) or not asked.fact.words:
             return
         for node in literals:
@@ -189,7 +191,7 @@ class _Parser:
                 and node.value is not None
                 and node.value not in asked.fact.words
             ):
-                self.refuse(
+                raise self.refusal(
                     at,
                     "{word} is not a word of {name}. Allowed: {allowed}.",
                     word=node.value,
@@ -197,11 +199,9 @@ class _Parser:
                     allowed=", ".join(asked.fact.words),
                 )
 
-    def joined(
-        self, e: exp.Expression, kind: type[exp.Expression], into: Callable[..., Node], what: str
-    ) -> Node:
-        parts: list[exp.Expression] = []
-        waiting: list[exp.Expression] = [e]
+    def joined(self, e: exp.Expr, kind: type[exp.Expr], into: Callable[..., Node], what: str) -> Node:
+        parts: list[exp.Expr] = []
+        waiting: list[exp.Expr] = [e]
         while waiting:
             one = waiting.pop()
             if isinstance(one, kind):
@@ -233,111 +233,113 @@ def _advice(kinds: set[FactType]) -> str:
 # --- one builder for each kind of node --------------------------------------------------------------
 
 
-def _paren(p: _Parser, e: exp.Expression) -> Node:
+def _paren(p: _Parser, e: exp.Expr) -> Node:
     return p.node(e.this)
 
 
-def _column(p: _Parser, e: exp.Expression) -> Node:
+def _column(p: _Parser, e: exp.Expr) -> Node:
     identifier = e.this
     if not isinstance(identifier, exp.Identifier):
-        p.refuse(e, "{what} is not in the rule language. Allowed: {allowed}.", what=e.sql(), allowed=ALLOWED)
+        raise p.refusal(
+            e, "{what} is not in the rule language. Allowed: {allowed}.", what=e.sql(), allowed=ALLOWED
+        )
     name = identifier.this if identifier.args.get("quoted") else identifier.this.lower()
     fact = p.facts.get(name)
     if fact is None:
         near = ", ".join(nearest(name, p.facts)) or ", ".join(sorted(p.facts))
-        p.refuse(
+        raise p.refusal(
             identifier, "There is no fact {name} about a {subject}.", hint="Nearest: " + near + ".",
             name=name, subject=p.facts.subject,
         )  # fmt: skip
     return tree.Ref(fact.type, p.place(identifier), fact)
 
 
-def _literal(p: _Parser, e: exp.Expression) -> Node:
+def _literal(p: _Parser, e: exp.Expr) -> Node:
     at = p.place(e)
     if e.args.get("is_string"):
         if "\x00" in e.this:
-            p.refuse(e, "A text cannot hold a zero character.")
+            raise p.refusal(e, "A text cannot hold a zero character.")
         return tree.Literal(FactType.TEXT, at, str(e.this))
     return _number(p, e, str(e.this), at)
 
 
-def _number(p: _Parser, e: exp.Expression, digits: str, at: int) -> Node:
+def _number(p: _Parser, e: exp.Expr, digits: str, at: int) -> Node:
     if digits.isdigit():
         whole = int(digits)
         if whole > LARGEST_INTEGER:
-            p.refuse(e, "{number} is too large.", number=digits)
+            raise p.refusal(e, "{number} is too large.", number=digits)
         return tree.Literal(FactType.INTEGER, at, whole)
     try:
         number = float(digits)
     except ValueError:
-        p.refuse(e, "{number} is not a number.", number=digits)
+        raise p.refusal(e, "{number} is not a number.", number=digits) from None
     if not math.isfinite(number):
-        p.refuse(e, "{number} is too large.", number=digits)
+        raise p.refusal(e, "{number} is too large.", number=digits)
     return tree.Literal(FactType.NUMBER, at, number)
 
 
-def _boolean(p: _Parser, e: exp.Expression) -> Node:
+def _boolean(p: _Parser, e: exp.Expr) -> Node:
     return tree.Literal(FactType.BOOLEAN, p.place(e), bool(e.this))
 
 
-def _null(p: _Parser, e: exp.Expression) -> Node:
+def _null(p: _Parser, e: exp.Expr) -> Node:
     return tree.Literal(FactType.NULL, p.place(e), None)
 
 
-def _negative(p: _Parser, e: exp.Expression) -> Node:
+def _negative(p: _Parser, e: exp.Expr) -> Node:
     node = p.value(e.this)
     if node.type not in NUMERIC:
-        p.refuse(e, "{what} needs numbers; this is {kind}.", what="-", kind=node.type)
+        raise p.refusal(e, "{what} needs numbers; this is {kind}.", what="-", kind=node.type)
     if isinstance(node, tree.Literal):
         return tree.Literal(node.type, node.at, -node.value, node.policy_key)
     return tree.Minus(node.type, node.at, node)
 
 
-def _sum(p: _Parser, e: exp.Expression) -> Node:
+def _sum(p: _Parser, e: exp.Expr) -> Node:
     op = "+" if isinstance(e, exp.Add) else "-"
     nodes = [p.value(e.this), p.value(e.expression)]
     for node, part in zip(nodes, (e.this, e.expression), strict=True):
         if node.type not in NUMERIC:
             hint = "Use days_between(…) for the days between two dates." if node.type in ORDERED else ""
-            p.refuse(part, "{what} needs numbers; this is {kind}.", hint=hint, what=op, kind=node.type)
+            raise p.refusal(part, "{what} needs numbers; this is {kind}.", hint=hint, what=op, kind=node.type)
     (left, right), kind = p.same(nodes, e, "The sum is")
     return tree.Sum(kind, p.place(e), op, left, right)
 
 
-def _and(p: _Parser, e: exp.Expression) -> Node:
+def _and(p: _Parser, e: exp.Expr) -> Node:
     return p.joined(e, exp.And, tree.All, "AND")
 
 
-def _or(p: _Parser, e: exp.Expression) -> Node:
+def _or(p: _Parser, e: exp.Expr) -> Node:
     return p.joined(e, exp.Or, tree.AnyOf, "OR")
 
 
-def _not(p: _Parser, e: exp.Expression) -> Node:
+def _not(p: _Parser, e: exp.Expr) -> Node:
     return tree.Not(FactType.BOOLEAN, p.place(e), p.boolean(e.this, "NOT"))
 
 
-def _in(p: _Parser, e: exp.Expression) -> Node:
+def _in(p: _Parser, e: exp.Expr) -> Node:
     if not e.expressions:
-        p.refuse(e, "IN needs a list of literals.")
+        raise p.refusal(e, "IN needs a list of literals.")
     nodes = [p.node(option) for option in e.expressions]
     for node, option in zip(nodes, e.expressions, strict=True):
         if not isinstance(node, tree.Literal):
-            p.refuse(option, "IN needs a list of literals.")
+            raise p.refusal(option, "IN needs a list of literals.")
     same, _ = p.same([p.value(e.this), *nodes], e, "The list is")
     p.words(same[0], same[1:], e)
     options = tuple(n for n in same[1:] if isinstance(n, tree.Literal) and n.value is not None)
     return tree.Among(FactType.BOOLEAN, p.place(e), same[0], options, len(options) < len(nodes))
 
 
-def _between(p: _Parser, e: exp.Expression) -> Node:
+def _between(p: _Parser, e: exp.Expr) -> Node:
     nodes = [p.value(e.this), p.value(e.args["low"]), p.value(e.args["high"])]
     (item, low, high), kind = p.same(nodes, e, "BETWEEN is")
     if kind is FactType.BOOLEAN:
-        p.refuse(e, "True and false have no order; use = or <>.")
+        raise p.refusal(e, "True and false have no order; use = or <>.")
     return tree.Between(FactType.BOOLEAN, p.place(e), item, low, high)
 
 
-def _is(p: _Parser, e: exp.Expression) -> Node:
+def _is(p: _Parser, e: exp.Expr) -> Node:
     at, asked = p.place(e), e.expression
     node: Node
     if isinstance(asked, exp.Null):
@@ -345,11 +347,11 @@ def _is(p: _Parser, e: exp.Expression) -> Node:
     elif isinstance(asked, exp.Boolean):
         node = tree.IsTruth(FactType.BOOLEAN, at, p.boolean(e.this, "IS TRUE"), bool(asked.this))
     else:
-        p.refuse(e, "After IS comes NULL, TRUE or FALSE.")
+        raise p.refusal(e, "After IS comes NULL, TRUE or FALSE.")
     return tree.Not(FactType.BOOLEAN, at, node) if e.args.get("negate") else node
 
 
-def _case(p: _Parser, e: exp.Expression) -> Node:
+def _case(p: _Parser, e: exp.Expr) -> Node:
     conditions = []
     for branch in e.args["ifs"]:
         p.only(branch)
@@ -363,41 +365,41 @@ def _case(p: _Parser, e: exp.Expression) -> Node:
         results.append(p.node(default))
     same, kind = p.same(results, e, "The results of CASE are")
     if kind is FactType.NULL:
-        p.refuse(e, "The rule is never anything but NULL.")
+        raise p.refusal(e, "The rule is never anything but NULL.")
     branches = tuple(tree.When(kind, c.at, c, r) for c, r in zip(conditions, same, strict=False))
     return tree.Case(kind, p.place(e), branches, same[-1] if default is not None else None)
 
 
-def _choose(p: _Parser, e: exp.Expression) -> Node:
+def _choose(p: _Parser, e: exp.Expr) -> Node:
     """coalesce, least, greatest."""
-    name = {exp.Coalesce: "coalesce", exp.Least: "least", exp.Greatest: "greatest"}[type(e)]
+    name = "coalesce" if isinstance(e, exp.Coalesce) else "least" if isinstance(e, exp.Least) else "greatest"
     listed = [e.this, *e.expressions]
     nodes = [p.node(a) if name == "coalesce" else p.value(a) for a in listed]
     same, kind = p.same(nodes, e, f"{name} is")
     if kind is FactType.NULL:
-        p.refuse(e, "The rule is never anything but NULL.")
+        raise p.refusal(e, "The rule is never anything but NULL.")
     if name != "coalesce" and kind not in ORDERED:
-        p.refuse(e, "{what} needs numbers, dates or instants; this is {kind}.", what=name, kind=kind)
+        raise p.refusal(e, "{what} needs numbers, dates or instants; this is {kind}.", what=name, kind=kind)
     return tree.Call(kind, p.place(e), name, tuple(same))
 
 
-def _function(p: _Parser, e: exp.Expression) -> Node:
+def _function(p: _Parser, e: exp.Expr) -> Node:
     name = str(e.this).lower()
     args = list(e.expressions)
     if name == "policy":
         return _policy(p, e, args)
     shape = _FUNCTIONS.get(name)
     if shape is None:
-        p.refuse(
+        raise p.refusal(
             e, "{what} is not in the rule language. Allowed: {allowed}.", what=f"{name}()", allowed=ALLOWED
         )
     kinds, returns, n = shape
     if len(args) != n:
-        p.refuse(e, "{what} takes {n} arguments.", what=name, n=n)
+        raise p.refusal(e, "{what} takes {n} arguments.", what=name, n=n)
     nodes = tuple(p.value(a) for a in args)
     for node, arg in zip(nodes, args, strict=True):
         if node.type not in kinds:
-            p.refuse(
+            raise p.refusal(
                 arg, "{what} needs {allowed}; this is {kind}.",
                 what=name, allowed=" / ".join(kinds), kind=node.type,
             )  # fmt: skip
@@ -412,20 +414,20 @@ _FUNCTIONS: dict[str, tuple[tuple[FactType, ...], FactType, int]] = {
 }
 
 
-def _policy(p: _Parser, e: exp.Expression, args: list[exp.Expression]) -> Node:
+def _policy(p: _Parser, e: exp.Expr, args: list[exp.Expr]) -> Node:
     if len(args) != 1 or not isinstance(args[0], exp.Literal) or not args[0].args.get("is_string"):
-        p.refuse(e, "Write policy('key') with the key in quotes.")
+        raise p.refusal(e, "Write policy('key') with the key in quotes.")
     if p.policy is None:
-        p.refuse(e, "This rule asks the policy, but no policy was given to compile it with.")
+        raise p.refusal(e, "This rule asks the policy, but no policy was given to compile it with.")
     key = str(args[0].this)
     try:
         held = p.policy.value(key).value
     except UnknownPolicyKey as error:
-        p.refuse(args[0], "There is no policy key {key}.", hint=error.hint, key=key)
+        raise p.refusal(args[0], "There is no policy key {key}.", hint=error.hint, key=key) from None
     for kind, classes in _LITERALS:
         if type(held) in classes:
             return tree.Literal(kind, p.place(e), held, key)
-    p.refuse(args[0], "The policy value {key} is not one number, word or date.", key=key)
+    raise p.refusal(args[0], "The policy value {key} is not one number, word or date.", key=key)
 
 
 _LITERALS = (
@@ -437,7 +439,7 @@ _LITERALS = (
 )
 
 
-def _cast(p: _Parser, e: exp.Expression) -> Node:
+def _cast(p: _Parser, e: exp.Expr) -> Node:
     """DATE '…' and TIMESTAMPTZ '…' literals; no other conversion exists."""
     kind = e.args["to"].this
     text = e.this.this if isinstance(e.this, exp.Literal) and e.this.args.get("is_string") else None
@@ -445,28 +447,28 @@ def _cast(p: _Parser, e: exp.Expression) -> Node:
         try:
             return tree.Literal(FactType.DATE, p.place(e), dt.date.fromisoformat(text))
         except ValueError:
-            p.refuse(e, "{value} is not a date (YYYY-MM-DD).", value=text)
+            raise p.refusal(e, "{value} is not a date (YYYY-MM-DD).", value=text) from None
     if text is not None and kind == exp.DataType.Type.TIMESTAMPTZ:
         try:
             instant = dt.datetime.fromisoformat(text)
         except ValueError:
-            p.refuse(e, "{value} is not an instant (YYYY-MM-DD HH:MM+HH:MM).", value=text)
+            raise p.refusal(e, "{value} is not an instant (YYYY-MM-DD HH:MM+HH:MM).", value=text) from None
         if instant.tzinfo is None:
-            p.refuse(e, "{value} is not an instant (YYYY-MM-DD HH:MM+HH:MM).", value=text)
+            raise p.refusal(e, "{value} is not an instant (YYYY-MM-DD HH:MM+HH:MM).", value=text)
         return tree.Literal(FactType.TIMESTAMP, p.place(e), instant.astimezone(dt.UTC))
-    p.refuse(
+    raise p.refusal(
         e, "{what} is not in the rule language. Allowed: {allowed}.",
         what=e.sql(dialect="postgres"), allowed="DATE '2020-01-31', TIMESTAMPTZ '2020-01-31 08:00+08:00'",
     )  # fmt: skip
 
 
-def _clock(p: _Parser, e: exp.Expression) -> Node:
-    p.refuse(
+def _clock(p: _Parser, e: exp.Expr) -> Node:
+    raise p.refusal(
         e, "The clock is the fact now, without brackets.", hint="Write now, or day_of(now) for the local day."
     )
 
 
-_BUILDERS: dict[type[exp.Expression], Callable[[_Parser, Any], Node]] = {
+_BUILDERS: dict[type[exp.Expr], Callable[[_Parser, Any], Node]] = {
     exp.Paren: _paren,
     exp.Column: _column,
     exp.Literal: _literal,

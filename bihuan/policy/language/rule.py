@@ -42,11 +42,13 @@ class Rule:
 
     @cached_property
     def closure(self) -> closure.Closure:
-        """`closure(row, now)`: True, False or None for a boolean rule; else the value. `now` is an aware datetime."""
+        """`closure(row, now)`: True, False or None for a boolean rule; else the value. `now` is an aware
+        datetime."""
         return closure.compile_closure(self.node, tz=self.tz)
 
     def sql(self, dialect: str, columns: Mapping[str, str] | None = None) -> str:
-        """Return the expression in "duckdb" or "postgres". `columns` maps facts to SQL (trusted), `now` among them."""
+        """Return the expression in "duckdb" or "postgres". `columns` maps facts to SQL (trusted), `now`
+        among them."""
         return sql.compile_sql(self.node, dialect=dialect, tz=self.tz, columns=columns)
 
     def explain(self, lang: str) -> str:

@@ -1,8 +1,8 @@
 """The tree as an expression of DuckDB or PostgreSQL, for everybody at once.
 
-Columns must have the type of their fact: boolean, any integer, double precision, text, date, timestamp with time
-zone. Text is ordered by code point (collation "C"), sums of whole numbers are 64-bit, and a local day is taken in
-the rule's own zone, whatever the session's.
+Columns must have the type of their fact: boolean, any integer, double precision, text, date, timestamp with
+time zone. Text is ordered by code point (collation "C"), sums of whole numbers are 64-bit, and a local day
+is taken in the rule's own zone, whatever the session's.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ DIALECTS = ("duckdb", "postgres")
 
 
 def compile_sql(node: Node, *, dialect: str, tz: str, columns: Mapping[str, str] | None = None) -> str:
-    """Return the expression. `columns` maps a fact to the SQL that gives it (trusted text); default: its name quoted."""
+    """Return the expression. `columns` maps a fact to the SQL that gives it (trusted text); default: its
+    name quoted."""
     if dialect not in DIALECTS:
         raise ValueError(f"dialect must be one of {', '.join(DIALECTS)}, not {dialect!r}")
     return _Writer(dialect, tz, columns or {}).write(node)

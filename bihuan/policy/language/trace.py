@@ -1,6 +1,7 @@
 """The answer with its reason: the tree read part by part, keeping what each part came to.
 
-Slower than the closure and written apart from it on purpose: the tests hold the two, and the databases, equal.
+Slower than the closure and written apart from it on purpose: the tests hold the two, and the databases,
+equal.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ class FrozenDict(dict[str, Any]):
         raise TypeError("a policy value cannot be changed; write it in a pack")
 
     __setitem__ = __delitem__ = _refuse
-    clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]
-    __ior__ = _refuse  # type: ignore[assignment]
+    clear = pop = popitem = setdefault = update = _refuse
+    __ior__ = _refuse
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(tuple(sorted((k, v) for k, v in self.items())))

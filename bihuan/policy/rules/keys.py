@@ -22,9 +22,9 @@ LADDER_TO = ("superior", "county_command", "city_command", "province_command")
 class Key:
     """One key of the vocabulary.
 
-    `type` is one of TYPES. `allowed` maps an allowed word to its label ({zh, en}); `rows` does the same for the
-    keys of a matrix. `says`/`says_no` are the sentences used where a pack gives none. `also` are other names of
-    the same key. `lowest` and `highest` bound numbers.
+    `type` is one of TYPES. `allowed` maps an allowed word to its label ({zh, en}); `rows` does the same for
+    the keys of a matrix. `says`/`says_no` are the sentences used where a pack gives none. `also` are other
+    names of the same key. `lowest` and `highest` bound numbers.
     """
 
     name: str

@@ -3,10 +3,11 @@
 How packs lie over each other
     1. A pack is for a territory: anywhere (""), an area (a country, `areas.yaml`), or a territory code.
        The narrower one lies above: city over province over country over anywhere.
-    2. In one territory one edition is in force at a time. An edition without an end runs until the next begins.
-    3. `extends` a pack of the same territory: its values and loops are inherited, whether or not it still runs.
-       `extends` a pack of a wider territory: the pack stands on the wider territory's edition in force that day,
-       and on the one it names when none is (so a province's opinion outlives the national edition it was
+    2. In one territory one edition is in force at a time. An edition without an end runs until the next
+    begins. 3. `extends` a pack of the same territory: its values and loops are inherited, whether or not it
+    still runs.
+       `extends` a pack of a wider territory: the pack stands on the wider territory's edition in force that
+       day, and on the one it names when none is (so a province's opinion outlives the national edition it was
        written on, and moves over to a new national edition when one comes).
     4. A value may have variants with their own dates inside the pack's.
     5. The highest layer that has a key gives its value; the ones below are kept as its chain.
@@ -18,6 +19,7 @@ import bisect
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path as File
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -64,7 +66,8 @@ class ResolvedPolicy:
     def transition(self) -> str:
         """Return "keep" or "replan": what happens to running loops and orders when this comes into force.
 
-        The narrowest pack that begins on `date_from`, or in which something begins then, decides; else "keep".
+        The narrowest pack that begins on `date_from`, or in which something begins then, decides; else
+        "keep".
         """
         if self.date_from is None:
             return "keep"
@@ -89,7 +92,7 @@ class Library:
             self._editions.setdefault(pack.territory, []).append((pack.date_from or _EVER, _EVER, pack))
         for territory, listed in self._editions.items():
             listed.sort(key=lambda edition: edition[0])
-            starts = [start for start, _, _ in listed][1:] + [dt.date.max]
+            starts = [*[start for start, _, _ in listed[1:]], dt.date.max]
             self._editions[territory] = [
                 (start, min(pack.date_to or dt.date.max, _before(following)), pack)
                 for (start, _, pack), following in zip(listed, starts, strict=True)
@@ -102,6 +105,12 @@ class Library:
         if found is None:
             raise UnknownPack(pack_id, self.packs)
         return found
+
+    def last_day(self, pack: Pack) -> dt.date | None:
+        """Return the last day a pack runs: its own end, or the day before the next edition; None when
+        open."""
+        found = next(end for _, end, p in self._editions[pack.territory] if p is pack)
+        return None if found == dt.date.max else found
 
     def in_force(self, territory: str, on: dt.date | dt.datetime) -> ResolvedPolicy:
         """Return what holds in `territory` (a code) on a local day, or at an aware instant. Cached."""
@@ -147,7 +156,8 @@ class Library:
         return chain
 
     def _chains_with(self, chain: tuple[str, ...]) -> Iterable[str]:
-        """Return codes to ask for when looking for a chain: the narrowest territory, or a code inside its area."""
+        """Return codes to ask for when looking for a chain: the narrowest territory, or a code inside its
+        area."""
         narrowest = chain[0] if chain else ANYWHERE
         yield from self._editions
         yield from self.vocabulary.areas.get(narrowest, ())
@@ -254,10 +264,12 @@ def _laid(layers: Sequence[Mapping[str, tuple[_Dated, ...]]], on: dt.date) -> di
         for key, variants in layer.items():
             found = [v for v in variants if _holds(v, on)]
             if found:
-                below = answer.get(key)
-                chain = (replace(below, chain=()), *below.chain) if below is not None else ()
-                answer[key] = replace(found[-1], chain=chain)
+                answer[key] = replace(found[-1], chain=_with_chain(answer.get(key)))
     return dict(sorted(answer.items()))
+
+
+def _with_chain(covered: _Dated | None) -> tuple[_Dated, ...]:
+    return () if covered is None else (replace(covered, chain=()), *covered.chain)
 
 
 def _holds(entry: Value | RuleText, on: dt.date) -> bool:
@@ -336,29 +348,29 @@ def _at(pack: Pack, code: str, template: str, **params: object) -> Problem:
 def _check_extends(pack: Pack, packs: Mapping[str, Pack], vocabulary: Vocabulary) -> list[Problem]:
     if not pack.extends:
         return []
-    below = packs.get(pack.extends)
-    if below is None:
-        names = ", ".join(nearest(pack.extends, packs)) or ", ".join(sorted(packs))
-        return [_at(pack, "unknown-pack", "It extends {name}, which does not exist. Nearest: {names}.",
-                    name=pack.extends, names=names)]  # fmt: skip
-    seen = [pack.id]
-    while below is not None:
-        if below.id in seen:
-            return [_at(pack, "cycle", "It extends itself: {path}.", path=" > ".join([*seen, below.id]))]
-        seen.append(below.id)
-        below = packs.get(below.extends) if below.extends else None
-    below = packs[pack.extends]
-    if not Library({}, vocabulary)._covers(below.territory, pack.territory):
-        return [_at(pack, "not-allowed", "It extends {name}, which is for another territory ({territory}).",
-                    name=below.id, territory=below.territory)]  # fmt: skip
-    if (below.date_from or _EVER) > (pack.date_from or _EVER):
-        return [_at(pack, "bad-date", "It extends {name}, which begins later.", name=below.id)]
+    parent = packs.get(pack.extends)
+    if parent is None:
+        names = ", ".join(nearest(pack.extends, packs) or sorted(packs))
+        template = "It extends {name}, which does not exist. Nearest: {names}."
+        return [_at(pack, "unknown-pack", template, name=pack.extends, names=names)]
+    seen: list[str] = [pack.id]
+    below: str = pack.extends
+    while below in packs:
+        if below in seen:
+            return [_at(pack, "cycle", "It extends itself: {path}.", path=" > ".join([*seen, below]))]
+        seen.append(below)
+        below = packs[below].extends
+    if not Library({}, vocabulary)._covers(parent.territory, pack.territory):
+        template = "It extends {name}, which is for another territory ({territory})."
+        return [_at(pack, "not-allowed", template, name=parent.id, territory=parent.territory)]
+    if (parent.date_from or _EVER) > (pack.date_from or _EVER):
+        return [_at(pack, "bad-date", "It extends {name}, which begins later.", name=parent.id)]
     return []
 
 
 def _check_overlap(listed: Sequence[Pack]) -> list[Problem]:
     problems = []
-    for before, after in zip(listed, listed[1:], strict=False):
+    for before, after in pairwise(listed):
         begins = after.date_from or _EVER
         if (before.date_from or _EVER) == begins or (before.date_to is not None and before.date_to >= begins):
             problems.append(
@@ -368,7 +380,7 @@ def _check_overlap(listed: Sequence[Pack]) -> list[Problem]:
                     "It overlaps {name} in the same territory: both hold on {day}.",
                     name=before.id,
                     day=begins,
-                )  # fmt: skip
+                )
             )
         if before.tz != after.tz:
             problems.append(_at(after, "bad-zone", "Its time zone is not that of {name}.", name=before.id))

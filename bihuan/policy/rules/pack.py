@@ -49,8 +49,8 @@ class Provenance:
 class Value:
     """A policy value with its reason.
 
-    `value` is a plain immutable value (number, text, tuple, FrozenDict), `unit` its unit ("hours", "days", …).
-    `pack` is the layer that gave it; `chain` the values of lower layers it covers, nearest first.
+    `value` is a plain immutable value (number, text, tuple, FrozenDict), `unit` its unit ("hours", "days",
+    …). `pack` is the layer that gave it; `chain` the values of lower layers it covers, nearest first.
     `source` and `says` are {zh, en}; `sentence(lang)` is `says` with the value filled in.
     """
 
@@ -122,8 +122,8 @@ class LoopText:
 class Pack:
     """One edition for one territory. `territory`: "" anywhere, an area such as CN, or a code such as 42.
 
-    `date_from` None: since ever; `date_to` None: until the next edition of the same territory (inclusive dates,
-    local days of `tz`). `values` and `rules` hold one or more dated variants a key.
+    `date_from` None: since ever; `date_to` None: until the next edition of the same territory (inclusive
+    dates, local days of `tz`). `values` and `rules` hold one or more dated variants a key.
     """
 
     id: str

@@ -11,7 +11,8 @@ from bihuan.policy.errors import say
 
 @dataclass(frozen=True)
 class Problem:
-    """`template` is an English sentence with named gaps (a translation id); `severity` is error or warning."""
+    """`template` is an English sentence with named gaps (a translation id); `severity` is error or
+    warning."""
 
     file: str
     line: int

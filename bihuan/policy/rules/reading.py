@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path as File
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from bihuan.policy.errors import nearest
-from bihuan.policy.rules.frozen import freeze
+from bihuan.policy.rules.frozen import FrozenDict, freeze
 from bihuan.policy.rules.keys import TYPES, Key, Labels, check_value, shown
 from bihuan.policy.rules.pack import (
     ANYWHERE,
@@ -56,7 +57,8 @@ T = TypeVar("T")
 
 @dataclass
 class Vocabulary:
-    """What packs may name: keys, sources, areas (an area is the code prefixes it covers) and subjects' facts."""
+    """What packs may name: keys, sources, areas (an area is the code prefixes it covers) and subjects'
+    facts."""
 
     keys: dict[str, Key] = field(default_factory=dict)
     sources: dict[str, Labels] = field(default_factory=dict)
@@ -113,7 +115,7 @@ class Reader:
 
     def labels(self, data: Any, path: Path, *, required: bool = True) -> Labels:
         if data is None and not required:
-            return {}
+            return FrozenDict()
         good = isinstance(data, dict) and set(data) == {"zh", "en"}
         if good and all(isinstance(v, str) and v.strip() for v in data.values()):
             return freeze(data)
@@ -320,7 +322,7 @@ class _Parts:
             if one is not None:
                 found.append(one)
         found.sort(key=lambda one: one.provenance.date_from or dt.date.min)
-        for before, after in zip(found, found[1:], strict=False):
+        for before, after in pairwise(found):
             ends, begins = before.provenance.date_to or dt.date.max, after.provenance.date_from or dt.date.min
             if before.provenance.date_from == after.provenance.date_from or (
                 before.provenance.date_to is not None and ends >= begins
@@ -365,7 +367,7 @@ class _Parts:
         )
 
     def _says(self, reader: Reader, key: Key, data: Mapping[str, Any], path: Path) -> Labels:
-        negative = data["value"] is False
+        negative = not data["value"]  # false, 0, an empty list
         own = data.get("says_no" if negative and "says_no" in data else "says")
         if own is not None:
             return reader.labels(own, (*path, "says"))

@@ -1,7 +1,8 @@
 """Reading YAML so that every value still knows its line.
 
-The dialect is the strict core of YAML 1.2: only `true` and `false` are booleans (so the key `on:` is a word, and
-`no` is a word too), `09:00` is text and not 540, and a key given twice in one mapping is an error, not the last one.
+The dialect is the strict core of YAML 1.2: only `true` and `false` are booleans (so the key `on:` is a
+word, and `no` is a word too), `09:00` is text and not 540, and a key given twice in one mapping is an
+error, not the last one.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ Path = tuple[str | int, ...]
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class _Loader(_Base):  # type: ignore[misc]
+class _Loader(_Base):
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
 
 
@@ -47,7 +48,8 @@ class Document:
     problems: tuple[Problem, ...] = ()
 
     def line_of(self, path: Path) -> int:
-        """Return the line of a path such as ("values", "observation.days", "value"), or of its nearest ancestor."""
+        """Return the line of a path such as ("values", "observation.days", "value"), or of its nearest
+        ancestor."""
         path = tuple(path)
         while path and path not in self.lines:
             path = path[:-1]
