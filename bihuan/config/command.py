@@ -108,11 +108,9 @@ def close_connections() -> None:
 def migrate_if_older() -> None:
     """Bring the embedded database to this version's schema and ground data, unless it is there already."""
     note = home.home() / "schema"
-    stamp = schema_stamp()
-    if note.exists() and note.read_text() == stamp:
+    if note.exists() and note.read_text() == schema_stamp():
         return
     migrate()
-    note.write_text(stamp)
 
 
 def migrate(*, with_territories: bool = True) -> None:
@@ -127,6 +125,8 @@ def migrate(*, with_territories: bool = True) -> None:
     with doors.as_the_system():
         if with_territories and not ask("SELECT EXISTS (SELECT FROM registry_territory)"):
             territory.load_builtin(actor=Actor.system("migrate"))
+    if not is_outside():
+        (home.home() / "schema").write_text(schema_stamp())
 
 
 def ask(statement: str) -> object:

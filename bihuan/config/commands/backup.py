@@ -1,6 +1,105 @@
-def backup():
-    pass
+"""Write everything into one file, and bring it back on this or another machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from bihuan.config import backups, command, home
+from bihuan.doors.cli.main import needs_no_database
+from bihuan.doors.cli.output import Json, show
+from bihuan.registry.errors import NotFound
+
+PASSPHRASE = "BIHUAN_BACKUP_PASSPHRASE"
+
+File = Annotated[Path, typer.Argument(help="The backup file.", show_default=False)]
 
 
-def restore():
-    pass
+@needs_no_database
+def backup(
+    file: File,
+    keys: Annotated[bool, typer.Option(help="Take the keys along.")] = True,
+    json: Json = False,
+) -> None:
+    """Write database and keys into one file. BIHUAN_BACKUP_PASSPHRASE encrypts the keys in it."""
+    file = file.expanduser().absolute()
+    with command.on_the_database():
+        manifest = backups.write(
+            file,
+            _place(),
+            home=home.home(),
+            mode=home.mode(),
+            mark=str(command.database_mark() or ""),
+            keys=keys,
+            passphrase=os.environ.get(PASSPHRASE, ""),
+        )
+    told = {
+        "file": str(file),
+        "bytes": file.stat().st_size,
+        "made_at": manifest.made_at,
+        "keys": manifest.keys,
+    }
+    show(told, json=json, human=lambda console: _tell(console, file, manifest))
+
+
+@needs_no_database
+def restore(
+    file: File,
+    replace: Annotated[bool, typer.Option("--replace", help="Lose the data that are here now.")] = False,
+    json: Json = False,
+) -> None:
+    """Bring a backup back: all of it, or on any error nothing. On a fresh machine nothing else is needed."""
+    file = file.expanduser().absolute()
+    if not file.is_file():
+        raise NotFound(f"There is no file {file}.")
+    with backups.opened(file) as (manifest, folder), command.database_up():
+        backups.restore(
+            manifest,
+            folder,
+            _place(),
+            home=home.home(),
+            passphrase=os.environ.get(PASSPHRASE, ""),
+            replace=replace,
+            is_empty=not command.ask("SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = 'public')"),
+        )
+        command.close_connections()
+        if manifest.mark:
+            command.mark_database(manifest.mark)
+        home.remember_mode(manifest.mode)
+        command.migrate(with_territories=False)
+    told = {
+        "file": str(file),
+        "made_at": manifest.made_at,
+        "version": manifest.version,
+        "keys": manifest.keys,
+    }
+    show(
+        told,
+        json=json,
+        human=lambda console: console.print(f"[green]✓[/] Restored what was on {manifest.made_at}."),
+    )
+
+
+def _place() -> backups.Place:
+    from django.db import connection
+
+    connection.ensure_connection()
+    return backups.Place.of(connection.settings_dict, major=connection.pg_version // 10000)
+
+
+def _tell(console: Console, file: Path, manifest: backups.Manifest) -> None:
+    console.print(f"[green]✓[/] {file} ({file.stat().st_size / 2**20:.1f} MB)")
+    if manifest.keys == "plain":
+        console.print(
+            "[yellow]![/] The keys are in it unencrypted: whoever has this file can read identity numbers. "
+            f"Set {PASSPHRASE} to encrypt them, or say --no-keys and keep the keys apart."
+        )
+    elif manifest.keys == "none":
+        console.print(
+            "[yellow]![/] The keys are not in it. Without them identity numbers cannot be read again, nor the "
+            f"audit chain verified: keep {home.home() / 'secrets'} apart."
+        )
