@@ -207,7 +207,7 @@ def _load(dump: Path, place: Place) -> None:
 
 
 def _program(name: str, place: Place) -> str:
-    """The program of the server's own major version where the wheel has it, else of a later one, else PATH's."""
+    """The program of the server's own major version, or a later one, from the wheel; else PATH's."""
     bundled = postgres.installed_programs()
     folders = [bundled, bundled.parent.with_name("pginstall18") / "bin"]
     for folder, major in zip(folders, (int(postgres.MAJOR), 18), strict=True):

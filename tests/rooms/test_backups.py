@@ -194,7 +194,7 @@ def test_a_backup_of_a_later_postgresql_is_refused_by_name(
     here: Machine, there: Machine, folder: Path
 ) -> None:
     here.backup(folder / "i.bak")
-    with backups.opened(folder / "i.bak") as (manifest, members):
+    with backups.opened(folder / "i.bak") as (_manifest, members):
         told = json.loads((members / "manifest.json").read_text()) | {"postgres_major": 18}
         with pytest.raises(backups.TooNew, match="PostgreSQL 18"):
             backups.restore(

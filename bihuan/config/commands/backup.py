@@ -69,7 +69,8 @@ def restore(
         command.close_connections()
         if manifest.mark:
             command.mark_database(manifest.mark)
-        home.remember_mode(manifest.mode)
+        if manifest.mode in ("demo", "drill", "production"):
+            home.remember_mode(manifest.mode)
         command.migrate(with_territories=False)
     told = {
         "file": str(file),
@@ -100,6 +101,6 @@ def _tell(console: Console, file: Path, manifest: backups.Manifest) -> None:
         )
     elif manifest.keys == "none":
         console.print(
-            "[yellow]![/] The keys are not in it. Without them identity numbers cannot be read again, nor the "
-            f"audit chain verified: keep {home.home() / 'secrets'} apart."
+            "[yellow]![/] The keys are not in it. Without them identity numbers cannot be read again, "
+            f"nor the audit chain verified: keep {home.home() / 'secrets'} apart."
         )
