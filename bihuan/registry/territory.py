@@ -18,6 +18,8 @@ from bihuan.registry.stamps import Stamped
 
 #: How many nearest matches an error names.
 NEAREST = 3
+#: Names less like the wanted one (of 100) are not named.
+_LEAST_LIKE = 40
 #: How many places that share a name an error lists.
 LISTED = 12
 
@@ -139,13 +141,15 @@ class Tree:
         return found
 
     def one_by_name(self, name: str, within: str | None = None) -> Territory:
-        """Return the one territory called `name`. Raises UnknownTerritory, or AmbiguousTerritory with paths.
+        """Return the one territory called `name`. Raises UnknownTerritory, AmbiguousTerritory with paths.
 
-        Of places at different levels, one of them above the others, the highest is meant.
+        Of places one of which lies above the others that one is meant, and a county or higher before a street,
+        a village or lower.
         """
         found = self.find_by_name(name, within)
         if not found:
             raise self._unknown(name)
+        found = [t for t in found if t.level <= Level.COUNTY] or found
         top = [t for t in found if not any(t.code != o.code and t.code.startswith(o.code) for o in found)]
         if len(top) == 1:
             return top[0]
@@ -166,10 +170,11 @@ class Tree:
         if wanted.isascii() and any(c.isdigit() for c in wanted):
             return self._nearest_codes(wanted, limit)
         names = process.extract(
-            wanted, self.by_name.keys(), scorer=fuzz.ratio, limit=limit * 2, score_cutoff=40
+            wanted, self.by_name.keys(), scorer=fuzz.ratio, limit=limit * 2, score_cutoff=_LEAST_LIKE
         )
-        codes = dict.fromkeys(code for name, *_rest in names for code in self.by_name[name])
-        return [self.by_code[code] for code in list(codes)[:limit]]
+        scores = {code: score for name, score, _at in reversed(names) for code in self.by_name[name]}
+        codes = sorted(scores, key=lambda code: (-scores[code], self.by_code[code].level, code))
+        return [self.by_code[code] for code in codes[:limit]]
 
     def _nearest_codes(self, wanted: str, limit: int) -> list[Territory]:
         known = self._nearest_known(wanted)

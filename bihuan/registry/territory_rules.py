@@ -83,6 +83,20 @@ def check_tree(units: list[TerritoryInput], known: frozenset[str] = frozenset())
     return errors
 
 
+def inherit_zones(units: list[TerritoryInput]) -> list[TerritoryInput]:
+    """Give a unit without a time zone that of its nearest forebear in the list that has one."""
+    by_code = {unit.code: unit for unit in units}
+
+    def zone(unit: TerritoryInput) -> str | None:
+        seen = {unit.code}
+        while unit.tz is None and unit.parent_code in by_code and unit.parent_code not in seen:
+            unit = by_code[unit.parent_code]
+            seen.add(unit.code)
+        return unit.tz
+
+    return [replace(unit, tz=zone(unit)) for unit in units]
+
+
 def make_paths(units: list[TerritoryInput]) -> list[TerritoryInput]:
     """Give every unit a path made of the codes from the top down, each ended by a dot: `GB.E12.E0647.`
 

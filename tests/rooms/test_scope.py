@@ -49,7 +49,9 @@ SEES = {
 
 
 @pytest.mark.parametrize("name", SEES)
-def test_a_post_reads_what_lies_at_or_below_its_territory_and_nothing_else(households: Cast, name: str) -> None:
+def test_a_post_reads_what_lies_at_or_below_its_territory_and_nothing_else(
+    households: Cast, name: str
+) -> None:
     with getattr(households, name).acting():
         assert set(Household.objects.values_list("address", flat=True)) == SEES[name]
 

@@ -20,7 +20,7 @@ from bihuan.registry.access import require
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Invalid
 from bihuan.registry.place_names import english, kind_of
-from bihuan.registry.territory_rules import TerritoryInput, check_tree, make_paths, parse_rows
+from bihuan.registry.territory_rules import TerritoryInput, check_tree, inherit_zones, make_paths, parse_rows
 
 _DATA = files("bihuan.registry") / "data"
 _LEVEL_BY_LENGTH = {2: 1, 4: 2, 6: 3, 9: 4, 12: 5}
@@ -77,7 +77,7 @@ def load_file(path: Path, *, actor: Actor, paths: bool = False) -> LoadReport:
             ],
             hint=_("Nothing was changed. Mend the rows and load the file again."),
         )
-    return store_units(units)
+    return store_units(inherit_zones(units))
 
 
 def builtin_units() -> Iterator[TerritoryInput]:
@@ -155,7 +155,7 @@ def _csv_rows(path: Path) -> Iterable[dict[str, str]]:
 
 @transaction.atomic
 def store_units(units: list[TerritoryInput]) -> LoadReport:
-    """Add and change units, in bulk; those that are as they were stay untouched. They must have been checked."""
+    """Add and change units in bulk; those that are as they were stay untouched. They have been checked."""
     require("account.admin")
     with connection.cursor() as cursor:
         cursor.execute(
