@@ -35,7 +35,7 @@ def _hide(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableM
     return {**hidden, **kept}
 
 
-_SHARED = [
+_SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,

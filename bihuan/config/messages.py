@@ -58,7 +58,7 @@ def _compile(source: Path, target: Path) -> None:
     making.replace(target)
 
 
-def _is_translated(text: str | tuple[str, ...] | list[str]) -> bool:
+def _is_translated(text: str | tuple[str, ...] | list[str] | None) -> bool:
     return all(text) if isinstance(text, (tuple, list)) else bool(text)
 
 
@@ -116,5 +116,5 @@ def _texts_in(path: Path) -> list[tuple[int, str]]:
     if path.suffix != ".py":
         source = templatize(source, origin=str(path))
     file = BytesIO(source.encode())
-    met = extract("python", file, keywords=_KEYWORDS, options={"encoding": "utf-8"})  # type: ignore[arg-type]
+    met = extract("python", file, keywords=_KEYWORDS, options={"encoding": "utf-8"})
     return [(line, str(_first(text))) for line, text, _comments, _context in met if _first(text)]

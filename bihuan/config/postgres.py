@@ -33,6 +33,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from bihuan.config import processes
@@ -317,7 +318,7 @@ class Cluster:
         _write_private(word, self.secret.read_text())
         if self.run_as:
             os.chown(word, self.run_as.uid, self.run_as.gid)
-        command = [
+        command: list[str | Path] = [
             *(self.programs / "initdb", "-D", making / "data", "-U", SUPERUSER, "--pwfile", word),
             *("-A", "scram-sha-256", "-E", "UTF8", "--no-instructions", "--no-sync"),
         ]
@@ -383,7 +384,16 @@ class Cluster:
     def _try_to_start(self) -> bool:
         """True when it serves. False when another try may do: remains of a killed server still going."""
         self._end_log()
-        command = [self.programs / "pg_ctl", "start", "-D", self.data, "-l", self.log, "-w", "-s"]
+        command: list[str | Path] = [
+            self.programs / "pg_ctl",
+            "start",
+            "-D",
+            self.data,
+            "-l",
+            self.log,
+            "-w",
+            "-s",
+        ]
         started = self._run([*command, "-t", str(START_PATIENCE_SECONDS)], check=False, own_session=True)
         if started.returncode == 0:
             return True
@@ -423,7 +433,9 @@ class Cluster:
         self, command: Sequence[str | Path], *, check: bool = True, own_session: bool = False
     ) -> subprocess.CompletedProcess[str]:
         """Run one of the programs as the server's user. Output goes by files: a server keeps pipes open."""
-        who = {"user": self.run_as.uid, "group": self.run_as.gid, "extra_groups": []} if self.run_as else {}
+        who: dict[str, Any] = (
+            {"user": self.run_as.uid, "group": self.run_as.gid, "extra_groups": []} if self.run_as else {}
+        )
         env = {"PATH": os.defpath, "LC_ALL": "C", "HOME": str(self.folder), "TZ": "UTC"}
         with tempfile.TemporaryFile("w+") as out:
             done = subprocess.run(
@@ -436,7 +448,7 @@ class Cluster:
                 start_new_session=own_session,
                 umask=0o077,
                 check=False,
-                **who,  # type: ignore[arg-type]
+                **who,
             )
             out.seek(0)
             said = out.read()

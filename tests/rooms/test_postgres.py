@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -98,7 +99,9 @@ def test_a_stale_note_with_a_number_that_others_bear_now_does_not_stop_it(cluste
     cluster.start()
     note = (cluster.data / "postmaster.pid").read_text().split("\n")
     cluster.stop()
-    user = {"user": cluster.run_as.uid, "group": cluster.run_as.gid} if cluster.run_as else {}
+    user: dict[str, Any] = {}
+    if cluster.run_as:
+        user = {"user": cluster.run_as.uid, "group": cluster.run_as.gid}
     other = subprocess.Popen(["sleep", "60"], cwd="/", **user)
     try:
         stale = "\n".join([str(other.pid), *note[1:]])
@@ -179,7 +182,7 @@ def test_a_folder_without_data_in_the_place_of_data_is_named(cluster: Cluster) -
 def test_a_full_disk_is_said_before_anything_is_made(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    small = shutil._ntuple_diskusage(10**9, 10**9 - 10**6, 10**6)  # type: ignore[attr-defined]
+    small = shutil._ntuple_diskusage(10**9, 10**9 - 10**6, 10**6)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: small)
     with pytest.raises(postgres.DiskTooSmall, match="Only 0 MB are free"):
         cluster.start()

@@ -88,8 +88,8 @@ def restore(
 def _place() -> backups.Place:
     from django.db import connection
 
-    connection.ensure_connection()
-    return backups.Place.of(connection.settings_dict, major=connection.pg_version // 10000)
+    major = int(str(command.ask("SHOW server_version_num"))) // 10000
+    return backups.Place.of(connection.settings_dict, major=major)
 
 
 def _tell(console: Console, file: Path, manifest: backups.Manifest) -> None:
