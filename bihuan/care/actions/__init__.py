@@ -6,9 +6,14 @@ from bihuan.care.actions.checks import (
     record_contact_test,
     record_daily_check,
     record_daily_checks,
+    record_not_a_case,
     record_referral,
 )
-from bihuan.care.actions.convert import convert_contact_to_case, exclude_case
+from bihuan.care.actions.convert import (
+    convert_contact_to_case,
+    exclude_case,
+    release_contacts_of_excluded,
+)
 from bihuan.care.actions.follow_up import record_follow_up
 from bihuan.care.actions.orders import (
     OrderInput,
@@ -37,10 +42,12 @@ __all__ = [
     "record_daily_check",
     "record_daily_checks",
     "record_follow_up",
+    "record_not_a_case",
     "record_placed",
     "record_referral",
     "release_contact",
     "release_contacts",
+    "release_contacts_of_excluded",
     "sweep",
     "sweep_care",
     "withdraw_appeal",

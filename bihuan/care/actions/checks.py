@@ -229,3 +229,21 @@ def record_referral(
         assert when is not None
         tell_loops([news(contact, "contact.referred", when, {"to": to} if to else {})], actor=actor, now=known_at)
         return contact
+
+
+def record_not_a_case(
+    contact_id: str, *, reason: str, actor: Actor, at: Day = None, now: datetime | None = None
+) -> Contact:
+    """A positive test turned out not to mean a case; a person says why."""
+    known_at = moment_now(now)
+    if not reason.strip():
+        message = _("A reason is needed.")
+        error = {"field": "reason", "rule": "required", "message": message, "hint": ""}
+        raise ReadingInvalid(message, errors=[error])
+    with writing(actor):
+        contact = locked(contact_id)
+        authorize("case.write", contact.territory_code, subject=("contact", contact_id))
+        when = moment(at if at is not None else known_at, zone_of(contact.territory_code))
+        assert when is not None
+        tell_loops([news(contact, "contact.not_a_case", when)], actor=actor, now=known_at)
+        return contact

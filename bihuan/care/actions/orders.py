@@ -188,7 +188,9 @@ def _contacts(ids: Sequence[str]) -> dict[str, Contact]:
 def _plan(
     given: OrderInput, contact: Contact, actor: Actor, at: datetime, floor: date | None = None
 ) -> _Planned:
-    authorize("order.decide", contact.territory_code, subject=("contact", contact.public_id))
+    # Whoever may decide is the approver; whoever may only propose names who approved.
+    rights = ("order.decide", *RIGHTS) if given.approver.strip() else ("order.decide",)
+    authorize(rights, contact.territory_code, subject=("contact", contact.public_id))
     if actor.is_system and not given.approver.strip():
         raise NobodyDecides(
             _("An order needs a person who decided it."),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,9 +14,11 @@ from bihuan.cases.actions.common import insert_rows
 from bihuan.cases.actions.report import news_of
 from bihuan.cases.errors import CaseInvalid, UnknownCase
 from bihuan.cases.models import Case, CaseRevision
-from bihuan.cases.rules import DATED, TIMED, CaseFacts, Moment, check_dates, life
+from bihuan.cases.queries.facts import facts_from
+from bihuan.cases.rules import DATED, TIMED, LifeEvent, Moment, check_dates, life
+from bihuan.loops.actions import NewEvent
 from bihuan.loops.actions import record as tell_loops
-from bihuan.loops.actions import retract
+from bihuan.loops.models import LogEvent
 from bihuan.registry.actor import Actor
 
 # What is unknown may be filled in without a revision; anything else that changes leaves one.
@@ -29,26 +32,6 @@ def locked(case_id: str) -> Case:
     if case is None:
         raise UnknownCase(case_id)
     return case
-
-
-def facts_from(case: Case) -> CaseFacts:
-    """What rules see of a stored case."""
-    return CaseFacts(
-        classification=case.classification,
-        recorded_at=case.recorded_at,
-        moments=moments_from(case),
-        outcome=case.outcome,
-        result=case.test_result,
-    )
-
-
-def moments_from(case: Case) -> dict[str, Moment]:
-    found = {}
-    for name in DATED:
-        day = getattr(case, f"date_{name}")
-        if day is not None:
-            found[name] = Moment(day, getattr(case, f"{name}_at") if name in TIMED else None)
-    return found
 
 
 def change(
@@ -84,18 +67,40 @@ def change(
     case.found_at, case.found_precision = events[0].at, events[0].precision
     case.save()
     _keep(case, revisions, reason=reason, at=at, actor=actor, now=now, tz=tz)
-    gone = [_key(case, event) for event in before if event not in events]
-    if gone:
-        retract(gone, reason=reason, actor=actor, now=now)
-    fresh = [event for event in events if event not in before]
-    if fresh:
-        news = [news_of(event, case.public_id, case.territory_code, case.person_id) for event in fresh]
-        tell_loops(news, actor=actor, now=now)
+    _tell(case, before, events, actor=actor, now=now)
     return changed
 
 
-def _key(case: Case, event: Any) -> str:
-    return str(news_of(event, case.public_id, case.territory_code, case.person_id).idempotency_key)
+def _tell(
+    case: Case, before: Sequence[LifeEvent], after: Sequence[LifeEvent], *, actor: Actor, now: datetime
+) -> None:
+    """Record what is new in the life of a case; take back, never delete, what no longer holds."""
+    gone = {event.kind: event for event in before if event not in after}
+    told = []
+    for event in after:
+        if event not in before:
+            old = gone.pop(event.kind, None)
+            told.append(_event(case, event, now, revises=_key_of(case, old) if old else None))
+    for old in gone.values():
+        told.append(_event(case, replace(old, kind="case.corrected", data={}), now, revises=_key_of(case, old)))
+    if told:
+        tell_loops(told, actor=actor, now=now)
+
+
+def _event(case: Case, event: LifeEvent, now: datetime, *, revises: str | None) -> NewEvent:
+    made = news_of(event, case.public_id, case.territory_code, case.person_id)
+    return replace(made, idempotency_key=f"{made.idempotency_key}:{now.isoformat()}", revises=revises)
+
+
+def _key_of(case: Case, event: LifeEvent) -> str | None:
+    """The key under which the log holds this event: the newest, should it have come and gone before."""
+    return (
+        LogEvent.unscoped.filter(subject__kind="case", subject__ref=case.public_id, kind=event.kind, at=event.at)
+        .exclude(idempotency_key=None)
+        .order_by("-id")
+        .values_list("idempotency_key", flat=True)
+        .first()
+    )
 
 
 def _old(case: Case, name: str) -> str:

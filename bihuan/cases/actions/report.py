@@ -127,7 +127,7 @@ def _write(
         lives.append((public_id, events, given, person_id))
     ids = insert_rows(Case, COLUMNS, rows)
     news = [
-        news_of(event, public_id, given.territory_code, person_id)
+        news_of(event, public_id, given.territory_code, person_id, given.reported_by_id)
         for public_id, events, given, person_id in lives
         for event in events
     ]
@@ -187,15 +187,23 @@ def _row(
     ]
 
 
-def news_of(event: LifeEvent, public_id: str, territory_code: str, person_id: int) -> NewEvent:
-    """A life event as the loops hear it. Its key makes hearing it twice harmless."""
+def news_of(
+    event: LifeEvent, public_id: str, territory_code: str, person_id: int, organization_id: int | None = None
+) -> NewEvent:
+    """A life event as the loops hear it. Its key makes hearing it twice harmless.
+
+    `organization_id` is who found the case: its own posts then owe before others of the place.
+    """
+    data = dict(event.data)
+    if organization_id is not None:
+        data["organization_id"] = organization_id
     return NewEvent(
         subject_kind="case",
         subject_id=public_id,
         kind=event.kind,
         at=event.at,
         at_precision=event.precision,
-        data=dict(event.data),
+        data=data,
         territory_code=territory_code,
         person_id=person_id,
         idempotency_key=f"{public_id}:{event.kind}:{event.at.isoformat()}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
@@ -13,7 +14,7 @@ from bihuan.cases.actions.common import Day, authorize, moment_now, writing, zon
 from bihuan.cases.actions.inputs import ALLOWED
 from bihuan.cases.errors import CaseInvalid
 from bihuan.cases.models import Case
-from bihuan.cases.rules import CONFIRMED_LIKE, DATED, Classification, moment
+from bihuan.cases.rules import CONFIRMED_LIKE, DATED, Classification, Moment, moment
 from bihuan.registry.actor import Actor
 
 
@@ -44,12 +45,19 @@ def revise_case(
                 wanted[name] = moment(changes[f"date_{name}"], tz)
         new_class = wanted.get("classification", case.classification)
         if new_class != case.classification:
+            if case.date_diagnosis is None and "diagnosis" not in wanted:
+                wanted["diagnosis"] = _found(case, tz)  # what opened the loop stays where it was
             if new_class in CONFIRMED_LIKE and case.date_confirmation is None:
                 wanted.setdefault("confirmation", since)
             if new_class == Classification.DISCARDED:
                 wanted.setdefault("outcome", since)
         change(case, wanted, reason=reason, at=since, actor=actor, now=moment_of_record, tz=tz)
         return case
+
+
+def _found(case: Case, tz: ZoneInfo) -> Moment:
+    day = case.found_at.astimezone(tz).date()
+    return Moment(day, case.found_at if case.found_precision == "minute" else None)
 
 
 def _read(changes: Mapping[str, Any], reason: str) -> dict[str, Any]:

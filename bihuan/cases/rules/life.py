@@ -62,7 +62,7 @@ def opening(facts: CaseFacts, tz: ZoneInfo) -> list[LifeEvent]:
     sure = _first(facts, KNOWN_AS_CONFIRMED)
     seen = _earliest(facts, sure, tz)
     confirmed = _event("case.confirmed", sure, tz, {"classification": facts.classification})
-    if seen.day < sure.day:
+    if seen.day < sure.day or (seen.at is not None and sure.at is not None and seen.at < sure.at):
         return [_event("case.suspected", seen, tz, {"classification": "suspected"}), confirmed]
     return [_event("case.confirmed", seen, tz, {"classification": facts.classification})]
 

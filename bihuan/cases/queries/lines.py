@@ -1,0 +1,233 @@
+"""The case line list: filter, sort, page, count, export. Always within the scope acted in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Left
+
+from bihuan.cases.models import Case
+from bihuan.cases.queries import people
+from bihuan.cases.queries.pages import Count, Page, Sort, after, count, cut, ordered, page_size, read_sort
+from bihuan.cases.queries.people import PersonBrief
+from bihuan.loops.models import Duty, Loop
+from bihuan.registry import clock, scope
+
+SORTS = {"found_at": False, "date_onset": True, "date_report": True}
+# Codes are indexed by their first characters, a county in China's tree.
+COUNTY = 6
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFilter:
+    """All parts are optional and joined by "and". Dates are local and inclusive.
+
+    `text`: name, pinyin, initials or case number from the beginning, or a public id. `territory` narrows the
+    scope. `stage`: a stage of the case loop in which something is owed. `late`: something is (not) late at
+    `as_of` (default now). `sort`: found_at, date_onset or date_report; a leading minus = latest first.
+    """
+
+    text: str = ""
+    territory: str = ""
+    classification: tuple[str, ...] = ()
+    severity: tuple[str, ...] = ()
+    outcome: tuple[str, ...] = ()
+    origin: tuple[str, ...] = ()
+    onset_from: date | None = None
+    onset_to: date | None = None
+    report_from: date | None = None
+    report_to: date | None = None
+    stage: str = ""
+    late: bool | None = None
+    as_of: datetime | None = None
+    sort: str = "-found_at"
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What the loop of a subject owes now: open duties, late ones, the stage and time of the next deadline."""
+
+    open: int = 0
+    late: int = 0
+    stage: str = ""
+    next_due: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRow:
+    """One row. `person` is None when she lives out of sight."""
+
+    id: int
+    public_id: str
+    local_id: str
+    person_id: int
+    person: PersonBrief | None
+    territory_code: str
+    classification: str
+    severity: str
+    outcome: str
+    origin: str
+    date_onset: date | None
+    date_report: date | None
+    date_confirmation: date | None
+    date_isolation: date | None
+    date_admission: date | None
+    date_outcome: date | None
+    found_at: datetime
+    found_precision: str
+    facility: str
+    owed: Owed
+
+
+def list_cases(given: CaseFilter, *, cursor: str = "", size: int | None = None) -> Page[CaseRow]:
+    """One page. The reader's door logs whose names it shows."""
+    sort = read_sort(given.sort, SORTS)
+    wanted = page_size(size)
+    found, following = cut(list(after(ordered(filtered(given), sort), sort, cursor)[: wanted + 1]), wanted, sort)
+    return Page(tuple(rows_of(found, given.as_of)), following)
+
+
+def count_cases(given: CaseFilter) -> Count:
+    """How many rows the filter finds, exact up to ten thousand."""
+    return count(filtered(given))
+
+
+def export_cases(given: CaseFilter, *, chunk: int = 500) -> Iterator[CaseRow]:
+    """Every row, read page by page, so that memory stays flat."""
+    cursor = ""
+    while True:
+        page = list_cases(given, cursor=cursor, size=chunk)
+        yield from page.rows
+        if not page.next:
+            return
+        cursor = page.next
+
+
+def filtered(given: CaseFilter) -> QuerySet[Case]:
+    """The cases a filter finds within the scope, not yet ordered."""
+    rows: QuerySet[Case] = within(Case.objects.all(), given.territory)
+    for name in ("classification", "severity", "outcome", "origin"):
+        words = getattr(given, name)
+        if words:
+            rows = rows.filter(**{f"{name}__in": words})
+    days = {
+        "date_onset__gte": given.onset_from,
+        "date_onset__lte": given.onset_to,
+        "date_report__gte": given.report_from,
+        "date_report__lte": given.report_to,
+    }
+    rows = rows.filter(**{name: day for name, day in days.items() if day is not None})
+    if given.text.strip():
+        rows = _named(rows, given.text.strip())
+    return owing(rows, "case", stage=given.stage, late=given.late, as_of=given.as_of)
+
+
+def within(rows: QuerySet[Any], territory: str) -> QuerySet[Any]:
+    """Rows at or below `territory` (which can only narrow the scope), with the county said in a way that the
+    index by county and time can use."""
+    bounds = scope.bounds()
+    lo = max(territory, bounds[0] if bounds else "", key=len)
+    if territory:
+        rows = rows.filter(territory_code__gte=territory, territory_code__lt=territory + scope.LAST)
+    if len(lo) >= COUNTY:
+        rows = rows.alias(county=Left("territory_code", COUNTY)).filter(county=lo[:COUNTY])
+    return rows
+
+
+def _named(rows: QuerySet[Case], text: str) -> QuerySet[Case]:
+    if people.is_public_id(text):
+        return rows.filter(Q(public_id=text.upper()) | Q(person__public_id=text.upper()))
+    ids = people.few(text)
+    if ids is None:
+        return rows.filter(person_id__in=people.many(text).order_by().values("id"))
+    return rows.filter(Q(person_id__in=ids) | Q(local_id__startswith=text, local_id__gt=""))
+
+
+def owing(
+    rows: QuerySet[Any], kind: str, *, stage: str, late: bool | None, as_of: datetime | None
+) -> QuerySet[Any]:
+    """Keep subjects that owe something in `stage`, or that have (not) something late."""
+    if not stage and late is None:
+        return rows
+    at = as_of or clock.now()
+    duties = Duty.objects.filter(loop_id=OuterRef("id"), state=0)
+    if stage:
+        duties = duties.filter(stage=stage)
+    if late:
+        duties = duties.filter(due_at__lt=at)
+    loops = Loop.objects.filter(subject_kind=kind, subject_ref=OuterRef("public_id"), definition=kind)
+    if late is False:
+        overdue = Duty.objects.filter(loop_id=OuterRef("id"), state=0, due_at__lt=at)
+        rows = rows.exclude(Exists(loops.filter(Exists(overdue))))
+        return rows.filter(Exists(loops.filter(Exists(duties)))) if stage else rows
+    return rows.filter(Exists(loops.filter(Exists(duties))))
+
+
+def owed_by(kind: str, refs: Sequence[str], as_of: datetime | None = None) -> dict[str, Owed]:
+    """What the loops of these subjects owe now."""
+    at = as_of or clock.now()
+    loops = dict(
+        Loop.objects.filter(subject_kind=kind, subject_ref__in=refs, definition=kind).values_list("id", "subject_ref")
+    )
+    found: dict[str, list[tuple[datetime, str]]] = {}
+    duties = Duty.objects.filter(loop_id__in=list(loops), state=0).values_list("loop_id", "due_at", "stage")
+    for loop_id, due_at, stage in duties:
+        found.setdefault(loops[loop_id], []).append((due_at, stage))
+    return {ref: _owed(sorted(dues), at) for ref, dues in found.items()}
+
+
+def _owed(dues: list[tuple[datetime, str]], at: datetime) -> Owed:
+    late = sum(due < at for due, _stage in dues)
+    return Owed(open=len(dues), late=late, stage=dues[0][1], next_due=dues[0][0])
+
+
+def rows_of(found: Sequence[Case], as_of: datetime | None) -> list[CaseRow]:
+    known = people.briefs(case.person_id for case in found)
+    owed = owed_by("case", [case.public_id for case in found], as_of)
+    nothing = Owed()
+    return [_row(case, known.get(case.person_id), owed.get(case.public_id, nothing)) for case in found]
+
+
+def _row(case: Case, person: PersonBrief | None, owed: Owed) -> CaseRow:
+    return CaseRow(
+        id=case.id,
+        public_id=case.public_id,
+        local_id=case.local_id,
+        person_id=case.person_id,
+        person=person,
+        territory_code=case.territory_code,
+        classification=case.classification,
+        severity=case.severity,
+        outcome=case.outcome,
+        origin=case.origin,
+        date_onset=case.date_onset,
+        date_report=case.date_report,
+        date_confirmation=case.date_confirmation,
+        date_isolation=case.date_isolation,
+        date_admission=case.date_admission,
+        date_outcome=case.date_outcome,
+        found_at=case.found_at,
+        found_precision=case.found_precision,
+        facility=case.facility,
+        owed=owed,
+    )
+
+
+__all__ = [
+    "CaseFilter",
+    "CaseRow",
+    "Owed",
+    "Sort",
+    "count_cases",
+    "export_cases",
+    "filtered",
+    "list_cases",
+    "owed_by",
+    "owing",
+    "rows_of",
+    "within",
+]
