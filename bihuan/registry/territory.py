@@ -141,7 +141,7 @@ class Tree:
         return found
 
     def one_by_name(self, name: str, within: str | None = None) -> Territory:
-        """Return the one territory called `name`. Raises UnknownTerritory, AmbiguousTerritory with paths.
+        """Return the one territory called `name`. Raises UnknownTerritory or AmbiguousTerritory.
 
         Of places one of which lies above the others that one is meant, and a county or higher before a street,
         a village or lower.
