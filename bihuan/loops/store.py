@@ -23,6 +23,11 @@ DUTY_TYPES = {
     "kind": "text", "key": "text", "stage": "text", "reason": "text", "evidence": "jsonb",
 }  # fmt: skip
 
+ESCALATION_TYPES = {
+    "duty_id": "bigint", "due_at": "timestamptz", "step": "smallint", "target": "text", "to_post_id": "bigint",
+    "at": "timestamptz", "recorded_at": "timestamptz", "territory_code": "text",
+}  # fmt: skip
+
 
 def dump(data: Any) -> str:
     return json.dumps(data, cls=DjangoJSONEncoder, ensure_ascii=False, separators=(",", ":"))
@@ -41,11 +46,15 @@ def update(table: str, keys: Mapping[str, str], types: Mapping[str, str], rows: 
     """Set the columns of `types` in the rows named by `keys`; values in the order keys, then columns."""
     if not rows:
         return 0
-    every = {**keys, **types}
     sets = ", ".join(f"{name} = new.{name}" for name in types)
     match = " AND ".join(f"{table}.{name} = new.{name}" for name in keys)
+    return update_from(table, {**keys, **types}, sets, match, rows)
+
+
+def update_from(table: str, types: Mapping[str, str], sets: str, match: str, rows: Sequence[Sequence[Any]]) -> int:
+    """Update `table` from rows given as `new`; `sets` and `match` are SQL over `table` and `new`."""
     with connection.cursor() as cursor:
-        cursor.execute(f"UPDATE {table} SET {sets} FROM ({_select(every)}) AS new WHERE {match}", _columns(rows))
+        cursor.execute(f"UPDATE {table} SET {sets} FROM ({_select(types)}) AS new WHERE {match}", _columns(rows))
         return int(cursor.rowcount)
 
 

@@ -44,7 +44,8 @@ def advance(
     """The step `event` causes. `state` is not touched. An event already in the log changes nothing."""
     late = bool(state.log) and event.order < state.log[-1].order
     early_time = state.passed_to is not None and event.at < state.passed_to
-    if late or event.kind == RETRACTED or (early_time and _time_mattered(state, event.at)):
+    unusual = event.kind == RETRACTED or event.seq in state.gone
+    if late or unusual or (early_time and _time_mattered(state, event.at)):
         if any(e.seq == event.seq for e in state.log):
             return Step(state)
         log = state.log.copy()
@@ -76,8 +77,8 @@ def replay(
 ) -> State:
     """The state that follows from `events` (any order, each seq once) when time has passed to `now`."""
     log = sorted(events, key=lambda e: e.order)
-    gone = {e.data.get("event") for e in log if e.kind == RETRACTED}
-    run = _Run(bound, State(tz=tz), bindings or {})
+    gone = frozenset(e.data.get("event") for e in log if e.kind == RETRACTED)
+    run = _Run(bound, State(tz=tz, gone=gone), bindings or {})
     for event in log:
         if event.seq in gone or event.kind == RETRACTED:
             run.note(event)
@@ -253,7 +254,7 @@ class _Run:
         return heard
 
     def find_finished(self, duty: BoundDuty, event: Event) -> Duty | None:
-        if not _is_evidence(duty, event):
+        if not is_evidence(duty, event):
             return None
         open_ones = [d for d in self.state.open_duties() if d.kind == duty.kind]
         named = event.data.get(DUTY_KEY)
@@ -363,7 +364,7 @@ class _Run:
             return []
         found = [
             e for kind in duty.done_on for e in self.state.earlier.get(kind, ())
-            if (duty.kind, e.seq) not in self.state.used and DUTY_KEY not in e.data and _is_evidence(duty, e)
+            if (duty.kind, e.seq) not in self.state.used and DUTY_KEY not in e.data and is_evidence(duty, e)
         ]  # fmt: skip
         if not found:
             return []
@@ -583,7 +584,8 @@ class _Run:
         self.state.open_keys.pop(duty.key, None)
 
 
-def _is_evidence(duty: BoundDuty, event: Event) -> bool:
+def is_evidence(duty: BoundDuty, event: Event) -> bool:
+    """Whether an event of a kind that ends the duty also matches and carries what is asked."""
     data = event.data
     return all(data.get(k) == v for k, v in duty.match) and all(data.get(k) not in (None, "") for k in duty.evidence)
 

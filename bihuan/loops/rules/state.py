@@ -129,6 +129,7 @@ class State:
     pending: dict[str, None] = field(default_factory=dict)
     used: set[tuple[str, int]] = field(default_factory=set)
     earlier: dict[str, list[Event]] = field(default_factory=dict)
+    gone: frozenset[Any] = frozenset()
 
     @property
     def is_open(self) -> bool:
@@ -144,7 +145,7 @@ class State:
             territory_code=self.territory_code, policy=self.policy, facts=self.facts.copy(),
             clocks=self.clocks.copy(), duties=self.duties.copy(), schedules=self.schedules.copy(),
             counts=self.counts.copy(), open_keys=self.open_keys.copy(), pending=self.pending.copy(),
-            used=self.used.copy(), earlier={k: v.copy() for k, v in self.earlier.items()},
+            used=self.used.copy(), earlier={k: v.copy() for k, v in self.earlier.items()}, gone=self.gone,
         )  # fmt: skip
 
 

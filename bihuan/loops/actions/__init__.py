@@ -1,0 +1,20 @@
+"""The verbs of loops. `record` is how facts come in; `sweep` is how time comes in; the rest are what people do."""
+
+from bihuan.loops.actions.duties import (
+    close_loop,
+    complete_bulk,
+    complete_duty,
+    hand_loop_over,
+    hand_over,
+    replan,
+    undo_completion,
+    waive,
+    waive_bulk,
+)
+from bihuan.loops.actions.record import NewEvent, RecordResult, record, refresh
+from bihuan.loops.actions.sweep import SweepResult, fold_tallies, sweep
+
+__all__ = [
+    "NewEvent", "RecordResult", "SweepResult", "close_loop", "complete_bulk", "complete_duty", "fold_tallies",
+    "hand_loop_over", "hand_over", "record", "refresh", "replan", "sweep", "undo_completion", "waive", "waive_bulk",
+]  # fmt: skip
