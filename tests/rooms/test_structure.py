@@ -1,0 +1,25 @@
+"""What no tool of its own keeps: migrations are complete, texts are translated, imports look down."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+
+from bihuan.config import messages
+
+
+@pytest.mark.django_db
+def test_no_migration_is_missing() -> None:
+    said = StringIO()
+    try:
+        call_command("makemigrations", "--check", "--dry-run", stdout=said)
+    except SystemExit:
+        pytest.fail(said.getvalue())
+
+
+def test_every_text_is_translated() -> None:
+    missing = [f"{place}  {text!r}" for text, place in messages.untranslated().items()]
+    empty = [f"{found.path}  {text!r}" for found in messages.check_all() for text in found.missing]
+    assert not missing + empty, "\n".join(["texts without a translation:", *missing, *empty])
