@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection, models, transaction
 
-from bihuan.loops import queries as loop_queries
+from bihuan.loops.models import Duty, Loop
 from bihuan.registry import access, clock, scope
 from bihuan.registry.actor import Actor
 from bihuan.registry.audit import attributed
@@ -45,14 +45,19 @@ def authorize(rights: str | Sequence[str], territory_code: str, *, subject: tupl
         refused = refused or decision
         if subject is None or acting is None or acting.post_id is None:
             continue
-        if access.may(None, right, post_id=acting.post_id) and loop_queries.is_on_desk(
-            acting.post_id, subject_kind=subject[0], subject_id=subject[1]
-        ):
+        if access.may(None, right, post_id=acting.post_id) and _on_desk(acting.post_id, subject):
             return
     if acting is None:
         access.require(names[0], territory_code=territory_code)
     assert refused is not None
     raise NotAllowed(refused.reason, details={"right": names[0], "territory": territory_code})
+
+
+def _on_desk(post_id: int, subject: tuple[str, str]) -> bool:
+    """Does an open loop about the subject owe, or did it owe, this post something?"""
+    kind, ref = subject
+    loops = Loop.objects.filter(subject_kind=kind, subject_ref=ref, state=0).values("id")
+    return Duty.objects.filter(owner_post_id=post_id, loop_id__in=loops).exists()
 
 
 def authorize_all(right: str, territory_codes: Iterable[str]) -> None:

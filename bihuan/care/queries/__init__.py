@@ -1,0 +1,24 @@
+"""Reads of care: orders and why they stand, the gap lists, the person's timeline, the two rings of the board."""
+
+from bihuan.care.queries.gaps import GAPS, Gap, GapRow, all_gaps, gap_list
+from bihuan.care.queries.orders import OrderView, appeals_waiting, find_order, running_order
+from bihuan.care.queries.rings import RingDef, RingStage, find_rings
+from bihuan.care.queries.timeline import Entry, PersonPage, person_page
+
+__all__ = [
+    "GAPS",
+    "Entry",
+    "Gap",
+    "GapRow",
+    "OrderView",
+    "PersonPage",
+    "RingDef",
+    "RingStage",
+    "all_gaps",
+    "appeals_waiting",
+    "find_order",
+    "find_rings",
+    "gap_list",
+    "person_page",
+    "running_order",
+]

@@ -1,0 +1,69 @@
+"""An order and why it stands: rule, clause, evidence, until when, how it may end earlier, how to appeal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db.models import QuerySet
+
+from bihuan.care.errors import UnknownOrder
+from bihuan.care.models import Appeal, Order
+from bihuan.care.rules import EARLY_REASONS, exposure_day, stage_day
+from bihuan.cases.queries.lines import within
+from bihuan.registry import clock
+from bihuan.registry.territory import tz_of
+
+# The ways an order may end before its last day, as words a page translates (labels in care.models.END_LABELS).
+ENDS_EARLIER = tuple(sorted(reason.value for reason in EARLY_REASONS))
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """What "why" shows. `day` of `days` is today's stage day, `exposure_day` counts from the last exposure."""
+
+    order: Order
+    contact: str
+    day: int
+    days: int
+    exposure_day: int
+    ends_earlier: tuple[str, ...]
+    appeals: tuple[Appeal, ...]
+
+    @property
+    def appeal_waiting(self) -> Appeal | None:
+        return next((appeal for appeal in self.appeals if appeal.decided_at is None), None)
+
+
+def find_order(public_id: str, *, as_of: datetime | None = None) -> OrderView:
+    """Raises UnknownOrder when there is none in the scope."""
+    order = Order.objects.filter(public_id=public_id).first()
+    if order is None:
+        raise UnknownOrder(public_id)
+    return _view(order, as_of or clock.now())
+
+
+def running_order(contact_id: str, *, as_of: datetime | None = None) -> OrderView | None:
+    """The order a contact is under, or the last one; None when there never was one."""
+    order = Order.objects.filter(contact__public_id=contact_id).order_by("-id").first()
+    return _view(order, as_of or clock.now()) if order is not None else None
+
+
+def appeals_waiting(territory: str = "") -> QuerySet[Appeal]:
+    """Appeals that wait for an answer, the most urgent first."""
+    rows: QuerySet[Appeal] = within(Appeal.objects.filter(decided_at__isnull=True), territory)
+    return rows.order_by("due_at")
+
+
+def _view(order: Order, at: datetime) -> OrderView:
+    today: date = clock.local_day(at, tz_of(order.territory_code))
+    upto = min(today, order.last_day)
+    return OrderView(
+        order=order,
+        contact=order.contact.public_id,
+        day=max(stage_day(upto, order.first_day), 0),
+        days=stage_day(order.last_day, order.first_day),
+        exposure_day=exposure_day(today, order.day_zero),
+        ends_earlier=ENDS_EARLIER,
+        appeals=tuple(Appeal.objects.filter(order=order).order_by("-id")),
+    )

@@ -1,0 +1,69 @@
+"""One contact with its exposures; links of a case."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from bihuan.cases.models import Case, Test
+from bihuan.tracing.errors import UnknownContact
+from bihuan.tracing.models import CaseLink, Contact, Exposure
+from bihuan.tracing.queries.lines import ContactRow, rows_of
+
+
+@dataclass(frozen=True, slots=True)
+class ExposureView:
+    first: date | None
+    last: date
+    kind: str
+    setting: str
+    recorded_at: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContactView:
+    """A contact with all that belongs to it."""
+
+    row: ContactRow
+    contact: Contact
+    exposures: tuple[ExposureView, ...]
+    tests: tuple[Test, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkView:
+    """One end of a link as seen from a case: the other case ("" if out of sight), and which way it went."""
+
+    case: str
+    infected_it: bool
+    kind: str
+    source: str
+
+
+def find_contact(public_id: str) -> ContactView:
+    """Raises UnknownContact when there is none in the scope."""
+    contact = Contact.objects.filter(public_id=public_id).first()
+    if contact is None:
+        raise UnknownContact(public_id)
+    exposures = tuple(
+        ExposureView(e.first, e.last, e.kind, e.setting, e.recorded_at, e.by_name)
+        for e in Exposure.objects.filter(contact=contact).order_by("last", "id")
+    )
+    tests = Test.objects.filter(subject_kind="contact", subject_id=public_id).order_by("id")
+    return ContactView(rows_of([contact], None)[0], contact, exposures, tuple(tests))
+
+
+def links_of(case_public_id: str) -> list[LinkView]:
+    """Who is said to have infected this case, and whom it infected."""
+    case = Case.objects.filter(public_id=case_public_id).first()
+    if case is None:
+        return []
+    incoming = list(CaseLink.objects.filter(to_case=case))
+    outgoing = list(CaseLink.objects.filter(from_case=case))
+    ends = {link.from_case_id for link in incoming} | {link.to_case_id for link in outgoing}
+    seen = dict(Case.objects.filter(id__in=ends).values_list("id", "public_id"))
+    return [
+        *(LinkView(seen.get(link.from_case_id, ""), True, link.kind, link.source) for link in incoming),
+        *(LinkView(seen.get(link.to_case_id, ""), False, link.kind, link.source) for link in outgoing),
+    ]
