@@ -24,6 +24,7 @@ from django.utils import translation
 from bihuan.registry import audit, stamps
 from bihuan.registry.acting import Acting, acting_for_account
 from bihuan.registry.login import owes_second_factor
+from bihuan.registry.models.account import Account
 from bihuan.registry.scope import acting_as
 
 SESSION_POST = "acting_post"
@@ -45,10 +46,9 @@ class ScopeMiddleware:
             request.actor = acting.actor if acting else None  # type: ignore[attr-defined]
             if acting is None:
                 return self.get_response(request)
-            if acting.actor.account_id is not None:
-                _speak(request)
-                if owes_second_factor(request.user, acting.choices) and (to := _second_factor_page(request)):
-                    return redirect(to)
+            _speak(request)
+            if _owes_second_factor(request, acting) and (to := _second_factor_page(request)):
+                return redirect(to)
             with _entered(acting, request):
                 response = self.get_response(request)
                 if response.status_code >= _SERVER_ERROR:
@@ -109,7 +109,12 @@ def _speak(request: HttpRequest) -> None:
     if settings.LANGUAGE_COOKIE_NAME in request.COOKIES or language not in dict(settings.LANGUAGES):
         return
     translation.activate(language)
-    request.LANGUAGE_CODE = language  # type: ignore[attr-defined]
+    request.LANGUAGE_CODE = language
+
+
+def _owes_second_factor(request: HttpRequest, acting: Acting) -> bool:
+    account = request.user
+    return isinstance(account, Account) and owes_second_factor(account, acting.choices)
 
 
 def _second_factor_page(request: HttpRequest) -> str | None:

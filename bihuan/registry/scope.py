@@ -86,7 +86,8 @@ def bounds() -> tuple[str, str] | None:
 @contextmanager
 def acting_as(scope: Scope) -> Iterator[Scope]:
     """Act in `scope` for the length of one transaction (opened here, or a savepoint of the running one)."""
-    with transaction.atomic(), _entered(scope):
+    ends_here = not connection.in_atomic_block
+    with transaction.atomic(), _entered(scope, ends_here=ends_here):
         yield scope
 
 
@@ -98,7 +99,8 @@ def system() -> Iterator[None]:
     A process that connects as the restricted role gets a transaction, as its settings hold only within one.
     """
     if settings.DATABASE_ROLE == "door" or connection.in_atomic_block:
-        with transaction.atomic(), _entered(_SYSTEM):
+        ends_here = not connection.in_atomic_block
+        with transaction.atomic(), _entered(_SYSTEM, ends_here=ends_here):
             yield
         return
     token = _state.set(_SYSTEM)
@@ -109,7 +111,7 @@ def system() -> Iterator[None]:
 
 
 @contextmanager
-def _entered(state: Scope | _System) -> Iterator[None]:
+def _entered(state: Scope | _System, *, ends_here: bool) -> Iterator[None]:
     before = _state.get()
     _tell_database(state)
     token = _state.set(state)
@@ -117,7 +119,7 @@ def _entered(state: Scope | _System) -> Iterator[None]:
         yield
     finally:
         _state.reset(token)
-    if not connection.needs_rollback:  # a rollback takes the settings back by itself
+    if not ends_here and not connection.needs_rollback:  # the end of a transaction takes the settings back
         _tell_database(before)
 
 

@@ -16,24 +16,33 @@ from bihuan.registry.models.stamp import Stamp
 
 T = TypeVar("T")
 
-_checked: ContextVar[set[str] | None] = ContextVar("bihuan_stamps_checked", default=None)
+_read: ContextVar[dict[str, UUID] | None] = ContextVar("bihuan_stamps_read", default=None)
 
 
 @contextmanager
 def steady() -> Iterator[None]:
-    """Check each copy at most once inside. For one request, one import batch, one sweep."""
-    token = _checked.set(set())
+    """Read the stamps at most once inside. For one request, one import batch, one sweep."""
+    token = _read.set({})
     try:
         yield
     finally:
-        _checked.reset(token)
+        _read.reset(token)
 
 
 def look_again() -> None:
-    """Inside `steady()`: check once more. An action that changes a watched table calls it."""
-    seen = _checked.get()
-    if seen is not None:
-        seen.clear()
+    """Inside `steady()`: read the stamps once more. An action that changes a watched table calls it."""
+    read = _read.get()
+    if read:
+        read.clear()
+
+
+def _stamp(name: str) -> UUID | None:
+    read = _read.get()
+    if read is None:
+        return Stamp.objects.filter(name=name).values_list("value", flat=True).first()
+    if not read:
+        read.update(Stamp.objects.values_list("name", "value"))
+    return read.get(name)
 
 
 class Stamped(Generic[T]):
@@ -45,16 +54,11 @@ class Stamped(Generic[T]):
         self._kept: tuple[UUID, T] | None = None
 
     def get(self) -> T:
-        seen = _checked.get()
-        if seen is not None and self.name in seen and self._kept is not None:
-            return self._kept[1]
-        stamp = Stamp.objects.filter(name=self.name).values_list("value", flat=True).first()
-        kept = self._kept
+        stamp = _stamp(self.name)
         if stamp is None:
             return self.build()
+        kept = self._kept
         if kept is None or kept[0] != stamp:
             kept = (stamp, self.build())
             self._kept = kept
-        if seen is not None:
-            seen.add(self.name)
         return kept[1]

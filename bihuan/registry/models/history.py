@@ -76,6 +76,7 @@ def _is_reference(model: type[models.Model], field: str) -> bool:
 def _plain_reference(model: type[models.Model], field: str) -> models.Field:
     """History keeps the number of a foreign key only: no index, no constraint, no way to follow it."""
     reference = model._meta.get_field(field)
+    assert isinstance(reference, models.ForeignKey)
     target = reference.remote_field.model  # a text as long as the model is not read: then its key is a number
     if not isinstance(target, str) and isinstance(target._meta.pk, models.CharField):
         return models.CharField(null=True, db_column=reference.column, max_length=CODE_LENGTH)
