@@ -139,6 +139,7 @@ class RuleBroken(Invalid):
         shown = (text.splitlines() or [""])[line - 1]
         self.pointer = f"{shown}\n{' ' * (column - 1)}^"
         message = say(template, **self.params)
+        hint = _translate(hint) if hint else ""
         super().__init__(
             message,
             hint=hint,

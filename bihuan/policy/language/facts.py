@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from bihuan.policy.errors import FactMissing
+from bihuan.policy.errors import FactMissing, say
 
 Labels = Mapping[str, str]
 
@@ -79,7 +79,7 @@ class FactRegistry(Mapping[str, Fact]):
 def _wrong(name: str, value: Any, kind: str) -> FactMissing:
     return FactMissing(
         "The fact {name} must be {kind}, not {value}.",
-        {"name": name, "kind": kind, "value": repr(value)[:80]},
+        {"name": name, "kind": say(kind), "value": repr(value)[:80]},
     )
 
 

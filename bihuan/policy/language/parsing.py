@@ -13,7 +13,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from bihuan.policy.errors import RuleBroken, UnknownPolicyKey, nearest
+from bihuan.policy.errors import RuleBroken, UnknownPolicyKey, nearest, say
 from bihuan.policy.language import tree
 from bihuan.policy.language.facts import FactRegistry, FactType
 from bihuan.policy.language.tree import Node
@@ -175,7 +175,7 @@ class _Parser:
         return list(nodes), next(iter(kinds), FactType.NULL)
 
     def compare(self, e: exp.Expr, op: str, left: exp.Expr, right: exp.Expr) -> Node:
-        (a, b), kind = self.same([self.value(left), self.value(right)], e, "The comparison is")
+        (a, b), kind = self.same([self.value(left), self.value(right)], e, say("The comparison is"))
         if kind is FactType.BOOLEAN and op not in ("=", "<>"):
             raise self.refusal(e, "True and false have no order; use = or <>.")
         self.words(a, [b], right)
@@ -248,9 +248,12 @@ def _column(p: _Parser, e: exp.Expr) -> Node:
     if fact is None:
         near = ", ".join(nearest(name, p.facts)) or ", ".join(sorted(p.facts))
         raise p.refusal(
-            identifier, "There is no fact {name} about a {subject}.", hint="Nearest: " + near + ".",
-            name=name, subject=p.facts.subject,
-        )  # fmt: skip
+            identifier,
+            "There is no fact {name} about a {subject}.",
+            hint=say("Nearest: {names}.", names=near),
+            name=name,
+            subject=p.facts.subject,
+        )
     return tree.Ref(fact.type, p.place(identifier), fact)
 
 
@@ -302,7 +305,7 @@ def _sum(p: _Parser, e: exp.Expr) -> Node:
         if node.type not in NUMERIC:
             hint = "Use days_between(…) for the days between two dates." if node.type in ORDERED else ""
             raise p.refusal(part, "{what} needs numbers; this is {kind}.", hint=hint, what=op, kind=node.type)
-    (left, right), kind = p.same(nodes, e, "The sum is")
+    (left, right), kind = p.same(nodes, e, say("The sum is"))
     return tree.Sum(kind, p.place(e), op, left, right)
 
 
@@ -325,7 +328,7 @@ def _in(p: _Parser, e: exp.Expr) -> Node:
     for node, option in zip(nodes, e.expressions, strict=True):
         if not isinstance(node, tree.Literal):
             raise p.refusal(option, "IN needs a list of literals.")
-    same, _ = p.same([p.value(e.this), *nodes], e, "The list is")
+    same, _ = p.same([p.value(e.this), *nodes], e, say("The list is"))
     p.words(same[0], same[1:], e)
     options = tuple(n for n in same[1:] if isinstance(n, tree.Literal) and n.value is not None)
     return tree.Among(FactType.BOOLEAN, p.place(e), same[0], options, len(options) < len(nodes))
@@ -333,7 +336,7 @@ def _in(p: _Parser, e: exp.Expr) -> Node:
 
 def _between(p: _Parser, e: exp.Expr) -> Node:
     nodes = [p.value(e.this), p.value(e.args["low"]), p.value(e.args["high"])]
-    (item, low, high), kind = p.same(nodes, e, "BETWEEN is")
+    (item, low, high), kind = p.same(nodes, e, say("BETWEEN is"))
     if kind is FactType.BOOLEAN:
         raise p.refusal(e, "True and false have no order; use = or <>.")
     return tree.Between(FactType.BOOLEAN, p.place(e), item, low, high)
@@ -363,7 +366,7 @@ def _case(p: _Parser, e: exp.Expr) -> Node:
     default = e.args.get("default")
     if default is not None:
         results.append(p.node(default))
-    same, kind = p.same(results, e, "The results of CASE are")
+    same, kind = p.same(results, e, say("The results of CASE are"))
     if kind is FactType.NULL:
         raise p.refusal(e, "The rule is never anything but NULL.")
     branches = tuple(tree.When(kind, c.at, c, r) for c, r in zip(conditions, same, strict=False))
@@ -375,7 +378,7 @@ def _choose(p: _Parser, e: exp.Expr) -> Node:
     name = "coalesce" if isinstance(e, exp.Coalesce) else "least" if isinstance(e, exp.Least) else "greatest"
     listed = [e.this, *e.expressions]
     nodes = [p.node(a) if name == "coalesce" else p.value(a) for a in listed]
-    same, kind = p.same(nodes, e, f"{name} is")
+    same, kind = p.same(nodes, e, say("{name} is", name=name))
     if kind is FactType.NULL:
         raise p.refusal(e, "The rule is never anything but NULL.")
     if name != "coalesce" and kind not in ORDERED:

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path as File
-from typing import TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from bihuan.policy.errors import PacksBroken, UnknownPack, UnknownPolicyKey, nearest
@@ -129,7 +129,10 @@ class Library:
         return found
 
     def by_id(self, policy_id: str) -> ResolvedPolicy:
-        """Return the policy a loop was opened under, from the id it stored."""
+        """Return the policy a loop was opened under, from the id it stored.
+
+        The same packs from the same day hold the same values, whichever place is asked for them.
+        """
         names, _, start = policy_id.partition("@")
         packs = [self.pack(name) for name in names.split("+")]
         chain = tuple(sorted({p.territory for p in packs}, key=self._width, reverse=True))
@@ -268,8 +271,10 @@ def _laid(layers: Sequence[Mapping[str, tuple[_Dated, ...]]], on: dt.date) -> di
     return dict(sorted(answer.items()))
 
 
-def _with_chain(covered: _Dated | None) -> tuple[_Dated, ...]:
-    return () if covered is None else (replace(covered, chain=()), *covered.chain)
+def _with_chain(covered: Any) -> tuple[Any, ...]:
+    if covered is None:
+        return ()
+    return (replace(covered, chain=()), *covered.chain)
 
 
 def _holds(entry: Value | RuleText, on: dt.date) -> bool:
