@@ -7,7 +7,7 @@ That is what makes "at or below" an interval, so it is checked, not assumed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -43,15 +43,24 @@ class TerritoryInput:
     population: int | None = None
 
 
+def _(text: str) -> str:
+    """Mark a text for translation; the action that shows it translates."""
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class RowError:
-    """What is wrong in which row (counted from 1, the header not counted), and what to do."""
+    """What is wrong in which row (counted from 1, the header not counted), and what to do.
+
+    `message` and `hint` are to be translated and then filled with `values`.
+    """
 
     row: int
     field: str
     rule: str
     message: str
     hint: str = ""
+    values: Mapping[str, object] = field(default_factory=dict)
 
 
 def parse_rows(rows: Iterable[Mapping[str, str]]) -> tuple[list[TerritoryInput], list[RowError]]:
@@ -74,12 +83,14 @@ def check_tree(units: list[TerritoryInput], known: frozenset[str] = frozenset())
     errors = []
     for number, unit in enumerate(units, start=1):
         if unit.code in seen:
-            errors.append(RowError(number, "code", "unique", f"The code {unit.code} stands here twice."))
+            message = _("The code %(code)s stands here twice.")
+            errors.append(RowError(number, "code", "unique", message, values={"code": unit.code}))
         seen.add(unit.code)
         errors.extend(_path_error(number, unit, codes))
         if unit.successor_code and unit.successor_code not in codes:
-            message = f"The successor {unit.successor_code} of {unit.code} is not in the list."
-            errors.append(RowError(number, "successor", "exists", message))
+            message = _("The successor %(successor)s of %(code)s is not in the list.")
+            values = {"successor": unit.successor_code, "code": unit.code}
+            errors.append(RowError(number, "successor", "exists", message, values=values))
     return errors
 
 
@@ -123,7 +134,7 @@ def make_paths(units: list[TerritoryInput]) -> list[TerritoryInput]:
 
 class _BadCell(Exception):
     def __init__(self, error: RowError) -> None:
-        super().__init__(error.message)
+        super().__init__(error.rule)
         self.error = error
 
 
@@ -133,34 +144,42 @@ def _path_error(number: int, unit: TerritoryInput, codes: set[str] | frozenset[s
     if parent == above:
         return []
     if not parent:
-        message = f"{unit.code} has no parent but begins with the code {above}."
-        hint = f"Write {above} as its parent_code."
+        message, hint = (
+            _("%(code)s has no parent but begins with the code %(above)s."),
+            _("Write %(above)s as its parent_code."),
+        )
     elif parent not in codes:
-        message = f"The parent {parent} of {unit.code} is not in the list."
-        hint = "Add it above, or mend parent_code."
+        message, hint = (
+            _("The parent %(parent)s of %(code)s is not in the list."),
+            _("Add it above, or mend parent_code."),
+        )
     elif not unit.code.startswith(parent):
-        message = f"The code {unit.code} does not begin with its parent's code {parent}."
-        hint = "If the codes of this list are not paths, load it with --make-paths."
+        message = _("The code %(code)s does not begin with its parent's code %(parent)s.")
+        hint = _("If the codes of this list are not paths, load it with --make-paths.")
     else:
-        message = f"The code {unit.code} also begins with {above}, which is not its parent."
-        hint = "Give siblings codes of one length, or load the list with --make-paths."
-    return [RowError(number, "parent_code", "path", message, hint)]
+        message = _("The code %(code)s also begins with %(above)s, which is not its parent.")
+        hint = _("Give siblings codes of one length, or load the list with --make-paths.")
+    values = {"code": unit.code, "parent": parent, "above": above}
+    return [RowError(number, "parent_code", "path", message, hint, values)]
 
 
 def _parse(cells: dict[str, str], number: int) -> TerritoryInput:
     for name in REQUIRED:
         if not cells.get(name):
-            hint = f"The columns {', '.join(REQUIRED)} are required."
-            raise _BadCell(RowError(number, name, "required", f"Row {number} has no {name}.", hint))
+            hint = _("The columns %(columns)s are required.")
+            values = {"name": name, "columns": ", ".join(REQUIRED)}
+            raise _BadCell(RowError(number, name, "required", _("There is no %(name)s."), hint, values))
     code = cells["code"]
     if len(code) > CODE_LENGTH or not set(code) <= CODE_CHARACTERS:
-        message = f"“{code}” is not a code: at most {CODE_LENGTH} Latin letters, digits and . - _"
-        raise _BadCell(RowError(number, "code", "characters", message))
+        message = _("“%(code)s” is not a code: at most %(most)d Latin letters, digits and . - _")
+        values = {"code": code, "most": CODE_LENGTH}
+        raise _BadCell(RowError(number, "code", "characters", message, values=values))
     level = _level(cells["level"], number)
     valid_from, valid_to = _day(cells, "valid_from", number), _day(cells, "valid_to", number)
     if valid_from and valid_to and valid_to <= valid_from:
-        message = f"{code} ends on {valid_to}, not after its start {valid_from}."
-        raise _BadCell(RowError(number, "valid_to", "order", message))
+        message = _("%(code)s ends on %(end)s, not after its start %(start)s.")
+        values = {"code": code, "end": valid_to, "start": valid_from}
+        raise _BadCell(RowError(number, "valid_to", "order", message, values=values))
     name = cells["name"]
     return TerritoryInput(
         code=code,
@@ -180,9 +199,9 @@ def _parse(cells: dict[str, str], number: int) -> TerritoryInput:
 def _level(text: str, number: int) -> int:
     level = LEVELS.get(text.lower()) or (int(text) if text.isdecimal() else 0)
     if not 1 <= level <= MAX_LEVEL:
-        message = f"“{text}” is not a level."
-        hint = f"Write 1 to {MAX_LEVEL}, or one of {', '.join(LEVELS)}."
-        raise _BadCell(RowError(number, "level", "known", message, hint))
+        hint = _("Write 1 to %(most)d, or one of %(words)s.")
+        values = {"text": text, "most": MAX_LEVEL, "words": ", ".join(LEVELS)}
+        raise _BadCell(RowError(number, "level", "known", _("“%(text)s” is not a level."), hint, values))
     return level
 
 
@@ -191,9 +210,8 @@ def _day(cells: dict[str, str], name: str, number: int) -> date | None:
     try:
         return date.fromisoformat(text) if text else None
     except ValueError:
-        raise _BadCell(
-            RowError(number, name, "date", f"“{text}” is not a date.", "Write it as 2020-02-05.")
-        ) from None
+        message, hint = _("“%(text)s” is not a date."), _("Write it as 2020-02-05.")
+        raise _BadCell(RowError(number, name, "date", message, hint, {"text": text})) from None
 
 
 def _zone(cells: dict[str, str], number: int) -> str | None:
@@ -203,12 +221,13 @@ def _zone(cells: dict[str, str], number: int) -> str | None:
     try:
         return ZoneInfo(name).key
     except (KeyError, ValueError, OSError):
-        message = f"“{name}” is not a time zone."
-        raise _BadCell(RowError(number, "tz", "zone", message, "Write it as Asia/Shanghai.")) from None
+        message, hint = _("“%(text)s” is not a time zone."), _("Write it as Asia/Shanghai.")
+        raise _BadCell(RowError(number, "tz", "zone", message, hint, {"text": name})) from None
 
 
 def _count(cells: dict[str, str], number: int) -> int | None:
     text = cells.get("population", "")
     if text and not text.isdecimal():
-        raise _BadCell(RowError(number, "population", "number", f"“{text}” is not a whole number."))
+        message = _("“%(text)s” is not a whole number.")
+        raise _BadCell(RowError(number, "population", "number", message, values={"text": text}))
     return int(text) if text else None

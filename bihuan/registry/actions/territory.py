@@ -70,8 +70,8 @@ def load_file(path: Path, *, actor: Actor, paths: bool = False) -> LoadReport:
                     "row": e.row,
                     "field": e.field,
                     "rule": e.rule,
-                    "message": _("row %(row)d: %(what)s") % {"row": e.row, "what": e.message},
-                    "hint": e.hint,
+                    "message": _("row %(row)d: %(what)s") % {"row": e.row, "what": _(e.message) % e.values},
+                    "hint": _(e.hint) % e.values if e.hint else "",
                 }
                 for e in errors
             ],
