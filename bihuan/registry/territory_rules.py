@@ -7,7 +7,8 @@ That is what makes "at or below" an interval, so it is checked, not assumed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -60,7 +61,7 @@ class RowError:
     rule: str
     message: str
     hint: str = ""
-    values: Mapping[str, object] = field(default_factory=dict)
+    values: Mapping[str, object] = dataclass_field(default_factory=dict)
 
 
 def parse_rows(rows: Iterable[Mapping[str, str]]) -> tuple[list[TerritoryInput], list[RowError]]:
@@ -89,7 +90,7 @@ def check_tree(units: list[TerritoryInput], known: frozenset[str] = frozenset())
         errors.extend(_path_error(number, unit, codes))
         if unit.successor_code and unit.successor_code not in codes:
             message = _("The successor %(successor)s of %(code)s is not in the list.")
-            values = {"successor": unit.successor_code, "code": unit.code}
+            values: dict[str, object] = {"successor": unit.successor_code, "code": unit.code}
             errors.append(RowError(number, "successor", "exists", message, values=values))
     return errors
 
@@ -144,26 +145,23 @@ def _path_error(number: int, unit: TerritoryInput, codes: set[str] | frozenset[s
     if parent == above:
         return []
     if not parent:
-        message, hint = (
-            _("%(code)s has no parent but begins with the code %(above)s."),
-            _("Write %(above)s as its parent_code."),
-        )
+        message = _("%(code)s has no parent but begins with the code %(above)s.")
+        hint = _("Write %(above)s as its parent_code.")
     elif parent not in codes:
-        message, hint = (
-            _("The parent %(parent)s of %(code)s is not in the list."),
-            _("Add it above, or mend parent_code."),
-        )
+        message = _("The parent %(parent)s of %(code)s is not in the list.")
+        hint = _("Add it above, or mend parent_code.")
     elif not unit.code.startswith(parent):
         message = _("The code %(code)s does not begin with its parent's code %(parent)s.")
         hint = _("If the codes of this list are not paths, load it with --make-paths.")
     else:
         message = _("The code %(code)s also begins with %(above)s, which is not its parent.")
         hint = _("Give siblings codes of one length, or load the list with --make-paths.")
-    values = {"code": unit.code, "parent": parent, "above": above}
+    values: dict[str, object] = {"code": unit.code, "parent": parent, "above": above}
     return [RowError(number, "parent_code", "path", message, hint, values)]
 
 
 def _parse(cells: dict[str, str], number: int) -> TerritoryInput:
+    values: dict[str, object]
     for name in REQUIRED:
         if not cells.get(name):
             hint = _("The columns %(columns)s are required.")
@@ -200,7 +198,7 @@ def _level(text: str, number: int) -> int:
     level = LEVELS.get(text.lower()) or (int(text) if text.isdecimal() else 0)
     if not 1 <= level <= MAX_LEVEL:
         hint = _("Write 1 to %(most)d, or one of %(words)s.")
-        values = {"text": text, "most": MAX_LEVEL, "words": ", ".join(LEVELS)}
+        values: dict[str, object] = {"text": text, "most": MAX_LEVEL, "words": ", ".join(LEVELS)}
         raise _BadCell(RowError(number, "level", "known", _("“%(text)s” is not a level."), hint, values))
     return level
 

@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -251,7 +252,7 @@ def test_a_list_in_gb18030_is_read(csv_file) -> None:
         ("A,甲,1,\nA1,乙,2,A\nA10,丙,2,A", "parent_code", "also begins with A1"),
         ("A,甲,1,\nA,乙,1,", "code", "stands here twice"),
         ("A,甲,9,", "level", "is not a level"),
-        ("A,,1,", "name", "has no name"),
+        ("A,,1,", "name", "There is no name"),
         ("A b,甲,1,", "code", "is not a code"),
         ("A,甲,1,,2020-02-30", "valid_from", "is not a date"),
         ("A,甲,1,,2020-02-03,2020-02-01", "valid_to", "not after its start"),
@@ -260,7 +261,7 @@ def test_a_list_in_gb18030_is_read(csv_file) -> None:
 )
 def test_a_bad_row_refuses_the_file_and_says_which(csv_file, rows: str, field: str, says: str) -> None:
     header = "code,name,level,parent_code,valid_from,valid_to,successor\n"
-    with pytest.raises(Invalid) as caught:
+    with translation.override("en"), pytest.raises(Invalid) as caught:
         load(csv_file(header + rows + "\n"))
     assert [e["field"] for e in caught.value.errors] == [field]
     assert says in caught.value.errors[0]["message"]
