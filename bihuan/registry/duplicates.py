@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import combinations, groupby
 
 from django.db import connection
 
@@ -63,6 +63,39 @@ def find_duplicates_bulk(inputs: Sequence[PersonInput], *, at_least: int = SUGGE
 def search(prepared: Sequence[Prepared], *, at_least: int = SUGGEST) -> list[list[Match]]:
     """`find_duplicates_bulk` for reports that are prepared already (an import registers them next)."""
     return _search([_likeness(ready) for ready in prepared], at_least)
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """Two reports of one batch, by their place in it (`first` < `second`), that may be one person."""
+
+    first: int
+    second: int
+    score: int
+    why: tuple[Reason, ...]
+
+
+def search_within(prepared: Sequence[Prepared], *, at_least: int = SUGGEST) -> list[Twin]:
+    """The reports of one batch that may be of one person, by the same keys as the search in the database."""
+    asked = [_likeness(ready) for ready in prepared]
+    blocks: dict[tuple, list[int]] = {}
+    for row, report in enumerate(asked):
+        for key in _keys_of(report):
+            blocks.setdefault(key, []).append(row)
+    pairs = {pair for rows in blocks.values() for pair in combinations(rows[:_PER_BLOCK], 2)}
+    judged = ((a, b, *compare(asked[a], asked[b])) for a, b in sorted(pairs))
+    return [Twin(a, b, score, why) for a, b, score, why in judged if score >= at_least]
+
+
+def _keys_of(report: Likeness) -> Iterator[tuple]:
+    if report.id_index:
+        yield ("id", report.id_index)
+    if report.phone_index:
+        yield ("phone", report.phone_index)
+    if report.key:
+        yield ("name", report.key)
+    if report.key and report.date_birth:
+        yield ("birth", report.date_birth, report.key[:2])
 
 
 def find_duplicates_of(person_id: int, *, at_least: int = SUGGEST) -> list[Match]:

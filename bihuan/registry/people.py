@@ -6,6 +6,7 @@ bulk verbs and by the duplicate search, so that a person is spelled and hashed i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -19,6 +20,7 @@ from bihuan.registry.secrets import Keyring, keyring
 
 SEXES: Final = ("M", "F", "O", "U")
 _LONGEST_AGE: Final = 130
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _LONGEST: Final = {"name": 200, "address": 300, "occupation": 80, "source": 80, "local_id": 80}
 
 
@@ -145,7 +147,12 @@ def _judge(person: PersonInput, on: date) -> _Judged:
             )
         )
     for name, longest in _LONGEST.items():
-        if len(getattr(person, name)) > longest:
+        text = getattr(person, name)
+        if not text:
+            continue
+        if _CONTROL.search(text):
+            faults.append(Fault(name, "characters", _("The field holds control characters.")))
+        if len(text) > longest:
             faults.append(
                 Fault(name, "length", _("The field holds at most %(n)s characters.") % {"n": longest})
             )
@@ -184,13 +191,14 @@ def _contradictions(person: PersonInput, judged: identity.Identity | None) -> li
     if judged is None or judged.problem:
         return []
     faults = []
-    hint = _("Compare both with the card.")
     if person.date_birth and judged.date_birth and person.date_birth != judged.date_birth:
         message = _("The birth date differs from the one in the identity number.")
-        faults.append(Fault("date_birth", "identity.birth_differs", message, hint))
+        faults.append(
+            Fault("date_birth", "identity.birth_differs", message, _("Compare both with the card."))
+        )
     if person.sex in ("M", "F") and judged.sex in ("M", "F") and person.sex != judged.sex:
         message = _("The sex differs from the one in the identity number.")
-        faults.append(Fault("sex", "identity.sex_differs", message, hint))
+        faults.append(Fault("sex", "identity.sex_differs", message, _("Compare both with the card.")))
     return faults
 
 

@@ -15,7 +15,7 @@ from bihuan.registry.actions import people as verbs
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Conflict, Invalid, NotAllowed, NotFound, UnknownTerritory
 from bihuan.registry.models import DuplicateDecision, MergeRecord, Person, Territory
-from bihuan.registry.people import PersonInput
+from bihuan.registry.people import PersonInput, prepare_many
 from bihuan.registry.sameness import Join, roots
 from bihuan.registry.scope import Granted, Scope
 from tests.rules.test_identity import number
@@ -227,6 +227,40 @@ def test_an_import_registers_the_unknown_answers_the_known_and_keeps_the_similar
     assert (twice.is_new, once_more.is_new, twice.person.pk) == (True, False, once_more.person.pk)
     pair = DuplicateDecision.objects.get()
     assert (pair.low_id, pair.high_id, pair.verdict) == (known.pk, similar.person.pk, "open")
+
+
+def test_two_rows_of_one_file_that_look_alike_are_kept_for_a_decision():
+    rows = [
+        report(name="周小明", date_birth=BORN),
+        report(name="王芳", date_birth=BORN),
+        report(name="周晓明", date_birth=BORN),
+    ]
+    first, _other, third = verbs.register_or_find(rows, ACTOR)
+    assert ids(third.matches) == [first.person.pk]
+    assert first.matches == ()
+    pair = DuplicateDecision.objects.get()
+    assert (pair.low_id, pair.high_id) == (first.person.pk, third.person.pk)
+
+
+def test_a_batch_finds_within_itself_what_the_database_would_find():
+    rows = [
+        report(name=name, date_birth=date(1980, 3, day), phone=phone)
+        for name in ("周小明", "周晓明", "李明", "")
+        for day in (7, 8)
+        for phone in ("", "13800001111")
+    ]
+    stored = verbs.register_people(rows, ACTOR)
+    told = duplicates.find_duplicates_of_many([person.pk for person in stored])
+    in_database = {frozenset((person, match.record_id)) for person in told for match in told[person]}
+    prepared = prepare_many(rows, on=clock.today())
+    twins = duplicates.search_within(prepared)
+    assert {frozenset((stored[t.first].pk, stored[t.second].pk)) for t in twins} == in_database
+
+
+def test_text_that_no_database_takes_is_refused_as_a_fault():
+    with pytest.raises(Invalid) as caught:
+        verbs.register_person(report(name="周\x00明"), ACTOR)
+    assert caught.value.errors[0]["rule"] == "characters"
 
 
 def test_a_pair_decided_to_be_two_people_is_not_brought_up_again():

@@ -6,6 +6,7 @@ parting asks for `person.merge` on both. Each verb is one transaction, and the h
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -66,14 +67,15 @@ def register_or_find(inputs: Sequence[PersonInput], actor: Actor) -> list[Regist
     prepared = people.prepare_many(inputs, on=clock.today())
     with transaction.atomic():
         found = duplicates.search(prepared)
-        known = {
-            row: matches[0].person_id for row, matches in enumerate(found) if matches and matches[0].is_sure
-        }
+        known = {row: m[0].person_id for row, m in enumerate(found) if m and m[0].is_sure}
         first = _first_of_each_number(prepared, known)
         fresh = [row for row in range(len(prepared)) if row not in known and first[row] == row]
         stored = dict(zip(fresh, _store([prepared[row] for row in fresh], actor), strict=True))
-        similar = duplicates.find_duplicates_of_many([person.pk for person in stored.values()])
-        note_suspects(similar)
+        similar = {row: list(found[row]) for row in fresh}
+        for twin in duplicates.search_within([prepared[row] for row in fresh]):
+            earlier, later = stored[fresh[twin.first]].pk, fresh[twin.second]
+            similar[later].append(Match(earlier, earlier, twin.score, twin.why))
+        note_suspects({stored[row].pk: matches for row, matches in similar.items() if matches})
         before = Person.objects.in_bulk(set(known.values()))
     answers = []
     for row in range(len(prepared)):
@@ -81,7 +83,7 @@ def register_or_find(inputs: Sequence[PersonInput], actor: Actor) -> list[Regist
             answers.append(Registered(before[known[row]], False, tuple(found[row])))
         else:
             person = stored[first[row]]
-            answers.append(Registered(person, first[row] == row, tuple(similar.get(person.pk, ()))))
+            answers.append(Registered(person, first[row] == row, tuple(similar[first[row]])))
     return answers
 
 
@@ -114,7 +116,7 @@ _TYPES = {
     "name_pinyin": "text",
     "name_initials": "text",
     "name_key": "text",
-    "name_tokens": "text",
+    "name_tokens": "text[]",
     "sex": "text",
     "date_birth": "date",
     "birth_year": "smallint",
@@ -132,13 +134,11 @@ _TYPES = {
     "local_id": "text",
     "created_at": "timestamptz",
 }
-_SEPARATOR = "\x1f"
-_TOKENS = "coalesce(string_to_array(nullif(name_tokens, ''), %(separator)s), '{}')"
+_COLUMNS = ", ".join(_TYPES)
 _INSERT = f"""
-    INSERT INTO registry_person (root_id, {", ".join(_TYPES)})
-    SELECT id, {", ".join(_TOKENS if column == "name_tokens" else column for column in _TYPES)}
-    FROM unnest({", ".join(f"%({column})s::{kind}[]" for column, kind in _TYPES.items())})
-        AS t ({", ".join(_TYPES)})
+    INSERT INTO registry_person (root_id, {_COLUMNS})
+    SELECT id, {_COLUMNS} FROM json_to_recordset(%s::json)
+        AS t ({", ".join(f"{column} {kind}" for column, kind in _TYPES.items())})
 """
 
 
@@ -173,10 +173,14 @@ def _new_keys(n: int) -> list[int]:
 
 
 def _insert(rows: Sequence[Mapping[str, Any]]) -> None:
-    values: dict[str, Any] = {column: [row[column] for row in rows] for column in _TYPES}
-    values["name_tokens"] = [_SEPARATOR.join(tokens) for tokens in values["name_tokens"]]
+    """One statement for many rows: they travel as one JSON text, which is the fastest way in without COPY."""
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT, {**values, "separator": _SEPARATOR})
+        cursor.execute(_INSERT, [json.dumps(rows, default=_as_json, ensure_ascii=False)])
+
+
+def _as_json(value: Any) -> str:
+    """Bytes in PostgreSQL's hex form, dates and instants in ISO form."""
+    return f"\\x{value.hex()}" if isinstance(value, bytes) else value.isoformat()
 
 
 def _instance(row: Mapping[str, Any]) -> Person:
