@@ -117,11 +117,16 @@ def _spec_of(model: type[Model]) -> Chained | None:
     if model is ChainBlock:
         return None
     if getattr(model, "pgh_tracked_model", None):
-        personal = tuple(model._meta.get_field(f).column for f in getattr(model, "personal_fields", ()))
-        return Chained(model._meta.db_table, None, "pgh_id", personal, "pgh_obj_id")
+        return Chained(model._meta.db_table, None, "pgh_id", personal_columns(model), "pgh_obj_id")
     if getattr(model, "append_only", False) and model._meta.pk is not None:
-        return Chained(model._meta.db_table, None, model._meta.pk.column)
+        return Chained(model._meta.db_table, None, str(model._meta.pk.column))
     return None
+
+
+def personal_columns(event_model: type[Model]) -> tuple[str, ...]:
+    """The columns of a history table that the shredder empties, in the order in which they are hashed."""
+    named = set(getattr(event_model, "personal_fields", ()))
+    return tuple(sorted(str(f.column) for f in event_model._meta.concrete_fields if f.name in named))
 
 
 # --- sealing ---------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, groupby
+from typing import Any
 
 from django.db import connection
 
@@ -200,7 +201,7 @@ def _candidates(asked: Sequence[Likeness]) -> Iterator[tuple]:
     if bounds is None or not asked:
         return iter(())
     lo, hi = bounds
-    values = {
+    values: dict[str, Any] = {
         "i": list(range(len(asked))),
         "id_index": [a.id_index for a in asked],
         "phone_index": [a.phone_index for a in asked],

@@ -90,7 +90,7 @@ class Fault:
 @dataclass(slots=True)
 class _Judged:
     faults: list[Fault] = field(default_factory=list)
-    identity: identity.Identity | None = None
+    document: identity.Identity | None = None
     phone: identity.Phone | None = None
 
 
@@ -157,13 +157,13 @@ def _judge(person: PersonInput, on: date) -> _Judged:
                 Fault(name, "length", _("The field holds at most %(n)s characters.") % {"n": longest})
             )
     if person.id_number:
-        result.identity, fault = judge_identity(person.id_number, kind=person.id_kind, on=on)
+        result.document, fault = judge_identity(person.id_number, kind=person.id_kind, on=on)
         faults += [fault] if fault else []
     if person.phone:
         result.phone = identity.normalize_phone(person.phone, country=person.phone_country)
         faults += [_fault("phone", result.phone.problem)] if result.phone.problem else []
     faults += _age_faults(person, on)
-    faults += _contradictions(person, result.identity)
+    faults += _contradictions(person, result.document)
     return result
 
 
@@ -205,7 +205,7 @@ def _contradictions(person: PersonInput, judged: identity.Identity | None) -> li
 def _prepared(person: PersonInput, judged: _Judged, ring: Keyring) -> Prepared:
     name = names.clean(person.name)
     keys = names.keys(name)
-    document = judged.identity
+    document = judged.document
     number = (document.canonical or "") if document else ""
     kind = document.kind if document else ""
     phone = (judged.phone.canonical or "") if judged.phone else ""

@@ -70,24 +70,20 @@ class Keyring:
         body = self._ciphers[self._active].encrypt(nonce, text.encode(), place.encode())
         return bytes((_FORM, self._active)) + nonce + body
 
-    def decrypt(self, cipher: bytes, *, place: str) -> str:
+    def decrypt(self, cipher: bytes | memoryview, *, place: str) -> str:
         """The text of a cipher made for the same place; SecretsError when key or place differ."""
         raw = bytes(cipher)
         if len(raw) < 2 + _NONCE + 16 or raw[0] != _FORM:
             raise SecretsError(f"The cipher at {place} has no form this version knows.")
         opener = self._ciphers.get(raw[1])
         if opener is None:
-            raise SecretsError(
-                f"The cipher at {place} needs field key {raw[1]}, which is not there."
-            )
+            raise SecretsError(f"The cipher at {place} needs field key {raw[1]}, which is not there.")
         try:
             return opener.decrypt(raw[2 : 2 + _NONCE], raw[2 + _NONCE :], place.encode()).decode()
         except InvalidTag:
-            raise SecretsError(
-                f"The cipher at {place} does not open: wrong key, or altered."
-            ) from None
+            raise SecretsError(f"The cipher at {place} does not open: wrong key, or altered.") from None
 
-    def reencrypt(self, cipher: bytes, *, place: str) -> bytes:
+    def reencrypt(self, cipher: bytes | memoryview, *, place: str) -> bytes:
         """The same text under the newest key; the same bytes when it is already."""
         raw = bytes(cipher)
         if raw[:2] == bytes((_FORM, self._active)):

@@ -23,12 +23,14 @@ from django.utils.translation import gettext_lazy
 
 from bihuan.registry import audit, clock, scope
 from bihuan.registry.actor import Actor
-from bihuan.registry.chain import commitment
+from bihuan.registry.chain import commitment, personal_columns
 from bihuan.registry.errors import Conflict, Invalid, NotFound
 from bihuan.registry.models import Household, Person, ShredRecord
 from bihuan.registry.models.people import PERSONAL_FIELDS
 
 Records = Sequence[int]
+
+_EMPTY = "''"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +166,10 @@ def empty_history(model: Any, objects: Sequence[int]) -> dict[str, list[int]]:
     """
     event = model.pgh_event_model
     table = event._meta.db_table
-    columns = [event._meta.get_field(name) for name in event.personal_fields]
-    blanks = ", ".join(f'"{f.column}" = {"NULL" if f.null else chr(39) * 2}' for f in columns)
-    sealed = commitment([f.column for f in columns])
+    columns = personal_columns(event)
+    optional = {f.column for f in event._meta.concrete_fields if f.null}
+    blanks = ", ".join(f'"{c}" = {"NULL" if c in optional else _EMPTY}' for c in columns)
+    sealed = commitment(columns)
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('bihuan.shredding', 'on', true)")
         cursor.execute(
@@ -181,8 +184,7 @@ def empty_history(model: Any, objects: Sequence[int]) -> dict[str, list[int]]:
 def history_remains(model: Any, objects: Sequence[int]) -> int:
     """How many rows of history of these objects still hold personal fields (or the salt to guess them by)."""
     event = model.pgh_event_model
-    columns = [event._meta.get_field(name).column for name in event.personal_fields]
-    filled = " OR ".join(f"coalesce(\"{column}\"::text, '') <> ''" for column in columns)
+    filled = " OR ".join(f"coalesce(\"{column}\"::text, '') <> ''" for column in personal_columns(event))
     with connection.cursor() as cursor:
         cursor.execute(
             f'SELECT count(*) FROM "{event._meta.db_table}"'

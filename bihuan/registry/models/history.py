@@ -57,7 +57,7 @@ def track(*, fields: Sequence[str], personal: Sequence[str] = ()) -> Callable[[t
             pghistory.DeleteEvent(),
             fields=list(fields),
             context_field=pghistory.ContextJSONField(),
-            context_id_field=None,
+            context_id_field=None,  # type: ignore[arg-type]  # its documented way to say none
             append_only=False,
             model_name=f"{model.__name__}Event",
             attrs={**references, **attrs},
