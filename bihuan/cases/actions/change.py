@@ -44,7 +44,7 @@ def change(
     now: datetime,
     tz: ZoneInfo,
 ) -> list[str]:
-    """Write `changes` (names of `DATED` to Moment or None, or words of WORDS) into a locked case.
+    """Write `changes` (`date_<name>` to Moment or None, or words of WORDS) into a locked case.
 
     Returns the fields that changed. Each changed field that was known before leaves a revision with both
     times. Events the case's life no longer holds are retracted, new ones recorded. Raises CaseInvalid.
@@ -104,10 +104,10 @@ def _key_of(case: Case, event: LifeEvent) -> str | None:
 
 
 def _old(case: Case, name: str) -> str:
-    if name in DATED:
-        instant = getattr(case, f"{name}_at") if name in TIMED else None
-        return _plain(instant or getattr(case, f"date_{name}"))
-    return str(getattr(case, name))
+    if name in WORDS:
+        return str(getattr(case, name))
+    instant = getattr(case, f"{name[5:]}_at") if name[5:] in TIMED else None
+    return _plain(instant or getattr(case, name))
 
 
 def _plain(value: Any) -> str:
@@ -123,12 +123,12 @@ def _known(old: str) -> bool:
 
 
 def _set(case: Case, name: str, value: Any) -> None:
-    if name not in DATED:
+    if name in WORDS:
         setattr(case, name, value)
         return
-    setattr(case, f"date_{name}", value.day if value else None)
-    if name in TIMED:
-        setattr(case, f"{name}_at", value.at if value else None)
+    setattr(case, name, value.day if value else None)
+    if name[5:] in TIMED:
+        setattr(case, f"{name[5:]}_at", value.at if value else None)
 
 
 def _check(case: Case, now: datetime, tz: ZoneInfo) -> None:

@@ -42,15 +42,15 @@ def revise_case(
         wanted = _read(changes, reason)
         for name in DATED:
             if f"date_{name}" in changes:
-                wanted[name] = moment(changes[f"date_{name}"], tz)
+                wanted[f"date_{name}"] = moment(changes[f"date_{name}"], tz)
         new_class = wanted.get("classification", case.classification)
         if new_class != case.classification:
-            if case.date_diagnosis is None and "diagnosis" not in wanted:
-                wanted["diagnosis"] = _found(case, tz)  # what opened the loop stays where it was
+            if case.date_diagnosis is None and "date_diagnosis" not in wanted:
+                wanted["date_diagnosis"] = _found(case, tz)  # what opened the loop stays where it was
             if new_class in CONFIRMED_LIKE and case.date_confirmation is None:
-                wanted.setdefault("confirmation", since)
+                wanted.setdefault("date_confirmation", since)
             if new_class == Classification.DISCARDED:
-                wanted.setdefault("outcome", since)
+                wanted.setdefault("date_outcome", since)
         change(case, wanted, reason=reason, at=since, actor=actor, now=moment_of_record, tz=tz)
         return case
 

@@ -17,6 +17,9 @@ from bihuan.loops.actions import NewEvent
 from bihuan.loops.actions import record as tell_loops
 from bihuan.registry.actor import Actor
 
+# Whoever may write cases, and whoever owes a duty about this one.
+RIGHTS = ("case.write", "duty.do")
+
 
 def record_reported(case_id: str, *, actor: Actor, at: Day = None, now: datetime | None = None) -> Case:
     """The report went out (网络直报) at `at` (default now)."""
@@ -61,12 +64,12 @@ def record_test(
     known_at = moment_now(now)
     with writing(actor):
         case = locked(case_id)
-        authorize("case.write", case.territory_code, subject=("case", case_id))
+        authorize(RIGHTS, case.territory_code, subject=("case", case_id))
         tz = zone_of(case.territory_code)
         taken, found = sample_moments(result, sampled=sampled, at=at, now=known_at, tz=tz)
-        changes: dict[str, Any] = {"sample": taken} if taken else {}
+        changes: dict[str, Any] = {"date_sample": taken} if taken else {}
         if found is not None:
-            changes |= {"result": found, "test_result": result}
+            changes |= {"date_result": found, "test_result": result}
         since = found or taken
         assert since is not None
         change(case, changes, reason=_("A later test."), at=since, actor=actor, now=known_at, tz=tz)
@@ -134,12 +137,12 @@ def _date(case_id: str, name: str, *, at: Day, actor: Actor, now: datetime | Non
     known_at = moment_now(now)
     with writing(actor):
         case = locked(case_id)
-        authorize("case.write", case.territory_code, subject=("case", case_id))
+        authorize(RIGHTS, case.territory_code, subject=("case", case_id))
         _refuse_closed(case, name)
         tz = zone_of(case.territory_code)
         when = moment(at if at is not None else known_at, tz)
         assert when is not None
-        changes = {name: when, **{key: str(word) for key, word in words.items() if word}}
+        changes = {f"date_{name}": when, **{key: str(word) for key, word in words.items() if word}}
         if name == "admission" and case.outcome != Outcome.UNKNOWN:
             changes.pop("outcome")  # learnt late: how it ended is known already
         change(case, changes, reason=_("Recorded again."), at=when, actor=actor, now=known_at, tz=tz)
@@ -164,7 +167,7 @@ def _step(
     known_at = moment_now(now)
     with writing(actor):
         case = locked(case_id)
-        authorize("case.write", case.territory_code, subject=("case", case_id))
+        authorize(RIGHTS, case.territory_code, subject=("case", case_id))
         _refuse_closed(case, kind)
         tz = zone_of(case.territory_code)
         when = moment(at if at is not None else known_at, tz)
