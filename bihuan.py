@@ -112,10 +112,12 @@ def _make_environment() -> None:
 def _install(lock: Path) -> None:
     """By uv, which takes seconds; by pip when uv is not to be had or fails."""
     pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check"]
+    if _quietly([*pip, "--version"]) is not None:  # an environment that another tool made
+        _quietly([str(PYTHON), "-m", "ensurepip"])
     got_uv = _quietly([*pip, "install", "-q", "--require-hashes", "--no-deps", "-r", str(BOOTSTRAP)])
     if got_uv is None:
-        uv = [str(VENV / "bin" / "uv"), "pip", "sync", "--quiet", "--require-hashes", "--python", str(PYTHON)]
-        failure = _quietly([*uv, str(BOOTSTRAP), str(lock)], environment=_uv_environment(pip))
+        uv = [str(VENV / "bin" / "uv"), "pip", "install", "--quiet", "--require-hashes"]
+        failure = _quietly([*uv, "--python", str(PYTHON), "-r", str(lock)], environment=_uv_environment(pip))
         if failure is None:
             return
         _show("uv could not install the packages; pip does it, more slowly.")

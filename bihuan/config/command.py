@@ -114,17 +114,19 @@ def migrate_if_older() -> None:
 
 
 def migrate(*, with_territories: bool = True) -> None:
-    """Apply migrations; into an empty database, load the built-in territory tree as well."""
+    """Apply migrations and bring the roles into force; load the built-in territory tree if there is none."""
     from django.core.management import call_command
 
-    from bihuan.registry.actions import territory
+    from bihuan.registry.actions import roles, territory
     from bihuan.registry.actor import Actor
 
     call_command("migrate", verbosity=0, interactive=False)
     close_connections()  # a connection made before does not know the new types
+    actor = Actor.system("migrate", door="cli")
     with doors.as_the_system():
+        roles.sync_roles(actor=actor)
         if with_territories and not ask("SELECT EXISTS (SELECT FROM registry_territory)"):
-            territory.load_builtin(actor=Actor.system("migrate"))
+            territory.load_builtin(actor=actor)
     if not is_outside():
         (home.home() / "schema").write_text(schema_stamp())
 
@@ -157,14 +159,17 @@ def mark_database(text: str) -> None:
 
 def schema_stamp() -> str:
     """Changes whenever migrations, or the ground data that come with them, do."""
+    from django.conf import settings
+
     digest = hashlib.sha256()
     files = [
         *PACKAGE.rglob("migrations/*.py"),
         *PACKAGE.glob("registry/data/*"),
         *PACKAGE.glob("registry/rls.py"),
+        *(folder / "roles.yaml" for folder in settings.BIHUAN_PACKS if (folder / "roles.yaml").exists()),
     ]
     for path in sorted(files):
-        digest.update(str(path.relative_to(PACKAGE)).encode() + path.read_bytes())
+        digest.update(str(path).encode() + path.read_bytes())
     return digest.hexdigest()
 
 

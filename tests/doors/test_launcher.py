@@ -85,7 +85,8 @@ def test_pip_takes_over_when_uv_fails(launcher: ModuleType, monkeypatch: pytest.
     called: list[str] = []
 
     def run(words: list[str], environment: object = None) -> str | None:
-        called.append("uv" if words[0].endswith("/uv") else "pip")
+        if words[-1] != "--version":
+            called.append("uv" if words[0].endswith("/uv") else "pip")
         return "no network" if words[0].endswith("/uv") else None
 
     monkeypatch.setattr(launcher, "_quietly", run)

@@ -11,7 +11,7 @@ import threading
 import time
 import webbrowser
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -89,10 +89,10 @@ def stop() -> None:
 
 
 @contextmanager
-def _step(name: str) -> Iterator[None]:
-    """Show one step while it runs, and the seconds it took."""
+def _step(name: str, *, shows_itself: bool = False) -> Iterator[None]:
+    """Show one step while it runs (unless it draws its own progress), and the seconds it took."""
     began = time.monotonic()
-    with console.status(f"{name} …"):
+    with nullcontext() if shows_itself else console.status(f"{name} …"):
         yield
     console.print(f"[green]✓[/] {name:<32}[dim]{time.monotonic() - began:5.1f} s[/]")
 
@@ -111,7 +111,7 @@ def _lay_data() -> None:
         _refuse_real_data()
         home.remember_mode("demo")
     if doors.has_command("drill", "play"):
-        with _step("synthetic outbreak"):
+        with _step("synthetic outbreak", shows_itself=True):
             _do("drill", "play", "--if-empty")
 
 
