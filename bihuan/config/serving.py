@@ -120,11 +120,11 @@ def start(words: list[str], *, log: Path, environment: dict[str, str]) -> proces
     return processes.find(child.pid) or processes.Process(child.pid, "gone")
 
 
-def end_all(children: dict[str, processes.Process]) -> None:
+def end_all(children: dict[str, processes.Process], *, patience: float = END_PATIENCE_SECONDS) -> None:
     """End children and what they started: all are asked at once, then the slow ones are made to."""
     for child in children.values():
         child.send(signal.SIGTERM)
-    deadline = time.monotonic() + END_PATIENCE_SECONDS
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline and any(child.is_alive() for child in children.values()):
         time.sleep(0.05)
     for child in children.values():
