@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 
+from django.db import connection
 from django.utils.translation import gettext as _
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import Levenshtein
 
-from bihuan.registry import text
+from bihuan.registry import place_names, text
 from bihuan.registry.errors import AmbiguousTerritory, UnknownTerritory
 from bihuan.registry.models.territory import Level
-from bihuan.registry.models.territory import Territory as TerritoryModel
 from bihuan.registry.stamps import Stamped
 
 #: How many nearest matches an error names.
@@ -30,7 +32,7 @@ class Territory:
 
     code: str
     name: str
-    name_en: str
+    english: str
     level: int
     kind: str
     parent_code: str
@@ -40,6 +42,11 @@ class Territory:
     tz: str
     geometry_tile: tuple[int, int] | None
     population: int | None
+
+    @property
+    def name_en(self) -> str:
+        """The English name: the stored one, else by the rules of `place_names` (all villages)."""
+        return self.english or place_names.english(self.name, self.level)
 
     @property
     def label(self) -> str:
@@ -66,8 +73,22 @@ class Tree:
 
     by_code: dict[str, Territory]
     children_of: dict[str, list[str]] = field(default_factory=dict)
-    by_name: dict[str, list[str]] = field(default_factory=dict)
-    by_local_code: dict[str, list[str]] = field(default_factory=dict)
+
+    @cached_property
+    def by_name(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for place in self.by_code.values():
+            for name in _spellings(place):
+                found.setdefault(name, []).append(place.code)
+        return found
+
+    @cached_property
+    def by_local_code(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for code in self.by_code:
+            if code.endswith("."):
+                found.setdefault(_local_code(code), []).append(code)
+        return found
 
     def find(self, code: str) -> Territory | None:
         return self.by_code.get(code)
@@ -143,8 +164,8 @@ class Tree:
     def one_by_name(self, name: str, within: str | None = None) -> Territory:
         """Return the one territory called `name`. Raises UnknownTerritory or AmbiguousTerritory.
 
-        Of places one of which lies above the others that one is meant, and a county or higher before a street,
-        a village or lower.
+        Of places one of which lies above the others that one is meant, and a county or higher before a
+        street, a village or lower.
         """
         found = self.find_by_name(name, within)
         if not found:
@@ -212,34 +233,28 @@ def _is_municipal(parent: Territory) -> bool:
     return parent.name in ("市辖区", "县")
 
 
+_COLUMNS = (
+    "code, name, name_en, level, kind, parent_code, valid_from, valid_to, successor_code, tz, geometry_tile, "
+    "population"
+)
+
+
 def _read_tree() -> Tree:
-    columns = [f.name for f in TerritoryModel._meta.concrete_fields]
-    rows = TerritoryModel.objects.order_by("code").values_list(*columns)
-    at = {name: columns.index(name) for name in columns}
+    with connection.cursor() as cursor:  # thirty thousand rows: without the model, three times as quick
+        cursor.execute(f"SELECT {_COLUMNS} FROM registry_territory ORDER BY code")
+        rows = cursor.fetchall()
     tree = Tree(by_code={})
-    for row in rows.iterator(chunk_size=10000):
-        tile = row[at["geometry_tile"]]
-        here = Territory(
-            code=row[at["code"]],
-            name=row[at["name"]],
-            name_en=row[at["name_en"]],
-            level=row[at["level"]],
-            kind=row[at["kind"]],
-            parent_code=row[at["parent_code"]],
-            valid_from=row[at["valid_from"]],
-            valid_to=row[at["valid_to"]],
-            successor_code=row[at["successor_code"]],
-            tz=row[at["tz"]],
-            geometry_tile=tuple(tile) if tile else None,
-            population=row[at["population"]],
-        )
-        tree.by_code[here.code] = here
-        tree.children_of.setdefault(here.parent_code, []).append(here.code)
-        for name in _spellings(here):
-            tree.by_name.setdefault(name, []).append(here.code)
-        if here.code.endswith("."):
-            tree.by_local_code.setdefault(here.code.rstrip(".").rpartition(".")[2], []).append(here.code)
+    for *columns, tile, population in rows:
+        values = (*columns, tuple(json.loads(tile)) if tile else None, population)
+        place = Territory(*values)
+        tree.by_code[place.code] = place
+        tree.children_of.setdefault(place.parent_code, []).append(place.code)
     return tree
+
+
+def _local_code(code: str) -> str:
+    """The last step of a made path: E06 of `E12.E06.`"""
+    return code.rstrip(".").rpartition(".")[2]
 
 
 #: Words for the kind that people leave out, longest first.
@@ -255,8 +270,8 @@ def _spellings(place: Territory) -> set[str]:
         if place.name.endswith(word) and len(place.name) > len(word) + 1:
             spellings.add(place.name[: -len(word)])
             break
-    if place.level <= Level.STREET and place.name_en:
-        english = place.name_en.casefold()
+    if place.level <= Level.STREET and place.english:
+        english = place.english.casefold()
         spellings |= {english, english.rsplit(" ", 1)[0]}
     return spellings
 

@@ -19,6 +19,7 @@ from bihuan.registry import stamps, territory
 from bihuan.registry.access import require
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Invalid
+from bihuan.registry.models.territory import Level
 from bihuan.registry.place_names import english, kind_of
 from bihuan.registry.territory_rules import TerritoryInput, check_tree, inherit_zones, make_paths, parse_rows
 
@@ -94,7 +95,7 @@ def builtin_units() -> Iterator[TerritoryInput]:
             name=name,
             level=level,
             parent_code=code[: _PARENT_LENGTH[len(code)]],
-            name_en=english(name, level),
+            name_en=_english(name, level),
             kind=kind_of(name, level),
             valid_from=_day(begins.get(code[:6])),
             tz=_DEFAULT_TZ,
@@ -117,12 +118,17 @@ def _former(code: str, name: str, until: date | None, successor: str | None) -> 
         name=name,
         level=level,
         parent_code=code[: _PARENT_LENGTH[len(code)]],
-        name_en=english(name, level),
+        name_en=_english(name, level),
         kind=kind_of(name, level),
         valid_to=until,
         successor_code=successor,
         tz=_DEFAULT_TZ,
     )
+
+
+def _english(name: str, level: int) -> str:
+    """Villages get their English name when it is read: there are tens of thousands."""
+    return english(name, level) if level <= Level.STREET else ""
 
 
 def _day(text: str | None) -> date | None:
