@@ -30,8 +30,9 @@ from bihuan.policy.values import value
 from bihuan.registry.actor import Actor
 from bihuan.tracing.actions import locked, news
 from bihuan.tracing.actions.follow import RIGHTS
-from bihuan.tracing.errors import UnknownContact
+from bihuan.tracing.errors import ContactClosed, UnknownContact
 from bihuan.tracing.models import Contact
+from bihuan.tracing.rules import Status
 
 # What a clinical thermometer can show; anything else is a slip of the finger.
 LOWEST_CELSIUS, HIGHEST_CELSIUS = 30.0, 45.0
@@ -84,6 +85,7 @@ def record_daily_checks(
         contacts = _contacts(inputs)
         for contact in contacts.values():
             authorize(RIGHTS, contact.territory_code, subject=("contact", contact.public_id))
+        _refuse_closed(inputs, contacts, at)
         _refuse_wrong(inputs, contacts, at)
         orders = _orders(contacts)
         rows: list[list[Any]] = []
@@ -115,6 +117,24 @@ def _orders(contacts: dict[str, Contact]) -> dict[int, int]:
     ids = [contact.id for contact in contacts.values()]
     rows = Order.objects.filter(contact__in=ids, ended_at__isnull=True).values_list("contact_id", "id")
     return dict(rows)
+
+
+def _refuse_closed(inputs: Sequence[CheckInput], contacts: dict[str, Contact], now: datetime) -> None:
+    """After the end nobody is checked; what was checked before it may still be entered."""
+    closed = {c.id: c for c in contacts.values() if c.status in (Status.RELEASED, Status.BECAME_CASE)}
+    if not closed:
+        return
+    rows = Order.objects.filter(contact__in=list(closed), ended_at__isnull=False).order_by("ended_at")
+    ends = dict(rows.values_list("contact_id", "ended_at"))
+    for given in inputs:
+        contact = contacts[given.contact]
+        if contact.id not in closed:
+            continue
+        when = moment(given.at if given.at is not None else now, zone_of(contact.territory_code))
+        end = ends.get(contact.id, contact.released_at)
+        if when is None or end is None or when.instant(zone_of(contact.territory_code)) > end:
+            params = {"id": contact.public_id, "status": contact.get_status_display()}
+            raise ContactClosed(_("Contact %(id)s is closed: %(status)s.") % params)
 
 
 def _refuse_wrong(inputs: Sequence[CheckInput], contacts: dict[str, Contact], now: datetime) -> None:
