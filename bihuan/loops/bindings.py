@@ -29,6 +29,16 @@ def forget() -> None:
     _of_subject.cache_clear()
 
 
+def look_again() -> None:
+    """Drop ids that are not stored (their transaction was rolled back). Once at the start of a batch."""
+    if not _ids:
+        return
+    stored = set(Binding.objects.filter(id__in=_ids.values()).values_list("id", flat=True))
+    for digest, number in list(_ids.items()):
+        if number not in stored:
+            del _ids[digest]
+
+
 def definitions(territory_code: str, on: date | datetime) -> dict[str, BoundDefinition]:
     """Every definition in force at a place and time, by name."""
     policy = packs.in_force(territory_code, on)
@@ -80,7 +90,7 @@ def _bad(name: str, problems: Iterable[Any]) -> BadDefinition:
 def id_of(bound: BoundDefinition) -> int:
     """The stored id of a bound definition; stores it the first time."""
     found = _ids.get(bound.digest)
-    if found is None or not Binding.objects.filter(id=found).exists():
+    if found is None:
         row, _made = Binding.objects.get_or_create(
             digest=bound.digest,
             defaults={"definition": bound.name, "policy_id": bound.policy_id, "body": as_dict(bound)},
@@ -97,6 +107,12 @@ def load(ids: Iterable[int]) -> dict[int, BoundDefinition]:
     for row in Binding.objects.filter(id__in=missing) if missing else ():
         _by_id[row.id] = from_dict(row.body, compile_for(row.body["subject"]))
     return {n: _by_id[n] for n in wanted}
+
+
+def shape(name: str) -> BoundDefinition | None:
+    """The newest stored form of a definition, for its label, group and stages; None if none was ever used."""
+    number = Binding.objects.filter(definition=name).order_by("-id").values_list("id", flat=True).first()
+    return load([number])[number] if number is not None else None
 
 
 def by_digest(digests: Iterable[str]) -> dict[str, tuple[int, BoundDefinition]]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -38,7 +38,7 @@ def insert(table: str, types: Mapping[str, str], rows: Sequence[Sequence[Any]], 
     if not rows:
         return 0
     with connection.cursor() as cursor:
-        cursor.execute(f"INSERT INTO {table} ({', '.join(types)}) {_select(types)} {tail}", _columns(rows))
+        cursor.execute(f"INSERT INTO {table} ({', '.join(types)}) {_select(types)} {tail}", _columns(types, rows))
         return int(cursor.rowcount)
 
 
@@ -54,7 +54,7 @@ def update(table: str, keys: Mapping[str, str], types: Mapping[str, str], rows: 
 def update_from(table: str, types: Mapping[str, str], sets: str, match: str, rows: Sequence[Sequence[Any]]) -> int:
     """Update `table` from rows given as `new`; `sets` and `match` are SQL over `table` and `new`."""
     with connection.cursor() as cursor:
-        cursor.execute(f"UPDATE {table} SET {sets} FROM ({_select(types)}) AS new WHERE {match}", _columns(rows))
+        cursor.execute(f"UPDATE {table} SET {sets} FROM ({_select(types)}) AS new WHERE {match}", _columns(types, rows))
         return int(cursor.rowcount)
 
 
@@ -68,8 +68,30 @@ def _array_of(kind: str) -> str:
     return "text" if kind in ("jsonb", "smallint[]") else kind
 
 
-def _columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+def _columns(types: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> list[str]:
+    """One array literal a column. Written here: the driver's own way costs ten times as much."""
+    columns = zip(*rows, strict=True)
+    return [_literal(_array_of(kind), column) for kind, column in zip(types.values(), columns, strict=True)]
+
+
+def _literal(kind: str, column: Iterable[Any]) -> str:
+    write = _WRITERS.get(kind, _quoted)
+    return "{" + ",".join(["NULL" if value is None else write(value) for value in column]) + "}"
+
+
+def _quoted(value: Any) -> str:
+    text = str(value).replace("\\", "\\\\").replace('"', '\\"').replace("\x00", "")
+    return f'"{text}"'
+
+
+def _seconds(value: timedelta) -> str:
+    return f'"{value.total_seconds()} seconds"'
+
+
+_WRITERS: dict[str, Callable[[Any], str]] = {
+    "bigint": str, "smallint": str, "boolean": str, "timestamptz": datetime.isoformat, "date": date.isoformat,
+    "interval": _seconds,
+}  # fmt: skip
 
 
 def allocate(sequence: str, n: int) -> list[int]:

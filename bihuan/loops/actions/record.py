@@ -76,6 +76,7 @@ def record(events: Sequence[NewEvent], *, actor: Actor, now: datetime | None = N
     _check(events)
     with transaction.atomic(), scope.system(), stamps.steady():
         store.tell_actor(actor)
+        bindings.look_again()
         return _Batch(actor=actor, now=moment).run(list(events))
 
 
@@ -83,6 +84,7 @@ def refresh(subject_ids: Iterable[int], *, actor: Actor, now: datetime) -> Recor
     """Read the logs of these subjects again and write what differs; changes nothing when all is right."""
     with transaction.atomic(), scope.system(), stamps.steady():
         store.tell_actor(actor)
+        bindings.look_again()
         batch = _Batch(actor=actor, now=now)
         batch.lock(sorted(set(subject_ids)))
         batch.settle(batch.subjects.keys())

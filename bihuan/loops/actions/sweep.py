@@ -8,6 +8,7 @@ two sweeps at once, one killed in the middle, or a week without any, come to the
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,7 +21,8 @@ from bihuan.loops.actions.record import refresh
 from bihuan.registry import clock, posts, scope, stamps
 from bihuan.registry.actor import Actor
 
-SCHEDULES_A_TURN = 100_000
+SCHEDULES_A_TURN = 25_000
+HANDS = 2
 RUNGS_A_TURN = 20_000
 MONTHS_AHEAD = 2
 _ONE_AT_A_TIME = 5_044_203
@@ -42,8 +44,7 @@ def sweep(now: datetime | None = None) -> SweepResult:
     result = SweepResult()
     with scope.system(), stamps.steady():
         _ensure_partitions(moment)
-        while added := _slots_turn(moment):
-            result.slots += sum(added)
+        result.slots = _open_slots(moment)
         result.rehomed = _rehome(moment)
         while added_rungs := _rungs_turn(moment):
             result.escalations += added_rungs
@@ -96,14 +97,42 @@ SELECT (SELECT count(*) FROM added), (SELECT count(*) FROM moved)
 """
 
 
-def _slots_turn(now: datetime) -> tuple[int, ...] | None:
-    """Open the slots of up to SCHEDULES_A_TURN repeats. Returns (added,), or None when none was left to claim."""
+def _open_slots(now: datetime) -> int:
+    """Open the slots of every repeat whose day has begun; with several hands when there is more than a turn."""
+    added, claimed = _slots_turn(now)
+    if claimed < SCHEDULES_A_TURN:
+        return added
+    if connection.in_atomic_block:
+        return added + _slot_turns(now)
+    with ThreadPoolExecutor(HANDS) as hands:
+        return added + sum(hands.map(_in_own_connection, [now] * HANDS))
+
+
+def _in_own_connection(now: datetime) -> int:
+    try:
+        with scope.system():
+            return _slot_turns(now)
+    finally:
+        connection.close()
+
+
+def _slot_turns(now: datetime) -> int:
+    total = 0
+    while True:
+        added, claimed = _slots_turn(now)
+        total += added
+        if claimed == 0:
+            return total
+
+
+def _slots_turn(now: datetime) -> tuple[int, int]:
+    """Open the slots of up to SCHEDULES_A_TURN repeats. Returns slots added, repeats claimed."""
     with transaction.atomic(), scope.system(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('jit', 'off', true)")
         _ensure_slot_months(now)
         cursor.execute(_SLOTS, {"now": now, "limit": SCHEDULES_A_TURN})
-        added, moved = cursor.fetchone()
-    return (added,) if moved else None
+        added, claimed = cursor.fetchone()
+        return int(added), int(claimed)
 
 
 def _ensure_slot_months(now: datetime) -> None:

@@ -1,6 +1,20 @@
 """What can be asked of loops. Every answer lies within the scope acted in."""
 
+from bihuan.loops.queries.board import Board, BoardChild, BoardLoop, BoardStage, Conservation, Counts, SameDay, board, same_day
 from bihuan.loops.queries.check import CheckResult, Violation, check
+from bihuan.loops.queries.detail import (
+    EventRow,
+    LoopDetail,
+    LoopPage,
+    LoopRow,
+    Ring,
+    RingStage,
+    RungRow,
+    escalations,
+    find_loops,
+    loop_detail,
+    rings,
+)
 from bihuan.loops.queries.duties import (
     DutyCounts,
     DutyFilter,
@@ -13,6 +27,8 @@ from bihuan.loops.queries.duties import (
 )
 
 __all__ = [
-    "CheckResult", "DutyCounts", "DutyFilter", "DutyPage", "DutyRow", "Violation", "check", "count_duties",
-    "find_duties", "get_duty", "my_duties",
+    "Board", "BoardChild", "BoardLoop", "BoardStage", "CheckResult", "Conservation", "Counts", "DutyCounts",
+    "DutyFilter", "DutyPage", "DutyRow", "EventRow", "LoopDetail", "LoopPage", "LoopRow", "Ring", "RingStage",
+    "RungRow", "SameDay", "Violation", "board", "check", "count_duties", "escalations", "find_duties", "find_loops",
+    "get_duty", "loop_detail", "my_duties", "rings", "same_day",
 ]  # fmt: skip
