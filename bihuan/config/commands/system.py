@@ -84,9 +84,16 @@ def messages(
         return
     missing = [{"text": text, "place": place} for text, place in catalogs.untranslated().items()]
     empty = [{"text": text, "place": found.path} for found in catalogs.check_all() for text in found.missing]
-    show({"missing": missing + empty}, json=json)
-    if missing or empty:
+    found = missing + empty
+    show({"missing": found}, json=json, human=lambda console: _list_missing(console, found))
+    if found:
         raise typer.Exit(1)
+
+
+def _list_missing(console: Console, found: list[dict[str, str]]) -> None:
+    for one in found:
+        console.print(f"{one['place']}  {one['text']!r}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{len(found)} texts lack a translation." if found else "Every text is translated.")
 
 
 def _foreground(words: list[str], *, role: str) -> None:
