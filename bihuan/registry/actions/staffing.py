@@ -23,6 +23,7 @@ from bihuan.registry.territory import Territory
 
 #: Two characters of the code of a grid: at most 99 in one community.
 MOST_GRIDS = 99
+_BATCH = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,38 +240,50 @@ def _store(wanted: Iterable[_Wanted], *, actor: Actor, grids: int = 0) -> Establ
         raise Invalid(_("A community has at most %(most)d grids.") % {"most": MOST_GRIDS})
     ensure_administration(actor=actor)
     pairs = [(place, standard) for place, standards in wanted for standard in standards]
-    codes = {place.code for place, _standard in pairs}
-    had_organizations = Organization.objects.filter(territory_code__in=codes).count()
-    Organization.objects.bulk_create(
-        [
-            Organization(
-                name=standard.name.format(name=place.name),
-                name_en=standard.name_en.format(name=place.name_en),
-                kind=standard.kind,
-                territory_code=place.code,
-            )
-            for place, standard in pairs
-        ],
-        ignore_conflicts=True,
-        batch_size=5000,
-    )
-    ids = {
-        (code, kind, name): pk
-        for pk, code, kind, name in Organization.objects.filter(territory_code__in=codes).values_list(
-            "id", "territory_code", "kind", "name"
-        )
-    }
+    ids, new_organizations = _organizations(pairs)
     rows = [
         _post(ids[place.code, standard.kind, standard.name.format(name=place.name)], place.code, post)
         for place, standard in pairs
         for post in standard.posts
     ]
     rows += _grid_posts([place for place, _s in pairs if place.level == Level.COMMUNITY], ids, grids)
-    had = Post.objects.filter(organization_id__in=set(ids.values())).count()
-    Post.objects.bulk_create(rows, ignore_conflicts=True, batch_size=5000)
-    have = Post.objects.filter(organization_id__in=set(ids.values())).count()
+    had = set(
+        Post.objects.filter(organization_id__in=set(ids.values())).values_list(
+            "organization_id", "function", "territory_code", "title"
+        )
+    )
+    new = [p for p in rows if (p.organization_id, p.function, p.territory_code, p.title) not in had]
+    if new:  # an empty insertion would still say that the posts have changed
+        Post.objects.bulk_create(new, ignore_conflicts=True, batch_size=_BATCH)
     stamps.look_again()
-    return Establishment(len(ids), have, len(ids) - had_organizations, have - had)
+    return Establishment(len(ids), len(had) + len(new), new_organizations, len(new))
+
+
+_Key = tuple[str, str, str]
+
+
+def _organizations(pairs: list[tuple[Territory, StandardOrganization]]) -> tuple[dict[_Key, int], int]:
+    """Make those organizations that are missing; return all of the territories by (code, kind, name)."""
+    have = _organization_ids(place.code for place, _standard in pairs)
+    missing = [
+        Organization(
+            name=standard.name.format(name=place.name),
+            name_en=standard.name_en.format(name=place.name_en),
+            kind=standard.kind,
+            territory_code=place.code,
+        )
+        for place, standard in pairs
+        if (place.code, standard.kind, standard.name.format(name=place.name)) not in have
+    ]
+    if not missing:
+        return have, 0
+    Organization.objects.bulk_create(missing, ignore_conflicts=True, batch_size=_BATCH)
+    return _organization_ids(place.code for place, _standard in pairs), len(missing)
+
+
+def _organization_ids(codes: Iterable[str]) -> dict[_Key, int]:
+    rows = Organization.objects.filter(territory_code__in=set(codes))
+    return {(o.territory_code, o.kind, o.name): o.pk for o in rows}
 
 
 def _post(organization_id: int, code: str, post: StandardPost, suffix: str = "") -> Post:
@@ -284,7 +297,7 @@ def _post(organization_id: int, code: str, post: StandardPost, suffix: str = "")
     )
 
 
-def _grid_posts(communities: list[Territory], ids: dict[tuple[str, str, str], int], grids: int) -> list[Post]:
+def _grid_posts(communities: list[Territory], ids: dict[_Key, int], grids: int) -> list[Post]:
     """Make the territories of the grids and their posts."""
     units, rows = [], []
     for community in communities:
@@ -303,6 +316,8 @@ def _grid_posts(communities: list[Territory], ids: dict[tuple[str, str, str], in
                 )
             )
             rows.append(_post(organization_id, code, _GRID_POST, f"{number:02d}"))
+    tree = territory.tree()
+    units = [unit for unit in units if tree.find(unit.code) is None]
     if units:
-        TerritoryModel.objects.bulk_create(units, ignore_conflicts=True, batch_size=5000)
+        TerritoryModel.objects.bulk_create(units, ignore_conflicts=True, batch_size=_BATCH)
     return rows
