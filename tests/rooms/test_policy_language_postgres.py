@@ -50,14 +50,14 @@ def answers(rule: Rule, filled: list[dict], now: dt.datetime) -> list:
     return found
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=expressions(), filled=st.lists(rows, min_size=1, max_size=6), now=moments, tz=ZONES)
 def test_it_decides_in_postgresql_as_for_one_row(table, text, filled, now, tz):
     rule = compile_rule(text, FACTS, tz=tz)
     assert [rule.closure(row, now) for row in filled] == answers(rule, filled, now)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=any_expression, filled=st.lists(rows, min_size=1, max_size=6), now=moments, tz=ZONES)
 def test_it_computes_the_same_value_in_postgresql(table, text, filled, now, tz):
     rule = compile_rule(text, FACTS, tz=tz)

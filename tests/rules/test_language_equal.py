@@ -52,7 +52,7 @@ def answers(duck: duckdb.DuckDBPyConnection, rule: Rule, table: list[dict], now:
     return [a for (a,) in duck.execute(f"SELECT {text} FROM facts ORDER BY row").fetchall()]
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=expressions(), table=st.lists(rows, min_size=1, max_size=6), now=moments, tz=ZONES)
 def test_it_decides_the_same_for_one_row_and_for_all(duck, text, table, now, tz):
     rule = compile_rule(text, FACTS, tz=tz)
@@ -62,7 +62,7 @@ def test_it_decides_the_same_for_one_row_and_for_all(duck, text, table, now, tz)
     assert set(one_by_one) <= {True, False, None}
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=any_expression, table=st.lists(rows, min_size=1, max_size=6), now=moments, tz=ZONES)
 def test_it_computes_the_same_value_of_any_type(duck, text, table, now, tz):
     rule = compile_rule(text, FACTS, tz=tz)
