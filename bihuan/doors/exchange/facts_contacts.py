@@ -142,6 +142,8 @@ class ContactWriter(Writer):
             status = work.row.values[STATUS]
             if status == "became_case":
                 work.row.warn("contact.case_unnamed", column=self._status_column())
+            elif status == "completed" and START not in work.row.values and work.subject not in observed:
+                work.row.warn("contact.no_start", column=self._status_column())
             elif status == "insufficient":
                 work.row.warn("contact.unclear", column=self._status_column(), value=status)
         done = self._together(released, self._release)

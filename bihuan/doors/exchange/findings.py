@@ -11,6 +11,10 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from bihuan.registry.text import label
+
+from .fields import FIELDS
+
 SET_ASIDE = "set_aside"  # the row is taken, this cell is not
 WARNING = "warning"  # the row is taken, the cell too; a person should look
 REJECTED = "rejected"  # the row is not taken because of this cell
@@ -169,17 +173,21 @@ RULES: dict[str, tuple[Any, Any]] = {
         _("The row has an observation, but nobody who decided it; no order was recorded."),
         _("Map a column or a constant to contact.approver, or act in a post when importing."),
     ),
+    "contact.no_start": (
+        _("The observation is said to be complete, but the row does not say when it began."),
+        _("Fill in the first day of observation and import again; until then the loop stays open."),
+    ),
     "contact.unclear": (
         _("The final status “%(value)s” does not say how the observation ended."),
         _("The loop stays open; close it by hand with what is known."),
     ),
     "follow.refused": (
         _("The contact was taken, but not what followed: %(why)s"),
-        _("%(hint)s"),
+        "%(hint)s",
     ),
     "write.refused": (
         _("The row was refused when it was written: %(why)s"),
-        _("%(hint)s"),
+        "%(hint)s",
     ),
 }
 
@@ -206,7 +214,9 @@ class CellError:
         return _fill(RULES[self.rule][1], self._values())
 
     def _values(self) -> dict[str, str]:
-        return {"value": self.value, **self.params}
+        """The values of the sentence; names of fields in the reader's language."""
+        named = {k: _label(v) if k in NAMES_OF_FIELDS else v for k, v in self.params.items()}
+        return {"value": self.value, **named}
 
     def as_json(self) -> dict[str, Any]:
         out: dict[str, Any] = {"column": self.column, "value": self.value, "rule": self.rule, "how": self.how}
@@ -223,6 +233,14 @@ class CellError:
             data.get("how", SET_ASIDE),
             data.get("params", {}),
         )
+
+
+NAMES_OF_FIELDS = ("field", "first_name", "second_name")
+
+
+def _label(key: str) -> str:
+    known = FIELDS.get(key)
+    return label({"zh": known.zh, "en": known.en}) if known else key
 
 
 class _Blank(dict[str, str]):

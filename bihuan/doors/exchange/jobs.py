@@ -116,7 +116,7 @@ def _store(job: ImportJob, file: IO[bytes]) -> Path:
     suffix = Path(job.file_name).suffix.lower()
     path = uploads() / f"{job.public_id}{suffix if suffix in SUFFIXES else '.dat'}"
     size = 0
-    with path.open("xb", opener=lambda p, flags: os.open(p, flags, 0o600)) as out:
+    with open(path, "xb", opener=lambda p, flags: os.open(p, flags, 0o600)) as out:
         while piece := file.read(1 << 20):
             size += len(piece)
             if size > LIMITS.file_bytes:

@@ -21,15 +21,16 @@ _KEYS = tuple(f"territory.{name}" for name in LEVELS)
 class PlaceFinder:
     """Resolves the territory of rows; remembers answers.
 
-    `given`: the territory of the command (`--territory`) or of the person's post: names are looked for below
-    it, rows without a place go there. `scope`: rows outside it are rejected. Both "" for everywhere.
+    `given`: the territory of the command (`--territory`), default that of the post: rows without a place go
+    there, and names are looked for below it first. `scope`: rows outside it are rejected. "" is everywhere.
     """
 
     def __init__(self, rule: TerritoryRule, *, given: str = "", scope: str = "") -> None:
-        self.rule, self.given, self.scope = rule, given, scope
+        self.rule, self.given, self.scope = rule, given or scope, scope
         self.tree = territory.tree()
         self.constant = self._constant()
-        self.within = rule.within or given or ""
+        self.within = rule.within or self.given
+        self.above = {t.code for t in self._line(self.within)}
         self._memo: dict[tuple[Any, ...], tuple[str, str, str, tuple[str, ...]]] = {}
 
     def _constant(self) -> str:
@@ -40,6 +41,11 @@ class PlaceFinder:
         if mapped and not mapped.startswith(self.given):
             return self.given if self.given.startswith(mapped) else mapped
         return mapped or self.given or (self.rule.fallback or "")
+
+    def _line(self, code: str) -> list[Any]:
+        """The territory and those above it."""
+        here = self.tree.find(code) if code else None
+        return [here, *self.tree.ancestors(code)] if here else []
 
     def place(self, row: ParsedRow, header_of: Mapping[str, str]) -> str:
         """The row's territory code, "" when none; findings are added to the row."""
@@ -99,9 +105,17 @@ class PlaceFinder:
         known = self.rule.names.get(words.plain(name))
         if known and (not within or known.startswith(within)):
             return self.tree.resolve(known).code
-        here = self.tree.find(within) if within else None
-        if here and words.plain(name) in {words.plain(here.name), words.plain(here.name_en)}:
+        called = set(self.tree.by_name.get(name.strip(), ()))
+        if within and within in called:
             return within  # 天津市 as province and again as city
+        if within == self.within and called & self.above:
+            return within  # a county's own list that also names its province and city
+        found = self._below(name, within, level)
+        if not found and within and within == self.within and not self.rule.within:
+            found = self._below(name, "", level)
+        return found
+
+    def _below(self, name: str, within: str, level: int) -> str:
         candidates = self.tree.find_by_name(name, within or None)
         exact = [t for t in candidates if t.level == level and not t.is_pseudo] or [
             t for t in candidates if not t.is_pseudo

@@ -105,7 +105,7 @@ class RowReader:
             read = converter(
                 Column(column.header, spec, column.values, column.missing),
                 how,
-                label=spec.en if not spec.zh else spec.zh,
+                label=key,
             )
             implies = column.implies if key == column.fields[0] else {}
             out.append(_Cell(place, column.header, key, spec.kind == "text", read, implies))
@@ -154,7 +154,7 @@ class RowReader:
                 for i in faults:
                     row.findings[i] = replace(row.findings[i], how=f.REJECTED)
             else:
-                row.reject("required", column=header, field=FIELDS[key].zh)
+                row.reject("required", column=header, field=key)
 
     def _not_known_yet(self, row: ParsedRow) -> None:
         late = {e.column for e in row.findings if e.rule == "date.later"}
@@ -175,9 +175,9 @@ class RowReader:
                     "dates.order",
                     column=self.column_of.get(first, ""),
                     value=str(a),
-                    first_name=FIELDS[first].zh,
+                    first_name=first,
                     first=a,
-                    second_name=FIELDS[second].zh,
+                    second_name=second,
                     second=b,
                 )
         if self.mapping.kind == LINELIST and not any(k.startswith("case.date_") for k in values):

@@ -31,6 +31,7 @@ from bihuan.registry.errors import BihuanError, Invalid
 from . import mapping as mappings
 from .errors import FileRefused, JobBusy
 from .facts import Work, Writer
+from .fields import LINKS
 from .mapping import Mapping as ColumnMapping
 from .models import ACCEPTED, DONE, DUPLICATE, FAILED, REJECTED, RUNNING, ImportedRow, ImportJob, ImportRow
 from .places import PlaceFinder
@@ -239,11 +240,7 @@ class _Runner:
             works = []
             for number, raw in part:
                 row = reader.read(raw, number)
-                code = (
-                    places.place(row, reader.column_of)
-                    if self.mapping.kind != mappings.LINKS
-                    else self._near()
-                )
+                code = places.place(row, reader.column_of) if self.mapping.kind != LINKS else self._near()
                 works.append(Work(row, code))
             with self._as_importer():
                 self._settle(works, writer)
@@ -308,7 +305,7 @@ class _Runner:
             [
                 [
                     self.job.id,
-                    w.territory or self.space,
+                    w.territory if status != REJECTED and w.territory else self.space,
                     w.row.number,
                     w.row.line,
                     status,
