@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import models
+from django.db.models import F
+from django.db.models.functions import Left
 from django.utils.translation import gettext_lazy as _
 
 from bihuan.cases.rules import DATED, TIMED, Classification, Origin, Outcome, Severity, TestResult
 from bihuan.registry.ids import new_id
 from bihuan.registry.models.base import ScopedModel
 from bihuan.registry.models.history import append_only, track
+
+# Lists are indexed by the first characters of the territory code: in China's tree, the county.
+COUNTY = 6
 
 CLASSIFICATION_LABELS = [
     (Classification.SUSPECTED.value, _("Suspected case")),
@@ -145,8 +150,11 @@ class Case(ScopedModel):
     class Meta(ScopedModel.Meta):
         indexes = [
             models.Index(fields=["-found_at", "-id"], name="cases_case_newest"),
-            models.Index(fields=["date_onset"], name="cases_case_onset"),
-            models.Index(fields=["date_report"], name="cases_case_report"),
+            models.Index(
+                Left("territory_code", COUNTY), F("found_at").desc(), F("id").desc(), name="cases_case_county"
+            ),
+            models.Index(F("date_onset").desc(nulls_last=True), F("id").desc(), name="cases_case_by_onset"),
+            models.Index(F("date_report").desc(nulls_last=True), F("id").desc(), name="cases_case_by_report"),
             models.Index(fields=["local_id"], name="cases_case_local", condition=~models.Q(local_id="")),
         ]
         constraints = [

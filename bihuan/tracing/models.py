@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import F
+from django.db.models.functions import Left
 from django.utils.translation import gettext_lazy as _
 
+from bihuan.cases.models import COUNTY
 from bihuan.registry.ids import new_id
 from bihuan.registry.models.base import ScopedModel
 from bihuan.registry.models.history import append_only, track
@@ -95,6 +98,12 @@ class Contact(ScopedModel):
     class Meta(ScopedModel.Meta):
         indexes = [
             models.Index(fields=["-confirmed_at", "-id"], name="tracing_contact_newest"),
+            models.Index(
+                Left("territory_code", COUNTY),
+                F("confirmed_at").desc(),
+                F("id").desc(),
+                name="tracing_contact_county",
+            ),
             models.Index(
                 fields=["local_id"], name="tracing_contact_local", condition=~models.Q(local_id="")
             ),

@@ -2,11 +2,13 @@
 
 from bihuan.care.queries.gaps import GAPS, Gap, GapRow, all_gaps, gap_list
 from bihuan.care.queries.orders import OrderView, appeals_waiting, find_order, running_order
-from bihuan.care.queries.rings import RingDef, RingStage, find_rings
+from bihuan.care.queries.rings import BoardArc, BoardRing, RingDef, RingStage, find_rings, rings_of
 from bihuan.care.queries.timeline import Entry, PersonPage, person_page
 
 __all__ = [
     "GAPS",
+    "BoardArc",
+    "BoardRing",
     "Entry",
     "Gap",
     "GapRow",
@@ -20,5 +22,6 @@ __all__ = [
     "find_rings",
     "gap_list",
     "person_page",
+    "rings_of",
     "running_order",
 ]

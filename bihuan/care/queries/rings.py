@@ -11,6 +11,8 @@ from typing import Any
 import yaml
 from django.conf import settings
 
+from bihuan.loops.queries.board import Board, Counts
+
 RINGS_FILE = Path("loops") / "rings.yaml"
 
 
@@ -50,6 +52,49 @@ def _read(folders: tuple[str, ...]) -> dict[str, RingDef]:
             raw = yaml.safe_load(path.read_text(encoding="utf-8"))["rings"]
             return {key: _ring(key, item) for key, item in raw.items()}
     raise FileNotFoundError(f"no {RINGS_FILE} in {', '.join(folders)}")
+
+
+@dataclass(frozen=True, slots=True)
+class BoardArc:
+    """One arc with its figures; `late` and `due_soon` are part of `open`."""
+
+    stage: RingStage
+    counts: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class BoardRing:
+    """A ring with its arcs. `loops_open` = loops that can feed it and are open."""
+
+    ring: RingDef
+    arcs: tuple[BoardArc, ...]
+    loops_open: int
+    counts: Counts
+
+    @property
+    def share_on_time(self) -> float | None:
+        """Of the duties not fallen away, the share that is done or not late; None when there is none."""
+        owed = self.counts.open + self.counts.done
+        return (owed - self.counts.late) / owed if owed else None
+
+
+def rings_of(board: Board, child: str | None = None) -> list[BoardRing]:
+    """The two rings of a board, or of one of its child territories, from its cells."""
+    return [_board_ring(ring, board, child) for ring in find_rings().values()]
+
+
+def _board_ring(ring: RingDef, board: Board, child: str | None) -> BoardRing:
+    arcs = []
+    total = Counts()
+    for stage in ring.stages:
+        counts = Counts()
+        for (code, definition, name), cell in board.cells.items():
+            if (definition, name) in stage.sources and child in (None, code):
+                counts.add(cell)
+        total.add(counts)
+        arcs.append(BoardArc(stage, counts))
+    fed = {definition for stage in ring.stages for definition, _stage in stage.sources}
+    return BoardRing(ring, tuple(arcs), sum(loop.loops_open for loop in board.loops if loop.definition in fed), total)
 
 
 def _ring(key: str, raw: Mapping[str, Any]) -> RingDef:

@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Left
 
-from bihuan.cases.models import Case
+from bihuan.cases.models import COUNTY, Case
 from bihuan.cases.queries import people
 from bihuan.cases.queries.pages import Count, Page, Sort, after, count, cut, ordered, page_size, read_sort
 from bihuan.cases.queries.people import PersonBrief
@@ -18,8 +18,6 @@ from bihuan.loops.models import Duty, Loop
 from bihuan.registry import clock, scope
 
 SORTS = {"found_at": False, "date_onset": True, "date_report": True}
-# Codes are indexed by their first characters, a county in China's tree.
-COUNTY = 6
 
 
 @dataclass(frozen=True, slots=True)
