@@ -1,4 +1,4 @@
-"""Addresses for the tests of logging in: allauth's, and a few that show what a request runs as."""
+"""Addresses for the tests of logging in: all of ours, and a few that show what a request runs as."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
-from django.urls import include, path
+from django.urls import path
 
+from bihuan.config import urls
 from bihuan.registry import scope
 from bihuan.registry.middleware import choose_post, look_through
 from bihuan.registry.models import Household
@@ -56,10 +57,10 @@ def stream(request: HttpRequest) -> StreamingHttpResponse:
 
 
 urlpatterns = [
-    path("accounts/", include("allauth.urls")),
     path("who/", who),
     path("act/<int:post_id>/", act),
     path("look/<str:glass_id>/", look),
     path("fail/", fail),
     path("stream/", stream),
+    *urls.urlpatterns,
 ]
