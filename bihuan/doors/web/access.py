@@ -46,7 +46,9 @@ FOREIGN: Final[dict[str, Scope]] = {"set_language": "anyone"}
 def access(
     right: str | None = None, *, scope: Scope = "territory", personal: bool = False
 ) -> Callable[[View], View]:
-    """Declare a view's access and keep it."""
+    """Declare a view's access and keep it. Raises ValueError if a view of a territory names no right."""
+    if right is None and scope == "territory":
+        raise ValueError('A view of a territory names its right; else say scope="account" or another.')
 
     def declare(view: View) -> View:
         declared = Declared(f"{view.__module__}.{view.__name__}", right, scope, personal)

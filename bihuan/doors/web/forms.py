@@ -1,10 +1,23 @@
-"""Forms made from the verbs of the rooms: fields described as data, errors put back at their field."""
+"""Forms made from the verbs of the rooms: fields described as data, errors put back at their field.
+
+A form here only collects. What was sent goes to `perform` as it was typed; the room reads it, and its errors
+come back to the fields with what was typed still in them.
+"""
 
 from __future__ import annotations
 
-from django import forms
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
 
+from django import forms
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from bihuan.cases.verbs import NOW, Field, Verb
 from bihuan.registry.errors import Invalid
+
+LOCAL_MINUTE: Final = "%Y-%m-%dT%H:%M"
 
 
 def add_errors(form: forms.Form, wrong: Invalid) -> None:
@@ -15,3 +28,107 @@ def add_errors(form: forms.Form, wrong: Invalid) -> None:
         name = str(error.get("field") or "")
         text = " ".join(str(part) for part in (error.get("message"), error.get("hint")) if part)
         form.add_error(name if name in form.fields else None, text or str(wrong))
+
+
+class VerbForm(forms.Form):
+    """The form of one verb. Always valid by itself: the room judges."""
+
+    template_name = "web/parts/form.html"
+
+    def __init__(self, verb: Verb, data: Any = None, *, now: datetime, only: str = "") -> None:
+        self.verb = verb
+        super().__init__(data)
+        for described in verb.fields:
+            if described.by_hand and (not only or described.name == only):
+                self.fields[described.name] = _form_field(described, now)
+
+    def given(self) -> dict[str, Any]:
+        """What was typed, by field, without the fields left empty."""
+        found: dict[str, Any] = {}
+        for name, field in self.fields.items():
+            widget = field.widget
+            value = widget.value_from_datadict(self.data, self.files, self.add_prefix(name))
+            if value not in (None, "", []):
+                found[name] = value
+        return found
+
+
+def _form_field(described: Field, now: datetime) -> forms.Field:
+    required = described.required and described.default is None
+    initial: Any = described.default
+    if described.default == NOW:
+        initial = timezone.localtime(now).strftime(LOCAL_MINUTE)
+    made = forms.Field(
+        label=described.label,
+        required=required,
+        initial=initial,
+        help_text=str(described.help or ""),
+        widget=_widget(described),
+    )
+    made.unit = described.unit  # type: ignore[attr-defined]
+    if described.type == "choice" and not _as_choices(described):
+        made.widget.attrs["class"] = "input"
+    return made
+
+
+def _as_choices(described: Field) -> bool:
+    """Few answers stand side by side, many fold into a list."""
+    return len(described.choices) <= 6
+
+
+def _widget(described: Field) -> forms.Widget:
+    kind = described.type
+    attrs: dict[str, Any] = {}
+    if kind in ("text", "long_text"):
+        attrs["maxlength"] = described.max_length
+    if kind in ("number", "integer"):
+        attrs |= {"inputmode": "decimal" if kind == "number" else "numeric", "autocomplete": "off"}
+        for name, bound in (("min", described.low), ("max", described.high), ("step", described.step)):
+            if bound is not None:
+                attrs[name] = f"{bound:g}"
+        return forms.NumberInput(attrs)
+    if kind == "moment":
+        return forms.DateTimeInput({"type": "datetime-local"})
+    if kind == "date":
+        return forms.DateInput({"type": "date"})
+    if kind == "long_text":
+        return forms.Textarea(attrs)
+    if kind == "boolean":
+        return forms.CheckboxInput()
+    if kind == "choices":
+        return forms.CheckboxSelectMultiple(choices=described.choices)
+    if kind == "choice":
+        if _as_choices(described):
+            return forms.RadioSelect(choices=described.choices)
+        return forms.Select(choices=[("", _("choose…")), *described.choices])
+    return forms.TextInput(attrs)
+
+
+def quick_field(verb: Verb) -> Field | None:
+    """The one thing that must be typed to do a verb in the card itself: a number, all else by default."""
+    needed = [f for f in verb.fields if f.required and f.default is None]
+    return needed[0] if len(needed) == 1 and needed[0].type == "number" else None
+
+
+def quick_form(verb: Verb, *, now: datetime, card: int) -> VerbForm | None:
+    """The card's own form of a verb, or None if it needs more than one number."""
+    described = quick_field(verb)
+    if described is None:
+        return None
+    form = VerbForm(verb, now=now, only=described.name)
+    widget = form.fields[described.name].widget
+    hint = f"{described.label} {described.unit}".strip()
+    widget.attrs |= {
+        "class": "input",
+        "placeholder": hint,
+        "aria-label": hint,
+        "id": f"quick-{card}",
+        "required": True,
+    }
+    return form
+
+
+def values_of(form: VerbForm, **more: Any) -> Mapping[str, Any]:
+    """What `perform` takes: what was typed, and what the page knows (which duty), if the verb asks for it."""
+    known = {described.name for described in form.verb.fields}
+    return {**form.given(), **{name: value for name, value in more.items() if name in known}}

@@ -7,7 +7,7 @@ described by a `ListSpec`; `build` reads the address and gives what `web/lists/l
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Final, Generic, TypeVar
 
@@ -17,10 +17,12 @@ from django.utils.translation import gettext as _
 
 from bihuan.doors.web import exporting, saved_views
 from bihuan.doors.web.drawing import RingStage
+from bihuan.registry.errors import Invalid
 
 Row = TypeVar("Row")
 
 PAGE_SIZE: Final = 50
+EXPORT_PAGE: Final = 500
 EXPORT_LIMIT: Final = 50_000  # rows of one file; a larger answer is narrowed by filters
 STATE_KEYS: Final = ("sort", "columns", "as_of", "territory", "q")
 
@@ -72,11 +74,12 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[Row]):
-    """A page of rows. `next` goes on after the last one; `total` None when it was not counted."""
+    """A page of rows. `next` goes on after the last; `total` None when not counted, about if not `exact`."""
 
     rows: Sequence[Row]
     next: str = ""
     total: int | None = None
+    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,7 @@ class ListSpec(Generic[Row]):
     select: Callable[[Row], str] | None = None
     name: Callable[[Row], str] | None = None
     context: Mapping[str, Any] = field(default_factory=dict)
-    opened: Callable[[Sequence[Row], str], None] | None = None  # told of the rows shown, and why
+    exported: Callable[[Sequence[Row]], None] | None = None  # told of the rows that leave as a file
 
 
 def a_date(text: str) -> date:
@@ -109,16 +112,16 @@ def a_date(text: str) -> date:
 def respond(request: HttpRequest, spec: ListSpec[Row]) -> HttpResponseBase:
     """The list as a page, or as the file the address asks for."""
     wanted = request.GET.get("export", "")
-    asked, errors = _asked(request, spec, limit=EXPORT_LIMIT if wanted else PAGE_SIZE)
-    found = spec.find(asked)
+    as_file = wanted in ("csv", "xlsx") and spec.may_export
+    asked, errors = _asked(request, spec, limit=EXPORT_PAGE if as_file else PAGE_SIZE)
     columns = _chosen(request, spec)
-    if wanted in ("csv", "xlsx") and spec.may_export:
-        if spec.opened:
-            spec.opened(found.rows, "export")
+    if as_file:
+        rows = _every_row(spec, asked)
+        if spec.exported:
+            spec.exported(rows)
         write = exporting.as_csv if wanted == "csv" else exporting.as_xlsx
-        return write(spec.key, [column.label for column in columns], _exported(columns, found.rows))
-    if spec.opened:
-        spec.opened(found.rows, "list")
+        return write(spec.key, [column.label for column in columns], _exported(columns, rows))
+    found = spec.find(asked)
     context = {"list": _page(request, spec, asked, found, columns, errors), **spec.context}
     return render(request, "web/lists/list.html", context)
 
@@ -142,6 +145,23 @@ def _asked(request: HttpRequest, spec: ListSpec[Any], *, limit: int) -> tuple[As
     sort = sort if sort.lstrip("-") in known else spec.default_sort
     q = request.GET.get("q", "").strip() if spec.searchable else ""
     return Asked(filters, q, sort, request.GET.get("after", ""), limit), errors
+
+
+def _every_row(spec: ListSpec[Row], asked: Asked) -> list[Row]:
+    """All rows a file holds, page by page. Raises Invalid when they are more than a file may hold."""
+    rows: list[Row] = []
+    after = ""
+    while True:
+        page = spec.find(replace(asked, after=after))
+        rows.extend(page.rows)
+        if not page.next:
+            return rows
+        if len(rows) >= EXPORT_LIMIT:
+            raise Invalid(
+                _("More than %(n)s rows match.") % {"n": f"{EXPORT_LIMIT:,}"},
+                hint=_("Narrow the list by a filter, and export the parts."),
+            )
+        after = page.next
 
 
 def _chosen(request: HttpRequest, spec: ListSpec[Row]) -> list[Column[Row]]:
@@ -227,7 +247,8 @@ def _next(request: HttpRequest, after: str) -> str:
 
 def _counted(found: Found[Any]) -> str:
     if found.total is not None:
-        return _("%(n)s in all") % {"n": f"{found.total:,}"}
+        words = _("%(n)s in all") if found.exact else _("about %(n)s")
+        return words % {"n": f"{found.total:,}"}
     shown = f"{len(found.rows):,}"
     return _("%(n)s shown, more follow") % {"n": shown} if found.next else _("%(n)s shown") % {"n": shown}
 

@@ -34,7 +34,7 @@ class DutyCard:
     action: str = ""
     quick: Any = None  # a bound or empty form of one field, shown in the card
     one_tap: bool = False
-    missed: bool = False  # "not met" is offered
+    missed_href: str = ""  # where to say that the person was not met
     owner: str = ""
 
 

@@ -55,7 +55,8 @@ _DUTIES = """
 """
 _COMING = """
     SELECT loop_id, stage, sum((last_day - next_day + 1) * cardinality(slots))
-    FROM loops_schedule WHERE loop_id = ANY(%(loops)s) AND until_at IS NULL AND next_day <= last_day GROUP BY 1, 2
+    FROM loops_schedule WHERE loop_id = ANY(%(loops)s) AND until_at IS NULL AND next_day <= last_day
+    GROUP BY 1, 2
 """
 
 
@@ -74,7 +75,7 @@ def progress_of(loops: Iterable[str], *, as_of: datetime | None = None) -> dict[
         coming = {(loop, stage): int(n) for loop, stage, n in cursor.fetchall()}
     bound = bindings.load({row[2] for row in found})
     progress = {}
-    for loop_id, public_id, binding, is_open in found:
+    for loop_id, name, binding, is_open in found:
         definition = bound[binding]
         stages = []
         for stage, label in definition.stages:
@@ -83,5 +84,5 @@ def progress_of(loops: Iterable[str], *, as_of: datetime | None = None) -> dict[
                 done, owed, soon, late = max(done, 1), 0, 0, 0
             ahead = coming.get((loop_id, stage), 0) if is_open else 0
             stages.append(StageProgress(stage, label, done, owed + ahead, soon, late))
-        progress[public_id] = LoopProgress(public_id, definition.name, definition.label, is_open, tuple(stages))
+        progress[name] = LoopProgress(name, definition.name, definition.label, is_open, tuple(stages))
     return progress

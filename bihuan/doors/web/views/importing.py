@@ -145,7 +145,7 @@ def _choices(base: Mapping, table: Any) -> list[ColumnChoice]:
 
 
 def _changed(request: HttpRequest, base: Mapping) -> Mapping:
-    """The mapping with what the form says: fields by column, meanings by value, the constant classification."""
+    """The mapping with what the form says: fields by column, meanings by value, what every case is."""
     changed = []
     for index, column in enumerate(base.columns):
         wanted = request.POST.get(f"field-{index}", column.fields[0] if column.fields else "")

@@ -100,7 +100,7 @@ def patterns(request: HttpRequest) -> HttpResponse:
                     room="8-2-301",
                     because="居家观察第 6 天 / 14 天 · 依据 cn-nhc-2020-01 第 4 条",
                     stages=STAGES,
-                    missed=True,
+                    missed_href="#",
                     **card,
                 ),
                 DutyCard(

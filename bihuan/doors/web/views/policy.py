@@ -12,9 +12,8 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from bihuan.doors.web import places
+from bihuan.doors.web import places, whys
 from bihuan.doors.web.access import access
-from bihuan.doors.web.shapes import Why
 from bihuan.policy import packs
 from bihuan.policy.packs import ResolvedPolicy
 from bihuan.policy.values import Value
@@ -90,7 +89,7 @@ def value(request: HttpRequest, key: str) -> HttpResponse:
     except KeyError as missing:
         raise NotFound(str(missing)) from missing
     template = "web/parts/why.html" if request.headers.get("HX-Request") else "web/why.html"
-    return render(request, template, {"why": why_of(found)})
+    return render(request, template, {"why": whys.of_value(found)})
 
 
 @access("policy.view")
@@ -109,27 +108,6 @@ def diff(request: HttpRequest) -> HttpResponse:
         "stretches": packs.library().stretches(after.code),
     }
     return render(request, "web/policy/diff.html", context)
-
-
-def why_of(found: Value) -> Why:
-    """A policy value as the one answer to "why"."""
-    language = get_language() or "zh"
-    source = label(found.source)
-    below = [
-        (label(packs.library().pack(lower.pack).title), lower.words(_short(language)))
-        for lower in found.chain
-    ]
-    pack = packs.library().pack(found.pack)
-    return Why(
-        sentence=found.sentence(language),
-        rule=found.key,
-        value=found.words(_short(language)),
-        layer=label(pack.title),
-        source=source,
-        clause=found.clause,
-        confidence=found.confidence,
-        more=[(_("Instead of %(layer)s") % {"layer": layer}, words) for layer, words in below],
-    )
 
 
 def _short(language: str) -> str:

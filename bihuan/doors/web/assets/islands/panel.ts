@@ -6,6 +6,7 @@ function panel(): HTMLDialogElement | null {
 }
 
 export function startPanel(): void {
+  document.body.addEventListener("close-panel", () => panel()?.close());
   document.addEventListener("htmx:afterSwap", (event) => {
     const target = (event as CustomEvent<{ target: Element }>).detail.target;
     const dialog = panel();

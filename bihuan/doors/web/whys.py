@@ -1,0 +1,153 @@
+"""The answer to "why": sentence, rule and layer, clause, evidence, until when, how it ends."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from bihuan.care.models import END_LABELS, ORDER_KIND_LABELS
+from bihuan.care.queries import OrderView
+from bihuan.doors.web import words
+from bihuan.doors.web.shapes import Why
+from bihuan.loops.queries import DutyRow
+from bihuan.policy import packs
+from bihuan.policy.values import Value, value
+from bihuan.registry import access, clock
+from bihuan.registry.errors import BihuanError
+from bihuan.registry.text import label
+
+
+def language() -> str:
+    return "zh" if words.reads_chinese() else "en"
+
+
+def of_value(found: Value) -> Why:
+    """A policy value, with the layers it covers."""
+    library = packs.library()
+    return Why(
+        sentence=found.sentence(get_language() or "zh"),
+        rule=found.key,
+        value=found.words(language()),
+        layer=label(library.pack(found.pack).title),
+        source=label(found.source),
+        clause=found.clause,
+        confidence=found.confidence,
+        more=[
+            (
+                _("Instead of %(layer)s") % {"layer": label(library.pack(lower.pack).title)},
+                lower.words(language()),
+            )
+            for lower in found.chain
+        ],
+    )
+
+
+def of_duty(row: DutyRow, *, climbed: list[tuple[datetime, str]] | None = None) -> Why:
+    """A duty: what it obliges whom to until when, by which rule of the policy its loop was opened under."""
+    found = _value(row)
+    now = clock.now()
+    promise = _("%(owner)s owes “%(what)s” by %(due)s.") % {
+        "owner": row.owner or _("Nobody"),
+        "what": label(row.label),
+        "due": words.say_due(row.due_at, now),
+    }
+    base = of_value(found) if found else Why(sentence="", rule=row.rule)
+    more = [(_("The clock runs from"), _clock_words(row)), *base.more]
+    asked = [key for key in row.evidence_asked if key != "at"]
+    if asked:
+        more.append((_("Evidence asked"), ", ".join(asked)))
+    if row.reason:
+        more.append((_("Reason given"), row.reason))
+    return Why(
+        sentence=f"{promise} {base.sentence}".strip(),
+        rule=row.rule,
+        value=base.value,
+        layer=base.layer or row.pack,
+        source=base.source,
+        clause=row.clause,
+        confidence=base.confidence,
+        evidence=[(_("the loop and its log"), reverse("web:loop", args=[row.loop]))],
+        until=row.due_at,
+        ends_earlier=_("When it is done, waived with a reason, or no longer follows from the facts."),
+        owner=row.owner,
+        fallback=row.owner_fallback,
+        climbed=climbed or (),
+        more=more,
+    )
+
+
+def _value(row: DutyRow) -> Value | None:
+    if not row.rule:
+        return None
+    try:
+        return packs.by_id(row.policy).value(row.rule)
+    except BihuanError:
+        return None
+
+
+def _clock_words(row: DutyRow) -> str:
+    at = words.say_when(row.opened_at, clock.now())
+    if not row.clock_known:
+        return _("the opening, %(at)s, as %(start)s is not known yet") % {"at": at, "start": row.clock}
+    return f"{row.clock} · {at}" if row.clock != "opened" else at
+
+
+def of_order(view: OrderView) -> Why:
+    """A restriction of a person: why, by whom, until when, how it can end earlier, how to appeal."""
+    order = view.order
+    kind = str(dict(ORDER_KIND_LABELS).get(order.kind, order.kind))
+    sentence = _("%(kind)s, %(days)s days from the day of the last exposure, until the end of %(last)s.") % {
+        "kind": kind,
+        "days": view.days,
+        "last": words.say_date(order.last_day, today=timezone.localtime(clock.now()).date()),
+    }
+    found = _order_value(order.rule, order.territory_code, order.start_at)
+    base = of_value(found) if found else Why(sentence="", rule=order.rule)
+    ends = dict(END_LABELS)
+    waiting = view.appeal_waiting
+    return Why(
+        sentence=f"{sentence} {base.sentence}".strip(),
+        rule=order.rule,
+        value=base.value,
+        layer=base.layer or order.pack,
+        source=base.source,
+        clause=order.clause,
+        confidence=base.confidence,
+        evidence=[(order.evidence, reverse("web:contact", args=[view.contact]))],
+        until=order.ended_at or order.end_at,
+        ends_earlier="; ".join(str(ends.get(reason, reason)) for reason in view.ends_earlier),
+        appeal=_appeal_words(view),
+        appeal_href=""
+        if waiting or order.ended_at or not access.may(None, "appeal.file")
+        else reverse("web:act", args=["order", order.public_id, "order.appeal"]),
+        more=[
+            (_("Decided by"), _("%(approver)s, proposed by %(proposer)s") % {
+                "approver": order.approver, "proposer": order.proposer}),
+            (_("Reviewed on"), words.say_date(order.review_on, today=timezone.localtime(clock.now()).date())),
+        ],
+    )  # fmt: skip
+
+
+def _order_value(rule: str, code: str, at: datetime) -> Value | None:
+    try:
+        return value(rule, code, at)
+    except BihuanError:
+        return None
+
+
+def _appeal_words(view: OrderView) -> str:
+    waiting = view.appeal_waiting
+    if waiting is not None:
+        return _("Filed; without an answer by %(due)s the order ends.") % {
+            "due": words.say_due(waiting.due_at, clock.now())
+        }
+    hours = _order_value("appeal.answer_hours", view.order.territory_code, view.order.start_at)
+    if hours is None:
+        return _("The person, or somebody for her, may appeal; unanswered in time, the order ends.")
+    return _("Answered within %(time)s; unanswered in time, the order ends.") % {
+        "time": hours.words(language())
+    }
