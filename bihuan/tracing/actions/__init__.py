@@ -4,6 +4,7 @@ from bihuan.tracing.actions.confirm import ConfirmResult, ContactInput, confirm_
 from bihuan.tracing.actions.follow import (
     locked,
     news,
+    record_all_located,
     record_exposure,
     record_located,
     record_lost,
@@ -19,6 +20,7 @@ __all__ = [
     "link_cases",
     "locked",
     "news",
+    "record_all_located",
     "record_exposure",
     "record_located",
     "record_lost",

@@ -58,20 +58,32 @@ def record_located(
     contact_id: str, *, actor: Actor, at: Day = None, duty: str = "", now: datetime | None = None
 ) -> Contact:
     """The person was found. Ends a search, too."""
+    return record_all_located({contact_id: at}, actor=actor, duty=duty, now=now)[0]
+
+
+def record_all_located(
+    found: Mapping[str, Day], *, actor: Actor, duty: str = "", now: datetime | None = None
+) -> list[Contact]:
+    """Persons were found: contact id to when (None = now). One transaction, all or none."""
     known_at = moment_now(now)
     with writing(actor):
-        contact = locked(contact_id)
-        authorize(RIGHTS, contact.territory_code, subject=("contact", contact_id))
-        tz = zone_of(contact.territory_code)
-        when = moment(at if at is not None else known_at, tz)
-        assert when is not None
-        contact.located_at, contact.located_precision = when.instant(tz), when.precision
-        contact.lost_at = None
-        if contact.status == Status.LOST:
-            contact.status = Status.CONFIRMED.value
-        contact.save(update_fields=["located_at", "located_precision", "lost_at", "status"])
-        tell_loops([news(contact, "contact.located", when, _duty(duty))], actor=actor, now=known_at)
-        return contact
+        told = [_located(contact_id, at, actor, known_at, duty) for contact_id, at in found.items()]
+        tell_loops([event for _contact, event in told], actor=actor, now=known_at)
+        return [contact for contact, _event in told]
+
+
+def _located(contact_id: str, at: Day, actor: Actor, known_at: datetime, duty: str) -> tuple[Contact, NewEvent]:
+    contact = locked(contact_id)
+    authorize(RIGHTS, contact.territory_code, subject=("contact", contact_id))
+    tz = zone_of(contact.territory_code)
+    when = moment(at if at is not None else known_at, tz)
+    assert when is not None
+    contact.located_at, contact.located_precision = when.instant(tz), when.precision
+    contact.lost_at = None
+    if contact.status == Status.LOST:
+        contact.status = Status.CONFIRMED.value
+    contact.save(update_fields=["located_at", "located_precision", "lost_at", "status"])
+    return contact, news(contact, "contact.located", when, _duty(duty))
 
 
 def record_lost(

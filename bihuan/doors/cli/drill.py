@@ -1,0 +1,50 @@
+"""`bihuan drill`: play the built-in outbreak, list its accounts."""
+
+from __future__ import annotations
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from bihuan.doors.cli.output import Json, show
+from bihuan.drill import queries
+from bihuan.drill.actions import hire, staff
+from bihuan.drill.actions import play as play_out
+from bihuan.drill.actions.cast import PASSWORD
+
+app = typer.Typer(no_args_is_help=True, help="Drills: a synthetic outbreak played through the real verbs.")
+
+
+@app.command()
+def play(
+    if_empty: bool = typer.Option(False, help="Do nothing when there are cases already."), json: Json = False
+) -> None:
+    """Staff the drill's city, create its accounts, play its outbreak up to 2020-02-17 20:40 local time."""
+    if if_empty and not queries.is_empty():
+        return
+    staff()
+    hire()
+    with Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), transient=True) as bar:
+        task = bar.add_task("2020-01", total=1.0)
+        played = play_out(
+            progress=lambda share, day: bar.update(task, completed=share, description=f"2020-{day}")
+        )
+    result = {
+        "cases": played.cases,
+        "contacts": played.contacts,
+        "checks": played.checks,
+        "refused": played.refused,
+    }
+    text = "{cases} cases, {contacts} contacts, {checks} daily checks played."
+    show(result, json=json, human=lambda console: console.print(text.format(**result)))
+
+
+@app.command()
+def accounts(json: Json = False) -> None:
+    """List the accounts of the drill, one a role."""
+    rows = [{"username": a.username, "password": PASSWORD, "zh": a.zh, "en": a.en} for a in hire()]
+
+    table = Table("用户名 username", "密码 password", "岗位", "post")
+    for row in rows:
+        table.add_row(row["username"], row["password"], row["zh"], row["en"])
+    show(rows, json=json, human=lambda console: console.print(table))
