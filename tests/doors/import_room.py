@@ -8,6 +8,7 @@ from typing import Any
 
 from bihuan.doors.exchange import jobs, mapping, run
 from bihuan.doors.exchange.models import ImportJob
+from bihuan.doors.exchange.reader import open_table
 from bihuan.registry import clock, scope
 from bihuan.registry.actor import Actor
 
@@ -49,13 +50,12 @@ def load_trees() -> None:
             territory.load_file(ROOT / "packs" / "territories" / f"{name}.csv", actor=SYSTEM)
 
 
-def make(
-    path: Path, text: str | None = None, *, given: str = "", kind: str = "linelist", **more: Any
-) -> ImportJob:
+def make(path: Path, text: str | None = None, *, given: str = "", **more: Any) -> ImportJob:
     """A mapped job of the system. `text`: a mapping; without it the shipped or guessed one."""
     with scope.system():
+        chosen = mapping.loads(text) if text else jobs.propose(open_table(path))
+        kind = "linelist" if chosen.kind == "linelist" else "contacts"
         job = jobs.create_job(path, name=path.name, actor=SYSTEM, kind=kind, territory_code=given, **more)
-        chosen = mapping.loads(text) if text else jobs.propose(jobs.table_of(job))
         jobs.set_mapping(job, chosen)
         return job
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bihuan.doors.exchange.errors import FileRefused
 from bihuan.doors.exchange.limits import LIMITS
-from bihuan.doors.exchange.reader import FileHints, find_delimiter, open_table, safe_cell
+from bihuan.doors.exchange.reader import OLE, FileHints, find_delimiter, open_table, safe_cell
 
 CHINESE = "编号,姓名,性别,发病日期\n1,张三,男,2020-01-21\n2,李四,女,2020年1月22日\n"
 SPANISH = "id;edad;clasificación;observación\n1;40;Sospechoso;niño con síntomas\n2;41;Confirmado;año nuevo\n"
@@ -159,13 +159,14 @@ ODS_CONTENT = """<?xml version="1.0" encoding="UTF-8"?><office:document-content
  xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"><office:body><office:spreadsheet>
 <table:table table:name="lista">%s</table:table></office:spreadsheet></office:body></office:document-content>"""
 ODS_ROW = (
-    '<table:table-row{r}><table:table-cell{c} office:value-type="string"><text:p>{a}</text:p></table:table-cell>'
-    '<table:table-cell office:value-type="date" office:date-value="{d}"><text:p>{d}</text:p></table:table-cell>'
-    "</table:table-row>"
+    '<table:table-row{r}><table:table-cell{c} office:value-type="string"><text:p>{a}</text:p>'
+    '</table:table-cell><table:table-cell office:value-type="date" office:date-value="{d}"><text:p>{d}</text:p>'
+    "</table:table-cell></table:table-row>"
 )
 ODS_HEAD = (
-    '<table:table-row><table:table-cell office:value-type="string"><text:p>id</text:p></table:table-cell>'
-    '<table:table-cell office:value-type="string"><text:p>onset</text:p></table:table-cell></table:table-row>'
+    '<table:table-row><table:table-cell office:value-type="string"><text:p>id</text:p>'
+    '</table:table-cell><table:table-cell office:value-type="string"><text:p>onset</text:p>'
+    "</table:table-cell></table:table-row>"
 )
 
 
@@ -195,7 +196,7 @@ def test_it_reads_open_document_spreadsheets(tmp_path):
         (bytes(range(256)) * 40, "file.binary"),
         (b"id,name\n1,a\x00b\n", "file.binary"),
         (b"PK\x03\x04" + b"junk" * 50, "file.damaged"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\x00" * 600, "file.damaged"),
+        (OLE + b"\x00" * 600, "file.damaged"),
         (
             b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\x00" * 600 + "EncryptedPackage".encode("utf-16-le"),
             "file.password",
