@@ -114,10 +114,11 @@ def migrate_if_older() -> None:
 
 
 def migrate(*, with_territories: bool = True) -> None:
-    """Apply migrations and bring the roles into force; load the built-in territory tree if there is none."""
+    """Apply migrations and lay the ground: roles, the built-in territory tree if there is none, the
+    administrator's post that duties without any other owner fall to."""
     from django.core.management import call_command
 
-    from bihuan.registry.actions import roles, territory
+    from bihuan.registry.actions import roles, staffing, territory
     from bihuan.registry.actor import Actor
 
     call_command("migrate", verbosity=0, interactive=False)
@@ -127,6 +128,7 @@ def migrate(*, with_territories: bool = True) -> None:
         roles.sync_roles(actor=actor)
         if with_territories and not ask("SELECT EXISTS (SELECT FROM registry_territory)"):
             territory.load_builtin(actor=actor)
+        staffing.ensure_administration(actor=actor)
     if not is_outside():
         (home.home() / "schema").write_text(schema_stamp())
 
