@@ -28,6 +28,8 @@ HOUR: Final = timedelta(hours=1)
 _SLOT: Final = re.compile(r"@(\d{4})-(\d\d)-(\d\d)/(\d+)$")
 _DAY: Final = re.compile(r"/(\d+)$")
 _BUILDING: Final = re.compile(r"-(B|U)0*(\d+)$")
+#: An address up to its building, and the rest: 柏林社区16栋 | 3单元203室; 8 Station Rd Building 3 | Room 5.
+_ADDRESS: Final = re.compile(r"^(.*?\d+\s*(?:号楼|栋|幢|座|[Bb]uilding \d+))[\s,，-]*(.*)$")
 
 
 def arcs(progress: LoopProgress | None) -> list[RingStage]:
@@ -73,14 +75,10 @@ def may_do(row: DutyRow) -> bool:
 
 
 def note_of(row: DutyRow) -> str:
-    """Which of several it is: 2月15日 第 1 次, 第 7 天."""
+    """Which of several it is: 当日第 1 次, 第 7 天."""
     slot = _SLOT.search(row.key)
     if slot:
-        return _("No. %(n)s of %(month)s/%(day)s") % {
-            "n": slot[4],
-            "month": int(slot[2]),
-            "day": int(slot[3]),
-        }
+        return _("No. %(n)s of the day") % {"n": slot[4]}
     day = _DAY.search(row.key)
     return _("day %(n)s") % {"n": day[1]} if day else ""
 
@@ -97,6 +95,12 @@ def place_name(code: str) -> str:
         return name
     words = _("%(place)s, building %(n)s") if building[1] == "B" else _("%(place)s, unit %(n)s")
     return words % {"place": name, "n": building[2]}
+
+
+def _where(address: str) -> tuple[str, str]:
+    """The building and the rest of an address; ("", address) when no building is named."""
+    found = _ADDRESS.match(address.strip())
+    return (found[1], found[2]) if found else ("", address.strip())
 
 
 def basis_of(row: DutyRow) -> str:
@@ -116,7 +120,7 @@ def card_of(
     verb = verb_of(row) or plain_verb(row)
     offered = may_do(row)
     tap = bool(offered and verb.one_tap and not verb.adverse)
-    room = person.address if person is not None and seen.LOCATION in shown else ""
+    building, room = _where(person.address if person is not None and seen.LOCATION in shown else "")
     return DutyCard(
         id=row.id,
         name=seen.name_in_list(person) if row.person_id else row.subject_ref,
@@ -128,7 +132,7 @@ def card_of(
         state=state_of(row, now),
         why_href=reverse("web:duty_why", args=[row.id]),
         late_by=now - row.due_at if row.due_at < now else None,
-        place=place_name(row.territory_code),
+        place=building or place_name(row.territory_code),
         room=room,
         note=note_of(row),
         because=_("Basis %(basis)s") % {"basis": basis_of(row)} if basis_of(row) else "",

@@ -106,11 +106,11 @@ class Frame:
 
     @cached_property
     def policy(self) -> str:
-        """The pack that speaks last here and now; the page behind it shows all layers."""
+        """The narrowest pack in force here and now; the page behind it shows all layers."""
         if self.scope is None:
             return ""
         layers = packs.in_force(self.lo, self.now).layers
-        return str(getattr(layers[-1], "id", layers[-1])) if layers else ""
+        return layers[0].id if layers else ""
 
     @property
     def glass(self) -> str | None:

@@ -50,3 +50,11 @@ def crumbs(code: str, *, address: str, tail: str = "") -> list[Crumb]:
         extra = f"&{tail}" if tail else ""
         steps.append(Crumb(place.label, f"{address}?territory={place.code}{extra}" if open_here else ""))
     return steps
+
+
+def below(code: str) -> str:
+    """The names of a territory below the one acted in; its own name when it is that one."""
+    acting = scope.current()
+    names = territory.tree().name_path(code)
+    above = len(territory.tree().name_path(acting.lo)) if acting and acting.lo else 0
+    return " ".join(names[above:] or names[-1:])

@@ -142,10 +142,12 @@ class Late:
     whom_href: str
     whose: str
     by: timedelta
-    basis: str
+    pack: str
+    clause: str
     why_href: str
     climbed: str
     href: str
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)

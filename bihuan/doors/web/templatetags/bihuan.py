@@ -13,7 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from bihuan.doors.web import drawing, vite, words
+from bihuan.doors.web import drawing, places, vite, words
 from bihuan.registry import clock
 from bihuan.registry.text import label, name_of
 
@@ -123,6 +123,12 @@ def name_for(thing: Any) -> str:
         getattr(thing, "name", "") or getattr(thing, "title", ""),
         getattr(thing, "name_en", "") or getattr(thing, "title_en", ""),
     )
+
+
+@register.filter
+def below(code: str) -> str:
+    """The names of a territory below the one acted in: 花果街道 头堰社区."""
+    return places.below(code)
 
 
 @register.filter

@@ -19,7 +19,7 @@ from bihuan.care.queries import RingDef, all_gaps, find_rings
 from bihuan.cases.queries import case_curve, five_intervals, people
 from bihuan.cases.queries import clearance as same_day_clearance
 from bihuan.cases.queries.figures import Clearance
-from bihuan.doors.web import cards, moments, places, seen, words
+from bihuan.doors.web import moments, places, seen, words
 from bihuan.doors.web.access import access
 from bihuan.doors.web.drawing import CurveDay, RingStage
 from bihuan.doors.web.frame import place_name
@@ -36,6 +36,8 @@ LONGEST: Final = 8
 CURVE_DAYS: Final = 42
 STILL_COMING: Final = timedelta(days=4)  # reports of these last days are still coming in
 WIDEST_MAP: Final = 24
+#: From which share of open duties being late a tile turns amber, and vermilion.
+SOME_LATE, MANY_LATE = 0.05, 0.25
 CLOSED: Final = [RingStage("", done=1) for _n in range(5)]
 
 
@@ -234,7 +236,15 @@ def _tone(counts: Counts, figure: str, inside: int, highest: float) -> str:
         return "t0"
     if figure.startswith("late"):
         share = counts.late / counts.open if counts.open else 0.0
-        return "t1" if not counts.late else "t3" if share < 0.02 else "soon" if share < 0.1 else "late"
+        return (
+            "t1"
+            if not counts.late
+            else "t3"
+            if share < SOME_LATE
+            else "soon"
+            if share < MANY_LATE
+            else "late"
+        )
     if figure == "rate":
         return "t1" if value >= 0.99 else "t3" if value >= 0.95 else "soon" if value >= 0.85 else "late"
     part = value / highest if highest else 0.0
@@ -259,18 +269,20 @@ def _late_rows(rows: Sequence[DutyRow], now: datetime) -> list[Late]:
     for row in rows:
         person = known.get(row.person_id or 0)
         name = seen.name_in_list(person) if person else row.subject_ref
-        place = territory.name_path(row.territory_code).split(" ")[-1]
+        place = places.below(row.territory_code)
         subject = (
             reverse("web:person", args=[person.public_id]) if person else reverse("web:loop", args=[row.loop])
         )
         found.append(
             Late(
                 what=label(row.label),
-                whom=f"{name} · {place}" if place else name,
+                whom=name,
+                place=place,
                 whom_href=subject,
                 whose=row.owner,
                 by=now - row.due_at,
-                basis=cards.basis_of(row),
+                pack=row.pack,
+                clause=row.clause,
                 why_href=reverse("web:duty_why", args=[row.id]),
                 climbed=climbed_to(row, now),
                 href=reverse("web:duty", args=[row.id]),

@@ -56,6 +56,7 @@ def _slices(post_id: int, now: datetime) -> list[Slice]:
         ("soon", _("Within the hour"), "soon", DutyFilter(post_id=post_id, due_from=now, due_to=hour)),
         ("today", _("Later today"), "", DutyFilter(post_id=post_id, due_from=hour, due_to=end)),
         ("ahead", _("After today"), "line", DutyFilter(post_id=post_id, due_from=end)),
+        ("climbed", _("Climbed to you"), "late", DutyFilter(escalated_to=post_id)),
     )
     return [
         Slice(key, text, tone, queries.count_duties(asked).open, asked) for key, text, tone, asked in parts
@@ -75,7 +76,7 @@ def _today(post_id: int, now: datetime, show: str) -> dict[str, Any]:
     start = _end_of_day(now) - timedelta(days=1)
     done_filter = DutyFilter(post_id=post_id, status="done", due_from=start, due_to=_end_of_day(now))
     done = len(queries.find_duties(done_filter, limit=COUNTED).rows)
-    owed = sum(part.n for part in parts if part.key != "ahead")
+    owed = sum(part.n for part in parts if part.key in ("late", "soon", "today"))
     late, soon = parts[0].n, parts[1].n
     ring = RingStage(_("today"), done=done, open=owed, soon=soon, late=late)
     return {

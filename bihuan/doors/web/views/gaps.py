@@ -15,7 +15,6 @@ from bihuan.cases.queries import clearance as same_day
 from bihuan.cases.queries import people
 from bihuan.doors.web import moments, places, seen
 from bihuan.doors.web.access import access
-from bihuan.registry import territory
 from bihuan.registry.errors import NotFound
 
 SHOWN = 500
@@ -86,7 +85,7 @@ def gap(request: HttpRequest, key: str) -> HttpResponse:
             "reason": reason(row.reason),
             "since": row.since,
             "age": row.age(found.as_of),
-            "place": territory.name_path(row.territory_code),
+            "place": places.below(row.territory_code),
         }
         for row in found.rows[:SHOWN]
     ]
@@ -124,7 +123,7 @@ def clearance(request: HttpRequest) -> HttpResponse:
             "reason": waits().get(row.waits_for.value, row.waits_for.value),
             "since": row.since,
             "age": _age(row.since, found.as_of),
-            "place": territory.name_path(row.territory_code),
+            "place": places.below(row.territory_code),
         }
         for row in remaining[:SHOWN]
     ]

@@ -26,7 +26,6 @@ from bihuan.doors.web.templatetags.bihuan import case_word, due, span, when
 from bihuan.loops import queries as loops
 from bihuan.loops.queries import DutyFilter, DutyRow
 from bihuan.registry import access as registry_access
-from bihuan.registry import territory
 from bihuan.registry.errors import NotAllowed
 from bihuan.registry.text import label
 from bihuan.tracing import queries as contacts
@@ -74,7 +73,7 @@ def case_columns(shown: frozenset[str]) -> list[Column[CaseRow]]:
             Column("facility", _("Facility"), lambda row: Cell(row.facility or "–"), shown=False),
         ]
     columns += [
-        Column("territory", _("Territory"), lambda row: Cell(territory.name_path(row.territory_code))),
+        Column("territory", _("Territory"), lambda row: Cell(places.below(row.territory_code))),
         Column("found", _("Found"), _found_cell, sort="found_at", shown=False),
     ]
     return columns
@@ -184,7 +183,7 @@ def contact_columns(shown: frozenset[str]) -> list[Column[ContactRow]]:
             Column("case", _("Source case"), _source_cell),
         ]
     columns += [
-        Column("territory", _("Territory"), lambda row: Cell(territory.name_path(row.territory_code))),
+        Column("territory", _("Territory"), lambda row: Cell(places.below(row.territory_code))),
         Column("confirmed", _("Named on"), _confirmed_cell, sort="confirmed_at"),
         Column("released", _("Released"), lambda row: _day(row.released_at), shown=False),
     ]
@@ -300,7 +299,7 @@ def duty_columns(now: datetime) -> list[Column[DutyLine]]:
         Column("due", _("Until"), lambda line: _due_cell(line.row, now), lead=True),
         Column("whom", _("About whom"), _whom_cell),
         Column("owner", _("Who owes it"), _owner_cell),
-        Column("place", _("Territory"), lambda line: Cell(territory.name_path(line.row.territory_code))),
+        Column("place", _("Territory"), lambda line: Cell(places.below(line.row.territory_code))),
         Column("basis", _("Basis"), lambda line: Cell(cards.basis_of(line.row))),
         Column("opened", _("Opened"), lambda line: _day(line.row.opened_at), shown=False),
         Column("ended", _("Ended"), _ended_cell, shown=False),
@@ -462,7 +461,7 @@ def people_search(request: HttpRequest) -> HttpResponseBase:
         columns=[
             Column("name", _("Name"), _person_cell),
             Column("about", _("About"), lambda one: Cell(seen.about(one))),
-            Column("place", _("Territory"), lambda one: Cell(territory.name_path(one.territory_code))),
+            Column("place", _("Territory"), lambda one: Cell(places.below(one.territory_code))),
         ],
         find=find,
         searchable=True,
