@@ -25,7 +25,7 @@ _by_id: dict[int, BoundDefinition] = {}
 def forget() -> None:
     """Drop every copy in memory: after packs were read again, and between tests."""
     for cache in (_parsed, _bound, _ids, _by_id):
-        cache.clear()  # type: ignore[attr-defined]
+        cache.clear()
     _of_subject.cache_clear()
 
 
@@ -82,7 +82,10 @@ def _parse(text: Any) -> Definition:
 def _bad(name: str, problems: Iterable[Any]) -> BadDefinition:
     return BadDefinition(
         _("The loop definition %(name)s cannot be used.") % {"name": name},
-        errors=[{"field": p.where, "rule": "definition", "message": p.message, "hint": ", ".join(p.allowed)} for p in problems],
+        errors=[
+            {"field": p.where, "rule": "definition", "message": p.message, "hint": ", ".join(p.allowed)}
+            for p in problems
+        ],
         hint=_("Mend the pack; bihuan policy lint shows every problem."),
     )
 
@@ -118,13 +121,18 @@ def shape(name: str) -> BoundDefinition | None:
 def by_digest(digests: Iterable[str]) -> dict[str, tuple[int, BoundDefinition]]:
     """Stored ids and bound definitions by digest."""
     rows = dict(Binding.objects.filter(digest__in=set(digests)).values_list("id", "digest"))
-    return {digest: (n, bound) for (n, bound), digest in ((pair, rows[pair[0]]) for pair in load(rows).items())}
+    return {
+        digest: (n, bound) for (n, bound), digest in ((pair, rows[pair[0]]) for pair in load(rows).items())
+    }
 
 
 def why(bound: BoundDefinition, kind: str) -> Mapping[str, Any]:
-    """What the page "why" shows of a duty: label, verb, evidence asked, and the pack, rule and clause it is from."""
+    """What the page "why" shows of a duty: label, verb, evidence asked, and the pack, rule and clause it is
+    from."""
     duty = bound.duties[kind]
     return {
-        "label": duty.label, "verb": duty.verb, "evidence": duty.evidence, "pack": duty.pack, "rule": duty.rule,
-        "clause": duty.clause, "clock": duty.start_event or duty.start_fact or "opened", "policy": bound.policy_id,
+        "label": duty.label, "verb": duty.verb, "evidence": duty.evidence, "pack": duty.pack,
+        "rule": duty.rule,
+        "clause": duty.clause, "clock": duty.start_event or duty.start_fact or "opened",
+        "policy": bound.policy_id,
     }  # fmt: skip

@@ -1,15 +1,15 @@
 """What can be wrong with loops and duties.
 
-    BihuanError
-    ├── NotFound
-    │   ├── UnknownLoop
-    │   └── UnknownDuty
-    ├── Invalid
-    │   ├── EvidenceMissing     what ends the duty lacks a key its definition asks for
-    │   ├── ReasonMissing       waiving, undoing and handing over say why
-    │   └── BadDefinition       a pack's loop definition cannot be read or bound
-    └── Conflict
-        └── NotOpen             the duty has already ended
+BihuanError
+├── NotFound
+│   ├── UnknownLoop
+│   └── UnknownDuty
+├── Invalid
+│   ├── EvidenceMissing     what ends the duty lacks a key its definition asks for
+│   ├── ReasonMissing       waiving, undoing and handing over say why
+│   └── BadDefinition       a pack's loop definition cannot be read or bound
+└── Conflict
+    └── NotOpen             the duty has already ended
 """
 
 from __future__ import annotations

@@ -64,8 +64,10 @@ BEGIN
     IF NOT pg_try_advisory_xact_lock(hashtext('loops_ensure_month')) THEN RETURN false; END IF;
     IF to_regclass(name) IS NOT NULL THEN RETURN true; END IF;
     EXECUTE format('CREATE TABLE %I (LIKE loops_duty INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', name);
-    EXECUTE format('ALTER TABLE %I ADD CONSTRAINT in_month CHECK (due_at >= %L AND due_at < %L)', name, lo, hi);
-    EXECUTE format('WITH moved AS (DELETE FROM loops_duty_other WHERE due_at >= %L AND due_at < %L RETURNING *)'
+    EXECUTE format('ALTER TABLE %I ADD CONSTRAINT in_month CHECK (due_at >= %L AND due_at < %L)', name, lo,
+    hi);
+    EXECUTE format('WITH moved AS (DELETE FROM loops_duty_other WHERE due_at >= %L AND due_at < %L RETURNING
+    *)'
         ' INSERT INTO %I SELECT * FROM moved', lo, hi, name);
     EXECUTE format('ALTER TABLE loops_duty ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', name, lo, hi);
     EXECUTE format('ALTER TABLE %I DROP CONSTRAINT in_month', name);
@@ -133,11 +135,14 @@ BEGIN
         n.evidence, n.territory_code
     FROM new_rows n JOIN old_rows o USING (id);
     SELECT l.id INTO broken FROM (
-        SELECT DISTINCT n.loop_id FROM new_rows n JOIN old_rows o USING (id) WHERE n.state <> 0 AND o.state = 0
+        SELECT DISTINCT n.loop_id FROM new_rows n JOIN old_rows o USING (id) WHERE n.state <> 0 AND o.state
+        = 0
     ) AS touched JOIN loops_loop l ON l.id = touched.loop_id
-    WHERE l.state = 0 AND NOT EXISTS (SELECT FROM loops_duty d WHERE d.loop_id = l.id AND d.state = 0) LIMIT 1;
+    WHERE l.state = 0 AND NOT EXISTS (SELECT FROM loops_duty d WHERE d.loop_id = l.id AND d.state = 0) LIMIT
+    1;
     IF broken IS NOT NULL THEN
-        RAISE EXCEPTION 'loop % is open and would owe nothing', broken USING ERRCODE = 'integrity_constraint_violation';
+        RAISE EXCEPTION 'loop % is open and would owe nothing', broken USING ERRCODE =
+        'integrity_constraint_violation';
     END IF;
     RETURN NULL;
 END $$;

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -16,7 +15,8 @@ from bihuan.registry.actor import Actor
 
 DUTY_TYPES = {
     "loop_id": "bigint", "owner_post_id": "bigint", "person_id": "bigint", "opened_at": "timestamptz",
-    "due_at": "timestamptz", "warn_at": "timestamptz", "recorded_at": "timestamptz", "ended_at": "timestamptz",
+    "due_at": "timestamptz", "warn_at": "timestamptz", "recorded_at": "timestamptz",
+    "ended_at": "timestamptz",
     "ended_recorded_at": "timestamptz", "ended_by_account_id": "bigint", "ended_by_post_id": "bigint",
     "ended_event_id": "bigint", "binding_id": "bigint", "state": "smallint", "owner_fallback": "boolean",
     "clock_known": "boolean", "ended_day_only": "boolean", "territory_code": "text", "definition": "text",
@@ -24,13 +24,16 @@ DUTY_TYPES = {
 }  # fmt: skip
 
 ESCALATION_TYPES = {
-    "duty_id": "bigint", "due_at": "timestamptz", "step": "smallint", "target": "text", "to_post_id": "bigint",
+    "duty_id": "bigint", "due_at": "timestamptz", "step": "smallint", "target": "text",
+    "to_post_id": "bigint",
     "at": "timestamptz", "recorded_at": "timestamptz", "territory_code": "text",
 }  # fmt: skip
 
+_ENCODER = DjangoJSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 
 def dump(data: Any) -> str:
-    return json.dumps(data, cls=DjangoJSONEncoder, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(data)
 
 
 def insert(table: str, types: Mapping[str, str], rows: Sequence[Sequence[Any]], *, tail: str = "") -> int:
@@ -38,11 +41,15 @@ def insert(table: str, types: Mapping[str, str], rows: Sequence[Sequence[Any]], 
     if not rows:
         return 0
     with connection.cursor() as cursor:
-        cursor.execute(f"INSERT INTO {table} ({', '.join(types)}) {_select(types)} {tail}", _columns(types, rows))
+        cursor.execute(
+            f"INSERT INTO {table} ({', '.join(types)}) {_select(types)} {tail}", _columns(types, rows)
+        )
         return int(cursor.rowcount)
 
 
-def update(table: str, keys: Mapping[str, str], types: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> int:
+def update(
+    table: str, keys: Mapping[str, str], types: Mapping[str, str], rows: Sequence[Sequence[Any]]
+) -> int:
     """Set the columns of `types` in the rows named by `keys`; values in the order keys, then columns."""
     if not rows:
         return 0
@@ -51,10 +58,14 @@ def update(table: str, keys: Mapping[str, str], types: Mapping[str, str], rows: 
     return update_from(table, {**keys, **types}, sets, match, rows)
 
 
-def update_from(table: str, types: Mapping[str, str], sets: str, match: str, rows: Sequence[Sequence[Any]]) -> int:
+def update_from(
+    table: str, types: Mapping[str, str], sets: str, match: str, rows: Sequence[Sequence[Any]]
+) -> int:
     """Update `table` from rows given as `new`; `sets` and `match` are SQL over `table` and `new`."""
     with connection.cursor() as cursor:
-        cursor.execute(f"UPDATE {table} SET {sets} FROM ({_select(types)}) AS new WHERE {match}", _columns(types, rows))
+        cursor.execute(
+            f"UPDATE {table} SET {sets} FROM ({_select(types)}) AS new WHERE {match}", _columns(types, rows)
+        )
         return int(cursor.rowcount)
 
 
@@ -134,7 +145,9 @@ def ensure_months(instants: Iterable[datetime]) -> None:
 def note_months() -> None:
     """Remember which partitions are there (only committed ones are trusted)."""
     name = str(connection.settings_dict["NAME"])
-    rows = fetch("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'loops_duty'::regclass", [])
+    rows = fetch(
+        "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'loops_duty'::regclass", []
+    )
     _months.clear()
     _months.update((name, int(r[0][-6:-2]), int(r[0][-2:])) for r in rows if r[0][-6:].isdigit())
 

@@ -42,7 +42,12 @@ def in_force_policy(name: str, *, transition: str = "keep", date_from: Any = Non
         for key, raw in (("contact", CONTACT), ("case", CASE))
     }
     found = SimpleNamespace(
-        id=name, loops=loops, value=policy.value, transition=transition, date_from=date_from, tz="Asia/Shanghai"
+        id=name,
+        loops=loops,
+        value=policy.value,
+        transition=transition,
+        date_from=date_from,
+        tz="Asia/Shanghai",
     )
     return Hashed(found)
 
@@ -83,7 +88,8 @@ class Room:
     cast: Cast
 
     def say(
-        self, subject: str, kind: str, at: datetime, data: dict[str, Any] | None = None, *, now: datetime | None = None,
+        self, subject: str, kind: str, at: datetime, data: dict[str, Any] | None = None, *,
+        now: datetime | None = None,
         precision: str = "minute", territory: str = GRID, key: str | None = None, revises: str | None = None,
     ) -> RecordResult:  # fmt: skip
         about = "case" if subject.startswith("C") else "contact"
@@ -111,7 +117,17 @@ def plain_replay(loop: Loop, until: datetime) -> State:
     from bihuan.loops.models import LogEvent
 
     log = [
-        Event(e.id, e.kind, e.at, e.data, e.at_precision, e.recorded_at, e.territory_code, e.account_id, e.post_id)
+        Event(
+            e.id,
+            e.kind,
+            e.at,
+            e.data,
+            e.at_precision,
+            e.recorded_at,
+            e.territory_code,
+            e.account_id,
+            e.post_id,
+        )
         for e in LogEvent.unscoped.filter(subject_id=loop.subject_id)
     ]
     bound = bindings.load([loop.binding_id])[loop.binding_id]
@@ -130,8 +146,10 @@ def assert_stored_is_replayed(until: datetime) -> None:
         stored = {d.key: d for d in Duty.unscoped.filter(loop_id=loop.id)}
         for key, duty in state.duties.items():
             row = stored.pop(key)
-            assert (row.state, row.opened_at, row.due_at, row.warn_at, row.ended_at, row.reason, row.territory_code) == (
-                duty.state, duty.opened_at, duty.due_at, duty.warn_at, duty.ended_at, duty.reason, duty.territory_code,
+            assert (row.state, row.opened_at, row.due_at, row.warn_at, row.ended_at, row.reason,
+            row.territory_code) == (
+                duty.state, duty.opened_at, duty.due_at, duty.warn_at, duty.ended_at, duty.reason,
+                duty.territory_code,
             ), (key, row.__dict__, duty)  # fmt: skip
         assert all(row.state != 0 for row in stored.values()), stored
         assert (loop.state == 0) == state.is_open

@@ -45,7 +45,11 @@ def test_an_event_opens_a_loop_whose_duty_has_owner_deadline_and_reason(room: Ro
         "locate#1", local(1, 12), "open", "clocks.locate_hours", "E-1",
     )  # fmt: skip
     owner = posts.get(row.owner_post_id)
-    assert (owner.function, owner.territory_code, row.owner_fallback) == ("community_follow_up", COMMUNITY, False)
+    assert (owner.function, owner.territory_code, row.owner_fallback) == (
+        "community_follow_up",
+        COMMUNITY,
+        False,
+    )
 
 
 def test_nobody_to_owe_falls_to_the_command_post_marked_so(room: Room):
@@ -62,7 +66,9 @@ def test_the_same_event_twice_is_one(room: Room):
     assert LogEvent.unscoped.count() == Loop.unscoped.count() == Duty.unscoped.count() == 1
 
 
-def test_a_whole_file_of_events_goes_in_with_a_fixed_number_of_statements(room: Room, django_assert_max_num_queries):
+def test_a_whole_file_of_events_goes_in_with_a_fixed_number_of_statements(
+    room: Room, django_assert_max_num_queries
+):
     events = [
         NewEvent("contact", f"K{n}", kind, local(1, hour), GRID)
         for n in range(200)
@@ -81,11 +87,17 @@ def test_the_sweep_makes_the_rows_a_replay_makes(room: Room):
     assert first.slots == 3 * 4
     assert sweep(local(3, 12)).slots == 0
     assert_stored_is_replayed(local(3, 12))
-    swept = {k: (d.opened_at, d.due_at, d.warn_at, d.stage, d.owner_post_id, d.territory_code) for k, d in room.duties().items()}
+    swept = {
+        k: (d.opened_at, d.due_at, d.warn_at, d.stage, d.owner_post_id, d.territory_code)
+        for k, d in room.duties().items()
+    }
     room.say("K9", "contact.confirmed", local(1, 10))
     room.start("K8")
     room.say("K8", "contact.noted", local(3, 12))  # no sweep: the engine made these
-    recorded = {k: (d.opened_at, d.due_at, d.warn_at, d.stage, d.owner_post_id, d.territory_code) for k, d in room.duties("K8").items()}
+    recorded = {
+        k: (d.opened_at, d.due_at, d.warn_at, d.stage, d.owner_post_id, d.territory_code)
+        for k, d in room.duties("K8").items()
+    }
     assert swept == recorded
 
 
@@ -99,7 +111,9 @@ def test_catching_up_after_downtime_gives_what_steady_sweeping_gives(room: Room)
     sweep(local(1, 16) + timedelta(hours=95))
     caught_up = [(d.key, d.opened_at, d.due_at) for d in room.duties("K2").values()]
     assert sorted(steady) == sorted(caught_up)
-    ids = {d.id: d.key for d in room.duties("K1").values()} | {d.id: d.key for d in room.duties("K2").values()}
+    ids = {d.id: d.key for d in room.duties("K1").values()} | {
+        d.id: d.key for d in room.duties("K2").values()
+    }
     late = set(Escalation.unscoped.values_list("duty_id", "step", "at")) - rungs
     assert {(ids[d], s, m) for d, s, m in rungs} == {(ids[d], s, m) for d, s, m in late}
 
@@ -248,7 +262,8 @@ def test_a_quiet_reading_gives_the_rows_the_long_way_gives(room: Room, monkeypat
     monkeypatch.setattr(module, "take_quietly", lambda *a, **k: Quiet())
     room.say("K2", "contact.tested", local(2, 9, 20))
     told = [
-        {k: (d.state, d.ended_at, d.evidence, d.reason) for k, d in room.duties(s).items()} for s in ("K1", "K2")
+        {k: (d.state, d.ended_at, d.evidence, d.reason) for k, d in room.duties(s).items()}
+        for s in ("K1", "K2")
     ]
     assert told[0] == told[1]
     assert told[0]["test/1"][0] == 1 or told[0]["test/3"][0] == 1
@@ -257,15 +272,21 @@ def test_a_quiet_reading_gives_the_rows_the_long_way_gives(room: Room, monkeypat
 
 def test_the_database_refuses_an_open_loop_that_owes_nothing(room: Room):
     room.say("K1", "contact.confirmed", local(1, 10))
-    with pytest.raises(IntegrityError, match="would owe nothing"), transaction.atomic(), connection.cursor() as cursor:
+    with (
+        pytest.raises(IntegrityError, match="would owe nothing"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
         cursor.execute("UPDATE loops_duty SET state = 1, ended_at = now()")
 
 
 def test_the_database_refuses_a_closed_loop_that_owes(room: Room):
     room.say("K1", "contact.confirmed", local(1, 10))
-    with pytest.raises(IntegrityError, match="still owes"), transaction.atomic(), connection.cursor() as cursor:
+    with connection.cursor() as cursor, transaction.atomic():
         cursor.execute("UPDATE loops_loop SET state = 1, closed_at = now()")
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        with pytest.raises(IntegrityError, match="still owes"):
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        transaction.set_rollback(True)
 
 
 def test_check_names_what_was_broken_by_hand(room: Room):
@@ -284,7 +305,11 @@ def test_check_counts_what_the_tally_counts(room: Room):
         room.start(f"K{n}")
     sweep(local(2, 12))
     result = check()
-    assert result.created == result.open + result.done + result.waived + result.superseded == Duty.unscoped.count()
+    assert (
+        result.created
+        == result.open + result.done + result.waived + result.superseded
+        == Duty.unscoped.count()
+    )
 
 
 def test_a_deadline_in_a_far_year_is_kept_and_found(room: Room):

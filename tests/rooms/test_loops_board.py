@@ -97,7 +97,9 @@ def test_same_day_counts_what_was_owed_and_done_that_day(room: Room):
     room.start("K2")
     with at(local(1, 21)):
         complete_duty(room.duties("K1")["temperature@2020-02-01/2"].id, {"value": 36}, local(1, 19), SYSTEM)
-        complete_duty(room.duties("K2")["temperature@2020-02-01/2"].id, {"value": 36}, local(1, 20, 30), SYSTEM)
+        complete_duty(
+            room.duties("K2")["temperature@2020-02-01/2"].id, {"value": 36}, local(1, 20, 30), SYSTEM
+        )
         found = same_day(COUNTY, local(1, 12).date(), kinds=("temperature", "test"))
     assert (found.owed, found.done_in_time, found.done_late, found.left) == (4, 1, 1, 2)
     assert found.share == 0.25
@@ -134,6 +136,7 @@ def test_rungs_come_from_time_also_where_no_sweep_ran(room: Room):
     room.say("K1", "contact.confirmed", local(1, 10))
     number = room.duties()["locate#1"].id
     with at(local(1, 17)):
-        assert [(r.step, r.at, r.told_at) for r in escalations(number)] == [(1, local(1, 12), None), (2, local(1, 16), None)]
-
-
+        assert [(r.step, r.at, r.told_at) for r in escalations(number)] == [
+            (1, local(1, 12), None),
+            (2, local(1, 16), None),
+        ]

@@ -126,7 +126,8 @@ CASE: dict[str, Any] = {
             "repeats": {"days": "follow_up.days", "from": "case.outcome", "day_zero": "start"},
         },
     },
-    "closes": [{"after_all": "follow_up", "outcome": "completed"}, {"on": "case.discarded", "outcome": "discarded"}],
+    "closes": [{"after_all": "follow_up", "outcome": "completed"}, {"on": "case.discarded",
+    "outcome": "discarded"}],
     "escalate": "escalation.default",
 }  # fmt: skip
 

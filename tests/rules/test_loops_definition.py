@@ -37,7 +37,8 @@ def test_the_examples_are_without_a_problem():
 def test_a_misspelt_word_is_named_with_the_nearest_and_all_allowed():
     [message] = messages(changed(duties__place__owned_by=["x"]))
     assert message.startswith(
-        "packs/x.yaml: loops.contact.duties.place.owned_by: is not a word of the language. Did you mean owed_by?"
+        "packs/x.yaml: loops.contact.duties.place.owned_by: is not a word of the language. Did you mean"
+        " owed_by?"
     )
     assert "done_on" in message
 
@@ -46,27 +47,36 @@ def test_a_misspelt_word_is_named_with_the_nearest_and_all_allowed():
     ("path", "value", "said"),
     [
         ("group", "both", "'both' is not a group of loops. Allowed: admission, data."),
-        ("duties__locate__stage", "find", "'find' is not a stage of this loop. Allowed: locate, place, observe, release."),
-        ("duties__locate__due", None, "loops.contact.duties.locate.due: is missing; every duty has a deadline."),
-        ("duties__locate__due", {"within": 2, "end_of_day": True}, "needs exactly one of within and end_of_day."),
+        ("duties__locate__stage", "find",
+        "'find' is not a stage of this loop. Allowed: locate, place, observe, release."),
+        ("duties__locate__due", None,
+        "loops.contact.duties.locate.due: is missing; every duty has a deadline."),
+        ("duties__locate__due", {"within": 2, "end_of_day": True},
+        "needs exactly one of within and end_of_day."),
         ("duties__locate__owed_by", None, "duties.locate.owed_by: is missing."),
         ("duties__locate__done_on", "located", "'located' is not an event kind; write room.word"),
         ("duties__place__preempts", ["locat"], "'locat' is not a duty of this loop."),
         ("duties__place__opens_on", ["done:locat"], "'done:locat' names no duty of this loop."),
-        ("duties__temperature__repeats__for_days", None, "has no last day; nothing is asked of a person without an end."),
-        ("duties__temperature__repeats__daily", ["9 am"], 'must be a policy key or a list of local times such as "09:00"'),
+        ("duties__temperature__repeats__for_days", None,
+        "has no last day; nothing is asked of a person without an end."),
+        ("duties__temperature__repeats__daily", ["9 am"],
+        'must be a policy key or a list of local times such as "09:00"'),
         ("duties__temperature__repeats__from", None, "repeats.from: is missing"),
-        ("closes", [{"after_all": "x", "outcome": "o"}], "closes[0].after_all: 'x' is not a duty of this loop."),
+        ("closes", [{"after_all": "x", "outcome": "o"}],
+        "closes[0].after_all: 'x' is not a duty of this loop."),
         ("label", {"zh": "x"}, "label: must have both a Chinese and an English text."),
         ("escalate", None, "escalate: is missing."),
-        ("duties__locate__opens_on", ["contact.seen"], "none opens with the loop; let one open on loop.opened."),
+        ("duties__locate__opens_on", ["contact.seen"],
+        "none opens with the loop; let one open on loop.opened."),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_with_its_place(path: str, value: Any, said: str):
     assert any(said in m for m in messages(changed(**{path: value}))), messages(changed(**{path: value}))
 
 
-@pytest.mark.parametrize("raw", [None, 7, [], "x", {"duties": 3}, {"duties": {"a": 3}}, {"stages": "x"}, {"closes": {}}])
+@pytest.mark.parametrize(
+    "raw", [None, 7, [], "x", {"duties": 3}, {"duties": {"a": 3}}, {"stages": "x"}, {"closes": {}}]
+)
 def test_any_rubbish_gives_problems_and_never_a_crash(raw: Any):
     assert check("x", raw)
 
@@ -86,7 +96,9 @@ def test_limbo_is_found_by_walking_the_orders():
     assert find_limbo(parse("contact", CONTACT)) == []
     raw = changed(duties__release=None)
     raw["stages"] = [s for s in raw["stages"] if s["stage"] != "release"]
-    assert "duties.test: may leave the loop open with nothing owed" in "".join(map(str, find_limbo(parse("c", raw))))
+    assert "duties.test: may leave the loop open with nothing owed" in "".join(
+        map(str, find_limbo(parse("c", raw)))
+    )
 
 
 def test_binding_takes_numbers_from_policy_and_says_which():
@@ -105,7 +117,7 @@ def test_binding_names_the_key_the_policy_does_not_hold():
 
 
 def test_binding_refuses_a_ladder_it_cannot_climb():
-    with pytest.raises(CannotBind, match="superior|county_command"):
+    with pytest.raises(CannotBind, match=r"superior\|county_command"):
         bound(CONTACT, escalation__default=[{"to": "the_king", "after_hours": 1}])
 
 

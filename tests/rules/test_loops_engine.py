@@ -34,7 +34,11 @@ STARTED = (
 
 
 def reading(at: Any, value: float = 36.5, **more: Any) -> tuple[Any, ...]:
-    return ("contact.checked", at, {"check": "temperature", "value": value, "temperature_value": value, **more})
+    return (
+        "contact.checked",
+        at,
+        {"check": "temperature", "value": value, "temperature_value": value, **more},
+    )
 
 
 def test_an_opening_event_opens_the_loop_and_its_first_duty():
@@ -74,7 +78,12 @@ def test_a_reading_known_only_to_the_day_ends_the_first_open_slot():
 
 
 def test_an_event_without_the_evidence_asked_ends_nothing():
-    state = replay(CONTACTS, log(*STARTED, ("contact.checked", local(1, 19), {"check": "temperature"})), local(1, 20), SHANGHAI)
+    state = replay(
+        CONTACTS,
+        log(*STARTED, ("contact.checked", local(1, 19), {"check": "temperature"})),
+        local(1, 20),
+        SHANGHAI,
+    )
     assert states(state)["temperature@2020-02-01/2"] == "open"
 
 
@@ -86,7 +95,9 @@ def test_a_named_duty_is_the_one_that_ends():
 
 
 def test_evidence_older_than_the_duty_ends_it_at_once_with_its_own_time():
-    state = replay(CASES, log(("case.admitted", local(1)), ("case.diagnosed", local(2, 8))), local(2, 9), SHANGHAI)
+    state = replay(
+        CASES, log(("case.admitted", local(1)), ("case.diagnosed", local(2, 8))), local(2, 9), SHANGHAI
+    )
     admit = state.duties["admit#1"]
     assert (admit.state, admit.ended_at) == (DutyState.DONE, local(1))
     assert states(state)["outcome#1"] == "open"
@@ -170,7 +181,8 @@ def test_an_opening_event_after_closure_opens_the_loop_again():
 def test_after_all_closes_when_every_listed_day_is_over():
     events = log(
         ("case.diagnosed", local(1, 8)), ("case.reported", local(1, 9)), ("case.admitted", local(1, 10)),
-        ("case.outcome", local(20)), ("case.follow_up", local(5, month=3)), ("case.follow_up", local(19, month=3)),
+        ("case.outcome", local(20)), ("case.follow_up", local(5, month=3)), ("case.follow_up", local(19,
+        month=3)),
     )  # fmt: skip
     assert replay(CASES, events[:5], local(6, month=3), SHANGHAI).is_open
     assert replay(CASES, events, local(20, month=3), SHANGHAI).outcome == "completed"
@@ -210,12 +222,24 @@ def test_a_shorter_pack_ends_the_days_beyond():
 
 KINDS = {
     "contact": ["contact.confirmed", "contact.located", "order.started", "contact.checked", "contact.checked",
-                "contact.tested", "contact.examined", "order.ended", "contact.released", "contact.became_case",
-                "duty.waived", "duty.done", "duty.handed_over", "loop.retracted", "loop.replanned", "loop.closed"],
-    "case": ["case.diagnosed", "case.reported", "case.admitted", "case.outcome", "case.follow_up", "case.discarded",
+                "contact.tested", "contact.examined", "order.ended", "contact.released",
+                "contact.became_case",
+                "duty.waived", "duty.done", "duty.handed_over", "loop.retracted", "loop.replanned",
+                "loop.closed"],
+    "case": ["case.diagnosed", "case.reported", "case.admitted", "case.outcome", "case.follow_up",
+    "case.discarded",
              "duty.waived", "loop.retracted", "loop.decided"],
 }  # fmt: skip
-KEYS = ["locate#1", "place#1", "release#1", "temperature@2020-02-02/1", "test/1", "decide#1", "report#1", "admit#1"]
+KEYS = [
+    "locate#1",
+    "place#1",
+    "release#1",
+    "temperature@2020-02-02/1",
+    "test/1",
+    "decide#1",
+    "report#1",
+    "admit#1",
+]
 REBOUND = bound(CONTACT, observation__days=5, observation__tests_on=[2])
 
 
@@ -228,7 +252,11 @@ def events_and_clock(draw: st.DrawFn, name: str) -> list[Any]:
         hours = draw(st.integers(0, 120))
         data: dict[str, Any] = {}
         if kind == "contact.checked":
-            data = {"check": "temperature", "value": 36, "temperature_value": draw(st.sampled_from([36.0, 38.5, None]))}
+            data = {
+                "check": "temperature",
+                "value": 36,
+                "temperature_value": draw(st.sampled_from([36.0, 38.5, None])),
+            }
         if kind.startswith("duty."):
             data = {"duty": draw(st.sampled_from(KEYS)), "reason": "r", "post": 3}
         if kind == "loop.retracted":
@@ -237,7 +265,9 @@ def events_and_clock(draw: st.DrawFn, name: str) -> list[Any]:
             data = {"policy": REBOUND.digest}
         precision = draw(st.sampled_from(["minute", "day"]))
         code = draw(st.sampled_from(["", "420302001", "420303002"]))
-        actions.append(Event(seq, kind, local(1) + timedelta(hours=hours), data, precision, territory_code=code))
+        actions.append(
+            Event(seq, kind, local(1) + timedelta(hours=hours), data, precision, territory_code=code)
+        )
         if draw(st.booleans()):
             actions.append(local(1) + timedelta(hours=draw(st.integers(0, 160))))
         if draw(st.booleans()) and actions:

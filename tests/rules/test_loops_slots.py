@@ -6,11 +6,22 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bihuan.loops.rules.slots import deadline, due_day, end_of_day, is_late, local_day, nearest, slot_instant, start_of_day
+from bihuan.loops.rules.slots import (
+    deadline,
+    due_day,
+    end_of_day,
+    is_late,
+    local_day,
+    nearest,
+    slot_instant,
+    start_of_day,
+)
 
 from .loop_examples import SHANGHAI, local
 
-PLACES = [ZoneInfo(name) for name in ("Asia/Shanghai", "America/Guatemala", "Europe/Berlin", "Australia/Lord_Howe")]
+PLACES = [
+    ZoneInfo(name) for name in ("Asia/Shanghai", "America/Guatemala", "Europe/Berlin", "Australia/Lord_Howe")
+]
 INSTANTS = st.datetimes(datetime(2019, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))
 
 
@@ -22,7 +33,9 @@ def test_every_instant_lies_in_its_local_day(at: datetime, tz: ZoneInfo):
 
 
 @given(st.dates(date(2019, 1, 1), date(2030, 1, 1)), st.sampled_from(PLACES))
-def test_the_end_of_a_day_is_the_start_of_the_next_also_in_leap_years_and_clock_changes(day: date, tz: ZoneInfo):
+def test_the_end_of_a_day_is_the_start_of_the_next_also_in_leap_years_and_clock_changes(
+    day: date, tz: ZoneInfo
+):
     assert slot_instant(day, 1440, tz) == start_of_day(day + timedelta(days=1), tz)
 
 

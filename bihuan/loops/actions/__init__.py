@@ -1,4 +1,5 @@
-"""The verbs of loops. `record` is how facts come in; `sweep` is how time comes in; the rest are what people do."""
+"""The verbs of loops. `record` is how facts come in; `sweep` is how time comes in; the rest are what people
+do."""
 
 from bihuan.loops.actions.duties import (
     close_loop,
@@ -16,5 +17,6 @@ from bihuan.loops.actions.sweep import SweepResult, fold_tallies, sweep
 
 __all__ = [
     "NewEvent", "RecordResult", "SweepResult", "close_loop", "complete_bulk", "complete_duty", "fold_tallies",
-    "hand_loop_over", "hand_over", "record", "refresh", "replan", "sweep", "undo_completion", "waive", "waive_bulk",
+    "hand_loop_over", "hand_over", "record", "refresh", "replan", "sweep", "undo_completion", "waive",
+    "waive_bulk",
 ]  # fmt: skip

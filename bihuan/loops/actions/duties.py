@@ -1,4 +1,5 @@
-"""What people do with single duties, and with thousands: each is an event in the log, so that a replay knows it."""
+"""What people do with single duties, and with thousands: each is an event in the log, so that a replay
+knows it."""
 
 from __future__ import annotations
 
@@ -37,7 +38,9 @@ class _Target:
     rule: BoundDuty
     loop_id: int
 
-    def event(self, kind: str, at: datetime, data: Mapping[str, Any], *, precision: str = "minute") -> NewEvent:
+    def event(
+        self, kind: str, at: datetime, data: Mapping[str, Any], *, precision: str = "minute"
+    ) -> NewEvent:
         return NewEvent(
             subject_kind=self.subject_kind, subject_id=self.subject_ref, kind=kind, at=at,
             at_precision=precision, data=data, territory_code="",
@@ -49,17 +52,20 @@ def _find(duty_ids: Sequence[int]) -> list[_Target]:
     bounds = scope.bounds()
     lo, hi = bounds if bounds else ("", "")
     rows = store.fetch(
-        "SELECT d.id, d.key, d.kind, d.state, d.owner_post_id, d.territory_code, d.ended_event_id, s.kind, s.ref,"
+        "SELECT d.id, d.key, d.kind, d.state, d.owner_post_id, d.territory_code, d.ended_event_id,"
+        " s.kind, s.ref,"
         " d.binding_id, d.loop_id FROM loops_duty d JOIN loops_loop l ON l.id = d.loop_id"
         " JOIN loops_subject s ON s.id = l.subject_id"
         " WHERE d.id = ANY(%s) AND d.territory_code >= %s AND d.territory_code < %s ORDER BY d.id",
         [list(duty_ids), lo, hi],
     )
     bound = bindings.load({row[9] for row in rows})
-    found = [_Target(*row[:9], bound[row[9]].duties[row[2]], row[10]) for row in rows]
+    found = [_Target(*row[:9], bound[row[9]].duties[row[2]], row[10]) for row in rows]  # type: ignore[call-arg]
     missing = sorted(set(duty_ids) - {t.id for t in found})
     if missing:
-        raise UnknownDuty(_("There is no duty D-%(id)s here.") % {"id": missing[0]}, details={"missing": missing})
+        raise UnknownDuty(
+            _("There is no duty D-%(id)s here.") % {"id": missing[0]}, details={"missing": missing}
+        )
     return found
 
 
@@ -84,21 +90,25 @@ def _require_evidence(targets: Sequence[_Target], evidence: Mapping[str, Any]) -
     if missing:
         raise EvidenceMissing(
             _("Evidence is missing: %(keys)s.") % {"keys": ", ".join(missing)},
-            errors=[{"field": k, "rule": "evidence", "message": _("is asked for"), "hint": ""} for k in missing],
+            errors=[
+                {"field": k, "rule": "evidence", "message": _("is asked for"), "hint": ""} for k in missing
+            ],
         )
 
 
 def _require_reason(reason: str) -> str:
     said = reason.strip()
     if not said:
-        raise ReasonMissing(_("Say why."), errors=[{"field": "reason", "rule": "reason", "message": _("is asked for"), "hint": ""}])  # fmt: skip
+        raise ReasonMissing(_("Say why."), errors=[{"field": "reason", "rule": "reason",
+        "message": _("is asked for"), "hint": ""}])  # fmt: skip
     return said[:300]
 
 
 def complete_duty(
     duty_id: int, evidence: Mapping[str, Any], at: datetime, actor: Actor, *, at_precision: str = "minute"
 ) -> RecordResult:
-    """End one open duty with evidence, true at `at`. Raises UnknownDuty, NotOpen, EvidenceMissing, NotAllowed.
+    """End one open duty with evidence, true at `at`. Raises UnknownDuty, NotOpen, EvidenceMissing,
+    NotAllowed.
 
     Says the duty's own event in the log (its first `done_on`), so what follows from it follows. Facts of
     other rooms (a reading, a placement) are written by their actions, which call `record`.
@@ -107,14 +117,25 @@ def complete_duty(
 
 
 def complete_bulk(
-    duty_ids: Sequence[int], evidence: Mapping[str, Any], at: datetime, actor: Actor, *, at_precision: str = "minute"
+    duty_ids: Sequence[int],
+    evidence: Mapping[str, Any],
+    at: datetime,
+    actor: Actor,
+    *,
+    at_precision: str = "minute",
 ) -> int:
     """End many open duties with the same evidence in one transaction; returns how many ended."""
     return _complete(duty_ids, evidence, at, actor, right="duty.bulk", precision=at_precision).duties_ended
 
 
 def _complete(
-    duty_ids: Sequence[int], evidence: Mapping[str, Any], at: datetime, actor: Actor, *, right: str, precision: str
+    duty_ids: Sequence[int],
+    evidence: Mapping[str, Any],
+    at: datetime,
+    actor: Actor,
+    *,
+    right: str,
+    precision: str,
 ) -> RecordResult:
     with transaction.atomic():
         targets = _find(duty_ids)
@@ -160,7 +181,9 @@ def waive_bulk(duty_ids: Sequence[int], reason: str, actor: Actor) -> RecordResu
         _require(targets, "duty.waive")
         _require_open(targets)
         now = clock.now()
-        return record([t.event(DUTY_WAIVED, now, {DUTY_KEY: t.key, "reason": said}) for t in targets], actor=actor)
+        return record(
+            [t.event(DUTY_WAIVED, now, {DUTY_KEY: t.key, "reason": said}) for t in targets], actor=actor
+        )
 
 
 def hand_over(duty_id: int, to_post: int, reason: str, actor: Actor) -> RecordResult:
@@ -178,11 +201,18 @@ def hand_over(duty_id: int, to_post: int, reason: str, actor: Actor) -> RecordRe
 def hand_loop_over(from_loop: str, to_loop: str) -> None:
     """Note that one loop was carried on by another (a contact became a case). Public ids."""
     with transaction.atomic(), scope.system():
-        rows = dict(store.fetch("SELECT public_id, id FROM loops_loop WHERE public_id = ANY(%s)", [[from_loop, to_loop]]))
+        rows = dict(
+            store.fetch(
+                "SELECT public_id, id FROM loops_loop WHERE public_id = ANY(%s)", [[from_loop, to_loop]]
+            )
+        )
         for public_id in (from_loop, to_loop):
             if public_id not in rows:
                 raise UnknownLoop(_("There is no loop %(id)s.") % {"id": public_id})
-        store.fetch("UPDATE loops_loop SET handed_to_id = %s WHERE id = %s RETURNING id", [rows[to_loop], rows[from_loop]])
+        store.fetch(
+            "UPDATE loops_loop SET handed_to_id = %s WHERE id = %s RETURNING id",
+            [rows[to_loop], rows[from_loop]],
+        )
 
 
 def close_loop(public_id: str, outcome: str, reason: str, actor: Actor) -> RecordResult:
@@ -190,7 +220,8 @@ def close_loop(public_id: str, outcome: str, reason: str, actor: Actor) -> Recor
     said = _require_reason(reason)
     with transaction.atomic():
         rows = store.fetch(
-            "SELECT s.kind, s.ref, l.territory_code FROM loops_loop l JOIN loops_subject s ON s.id = l.subject_id"
+            "SELECT s.kind, s.ref, l.territory_code FROM loops_loop l JOIN loops_subject s ON s.id ="
+            " l.subject_id"
             " WHERE l.public_id = %s",
             [public_id],
         )
@@ -215,7 +246,9 @@ def replan(*, now: datetime, actor: Actor, territory: str = "") -> RecordResult:
             [territory, territory],
         )
         ruling = bindings.load({row[4] for row in rows})
-        return record([e for row in rows if (e := _replanned(row, ruling, now)) is not None], actor=actor, now=now)
+        return record(
+            [e for row in rows if (e := _replanned(row, ruling, now)) is not None], actor=actor, now=now
+        )
 
 
 def _replanned(row: tuple[Any, ...], ruling: Mapping[int, BoundDefinition], now: datetime) -> NewEvent | None:

@@ -1,4 +1,5 @@
-"""What posts are told of their duties: gathered by the outbox into one digest a post, never a message a duty."""
+"""What posts are told of their duties: gathered by the outbox into one digest a post, never a message a
+duty."""
 
 from __future__ import annotations
 
@@ -23,7 +24,12 @@ def tell_escalated(rows: Sequence[tuple[Any, ...]], now: datetime) -> int:
         by_post.setdefault(row[4], []).append(row)
     return announce(
         [
-            NewNotice(post, ESCALATED, f"escalated/D-{found[0][0]}/{found[0][2]}", {"n": len(found), "first": f"D-{found[0][0]}"})
+            NewNotice(
+                post,
+                ESCALATED,
+                f"escalated/D-{found[0][0]}/{found[0][2]}",
+                {"n": len(found), "first": f"D-{found[0][0]}"},
+            )
             for post, found in by_post.items()
         ],
         now=now,
@@ -39,7 +45,8 @@ def tell_posts(now: datetime) -> int:
     end = clock.start_of_day(today + timedelta(days=1))
     with transaction.atomic(), scope.system():
         rows = store.fetch(
-            "SELECT owner_post_id, count(*), count(*) FILTER (WHERE due_at >= %s), count(*) FILTER (WHERE due_at < %s)"
+            "SELECT owner_post_id, count(*), count(*) FILTER (WHERE due_at >= %s), count(*) FILTER (WHERE"
+            " due_at < %s)"
             " FROM loops_duty WHERE state = 0 AND due_at <= %s GROUP BY 1",
             [now, now, end],
         )
@@ -50,4 +57,3 @@ def tell_posts(now: datetime) -> int:
             ],
             now=now,
         )
-

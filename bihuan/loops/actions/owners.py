@@ -17,7 +17,9 @@ class Owners:
         self.found: dict[tuple[tuple[str, ...], str, int | None], tuple[int, bool]] = {}
         self.targets: dict[tuple[str, int, str], int] = {}
 
-    def owner(self, functions: tuple[str, ...], territory_code: str, organization_id: int | None) -> tuple[int, bool]:
+    def owner(
+        self, functions: tuple[str, ...], territory_code: str, organization_id: int | None
+    ) -> tuple[int, bool]:
         """The post that owes, and whether it is only the command post standing in."""
         key = (functions, territory_code, organization_id)
         found = self.found.get(key)

@@ -1,7 +1,8 @@
 """`record`: events in, and everything that follows from them stored. The only way loops and duties change.
 
 For a batch of any size: lock the subjects, add the events to their logs, read the logs again with the pure
-engine, and write what differs from the stored rows. All in one transaction, with a fixed number of statements.
+engine, and write what differs from the stored rows. All in one transaction, with a fixed number of
+statements.
 """
 
 from __future__ import annotations
@@ -102,7 +103,8 @@ def _check(events: Sequence[NewEvent]) -> None:
 
 _EVENT = {
     "id": "bigint", "subject_id": "bigint", "kind": "text", "at": "timestamptz", "at_precision": "text",
-    "recorded_at": "timestamptz", "data": "jsonb", "account_id": "bigint", "post_id": "bigint", "actor": "text",
+    "recorded_at": "timestamptz", "data": "jsonb", "account_id": "bigint", "post_id": "bigint",
+    "actor": "text",
     "door": "text", "source": "text", "idempotency_key": "text", "territory_code": "text",
 }  # fmt: skip
 
@@ -121,7 +123,9 @@ class _Batch:
         events = self.drop_known(events)
         self.write(events, ids)
         left = self.subjects.keys() - self.new_subjects
-        quiet = take_quietly({n: self.added[n] for n in left if n in self.added}, actor=self.actor, now=self.now)
+        quiet = take_quietly(
+            {n: self.added[n] for n in left if n in self.added}, actor=self.actor, now=self.now
+        )
         self.result.duties_ended += quiet.ended
         self.settle(n for n in self.added if n not in quiet.subjects)
         return self.result
@@ -133,7 +137,8 @@ class _Batch:
         wanted = {(e.subject_kind, e.subject_id): e for e in events}
         kinds, refs = [k for k, _r in wanted], [r for _k, r in wanted]
         known = store.fetch(
-            "SELECT s.kind, s.ref, s.id FROM loops_subject s JOIN unnest(%s::text[], %s::text[]) AS w (kind, ref)"
+            "SELECT s.kind, s.ref, s.id FROM loops_subject s JOIN unnest(%s::text[], %s::text[]) AS w"
+            " (kind, ref)"
             " ON s.kind = w.kind AND s.ref = w.ref",
             [kinds, refs],
         )
@@ -144,7 +149,13 @@ class _Batch:
                 (n, *key, wanted[key].person_id, wanted[key].territory_code)
                 for n, key in zip(made, missing, strict=True)
             ]
-            types = {"id": "bigint", "kind": "text", "ref": "text", "person_id": "bigint", "territory_code": "text"}
+            types = {
+                "id": "bigint",
+                "kind": "text",
+                "ref": "text",
+                "person_id": "bigint",
+                "territory_code": "text",
+            }
             added = store.insert("loops_subject", types, rows, tail="ON CONFLICT (kind, ref) DO NOTHING")
             if added < len(missing):  # another transaction made some first; it has committed by now
                 return self.find_subjects(events)
@@ -158,7 +169,8 @@ class _Batch:
         if not ids:
             return
         rows = store.fetch(
-            "SELECT id, kind, ref, person_id FROM loops_subject WHERE id = ANY(%s) ORDER BY id FOR UPDATE", [list(ids)]
+            "SELECT id, kind, ref, person_id FROM loops_subject WHERE id = ANY(%s) ORDER BY id FOR UPDATE",
+            [list(ids)],
         )
         self.subjects.update({row[0]: row[1:] for row in rows})
 
@@ -214,7 +226,8 @@ class _Batch:
         self.added.setdefault(subject, []).append(made)
         return (
             number, subject, event.kind, event.at, event.at_precision, self.now, store.dump(dict(event.data)),
-            self.actor.account_id, self.actor.post_id, self.actor.name[:120], self.actor.door, event.source[:120],
+            self.actor.account_id, self.actor.post_id, self.actor.name[:120], self.actor.door,
+            event.source[:120],
             event.idempotency_key, event.territory_code,
         )  # fmt: skip
 
@@ -256,7 +269,8 @@ class _Batch:
             if n in self.new_subjects:
                 logs[n] = self.added.get(n, [])
         rows = old and store.fetch(
-            "SELECT subject_id, id, kind, at, data::text, at_precision, recorded_at, territory_code, account_id,"
+            "SELECT subject_id, id, kind, at, data::text, at_precision, recorded_at, territory_code,"
+            " account_id,"
             " post_id FROM loops_event WHERE subject_id = ANY(%s)",
             [old],
         )

@@ -27,15 +27,18 @@ _LOOP_STATE = {
     "territory_code": "text",
 }  # fmt: skip
 _LOOP_NEW = {
-    "id": "bigint", "public_id": "text", "subject_id": "bigint", "subject_kind": "text", "subject_ref": "text",
+    "id": "bigint", "public_id": "text", "subject_id": "bigint", "subject_kind": "text",
+    "subject_ref": "text",
     "person_id": "bigint", "definition": "text", '"group"': "text", "binding_id": "bigint", "tz": "text",
     **_LOOP_STATE,
 }  # fmt: skip
 _DUTY_STATE = {
     "state": "smallint", "opened_at": "timestamptz", "new_due_at": "timestamptz", "warn_at": "timestamptz",
-    "clock_known": "boolean", "territory_code": "text", "owner_post_id": "bigint", "owner_fallback": "boolean",
+    "clock_known": "boolean", "territory_code": "text", "owner_post_id": "bigint",
+    "owner_fallback": "boolean",
     "ended_at": "timestamptz", "ended_day_only": "boolean", "ended_recorded_at": "timestamptz",
-    "ended_by_account_id": "bigint", "ended_by_post_id": "bigint", "ended_event_id": "bigint", "reason": "text",
+    "ended_by_account_id": "bigint", "ended_by_post_id": "bigint", "ended_event_id": "bigint",
+    "reason": "text",
     "evidence": "jsonb", "binding_id": "bigint",
 }  # fmt: skip
 _SCHEDULE = {
@@ -44,6 +47,8 @@ _SCHEDULE = {
     "next_open_at": "timestamptz", "until_at": "timestamptz", "slots": "smallint[]", "warn_lead": "interval",
     "owner_post_id": "bigint", "owner_fallback": "boolean", "person_id": "bigint", "territory_code": "text",
 }  # fmt: skip
+
+
 @dataclass(slots=True)
 class StoredLoop:
     id: int
@@ -84,7 +89,8 @@ class Settling:
         if not subject_ids:
             return
         rows = store.fetch(
-            "SELECT id, subject_id, definition, binding_id, tz, person_id, passed_to, state, ruling_id, opened_at,"
+            "SELECT id, subject_id, definition, binding_id, tz, person_id, passed_to, state, ruling_id,"
+            " opened_at,"
             " closed_at, outcome, openings, waits, territory_code FROM loops_loop WHERE subject_id = ANY(%s)"
             " ORDER BY id",
             [list(subject_ids)],
@@ -103,7 +109,8 @@ class Settling:
     def read_schedules(self, ids: Sequence[int]) -> None:
         """Running repeats, locked: the sweep leaves them alone until we are done."""
         rows = store.fetch(
-            "SELECT loop_id, kind, run, last_day, next_day, until_at, owner_post_id, territory_code, binding_id, tz"
+            "SELECT loop_id, kind, run, last_day, next_day, until_at, owner_post_id, territory_code,"
+            " binding_id, tz"
             " FROM loops_schedule WHERE loop_id = ANY(%s) ORDER BY id FOR UPDATE",
             [list(ids)],
         )
@@ -123,11 +130,17 @@ class Settling:
         self.opened.append((loop.id, loop, loop.bound, loop.tz, loop.person_id, state))
 
     def open(
-        self, subject_id: int, subject: tuple[str, str, int | None], bound: BoundDefinition, tz: ZoneInfo, state: State
+        self,
+        subject_id: int,
+        subject: tuple[str, str, int | None],
+        bound: BoundDefinition,
+        tz: ZoneInfo,
+        state: State,
     ) -> None:
         kind, ref, person = subject
         head = [
-            None, new_loop_id(), subject_id, kind, ref, person, bound.name, bound.group, bindings.id_of(bound), str(tz),
+            None, new_loop_id(), subject_id, kind, ref, person, bound.name, bound.group,
+            bindings.id_of(bound), str(tz),
         ]  # fmt: skip
         self.new_loops.append(head)
         self.opened.append((-len(self.new_loops), None, bound, tz, person, state))
@@ -152,14 +165,22 @@ class Settling:
         store.update("loops_loop", {"id": "bigint"}, _LOOP_STATE, self.loop_rows)
         self.write_duties()
         self.write_schedules()
-        store.insert("loops_escalation", store.ESCALATION_TYPES, self.rungs, tail="ON CONFLICT (duty_id, step, at) DO NOTHING")
+        store.insert(
+            "loops_escalation",
+            store.ESCALATION_TYPES,
+            self.rungs,
+            tail="ON CONFLICT (duty_id, step, at) DO NOTHING",
+        )
 
     def loop_values(self, loop: StoredLoop | None, bound: BoundDefinition, state: State) -> tuple[Any, ...]:
         ruling = bindings.by_digest([state.policy])[state.policy][0] if state.policy else None
         ruling = ruling or (loop.binding_id if loop else bindings.id_of(bound))
         passed = max(self.now, state.passed_to or self.now)
+        opened_at: datetime
+        closed_at: datetime | None
         if state.opened_at is None:  # the opening itself was taken back
-            opened_at, closed_at, outcome = (loop.row[2] if loop else self.now), self.now, RETRACTED_OPENING
+            opened_at = loop.row[2] if loop else self.now
+            closed_at, outcome = self.now, RETRACTED_OPENING
             if loop and loop.row[4] == RETRACTED_OPENING:
                 closed_at = loop.row[3]
         else:
@@ -177,7 +198,9 @@ class Settling:
         if values != loop.row:
             self.loop_rows.append((loop.id, *values))
 
-    def compare(self, number: int, bound: BoundDefinition, ruling: int, person: int | None, state: State) -> None:
+    def compare(
+        self, number: int, bound: BoundDefinition, ruling: int, person: int | None, state: State
+    ) -> None:
         stored = self.duties_of.get(number, {})
         for key, duty in state.duties.items():
             old = stored.get(key)
@@ -210,11 +233,14 @@ class Settling:
         self.result.duties_opened += 1
         self.result.duties_ended += not duty.is_open
 
-    def change_duty(self, old: StoredDuty, bound: BoundDefinition, ruling: int, duty: Duty, state: State) -> None:
+    def change_duty(
+        self, old: StoredDuty, bound: BoundDefinition, ruling: int, duty: Duty, state: State
+    ) -> None:
         owner = self.owner_of(bound, duty, state) if duty.is_open else (old.owner_post_id, old.owner_fallback)
         same = (
             old.state == duty.state and old.due_at == duty.due_at and old.opened_at == duty.opened_at
-            and old.ended_at == duty.ended_at and old.ended_event_id == duty.ended_seq and old.reason == duty.reason
+            and old.ended_at == duty.ended_at and old.ended_event_id == duty.ended_seq
+            and old.reason == duty.reason
             and old.territory_code == duty.territory_code and old.clock_known == duty.clock_known
             and old.warn_at == duty.warn_at and (old.owner_post_id, old.owner_fallback) == owner
         )  # fmt: skip
@@ -234,7 +260,8 @@ class Settling:
     def drop_duty(self, old: StoredDuty) -> None:
         self.duty_changes.append((
             old.id, old.due_at, SUPERSEDED, old.opened_at, old.due_at, old.warn_at, old.clock_known,
-            old.territory_code, old.owner_post_id, old.owner_fallback, self.now, False, self.now, None, None, None,
+            old.territory_code, old.owner_post_id, old.owner_fallback, self.now, False, self.now, None,
+            None, None,
             LATE_FACT, None, old.binding_id,
         ))  # fmt: skip
         self.result.duties_ended += 1
@@ -243,7 +270,9 @@ class Settling:
         """Rungs a duty had climbed before it ended and no sweep has noticed yet."""
         for rung in find_rungs(bound.ladder, due_at=old.due_at, ended_at=ended_at, now=self.now):
             to = self.owners.target(rung.to, old.owner_post_id, old.territory_code)
-            self.rungs.append((old.id, old.due_at, rung.step, rung.to, to, rung.at, self.now, old.territory_code))
+            self.rungs.append(
+                (old.id, old.due_at, rung.step, rung.to, to, rung.at, self.now, old.territory_code)
+            )
 
     def compare_schedules(
         self, number: int, bound: BoundDefinition, tz: ZoneInfo, person: int | None, state: State
@@ -257,10 +286,18 @@ class Settling:
                 self.schedule_rows.append(row)
         for key in stored.keys() - state.schedules.keys():
             if stored[key][2] is None:  # a late fact took the repeat away
-                self.schedule_rows.append(self.stopped_row(number, bound, tz, person, key, stored[key], state))
+                self.schedule_rows.append(
+                    self.stopped_row(number, bound, tz, person, key, stored[key], state)
+                )
 
     def schedule_row(
-        self, number: int, bound: BoundDefinition, tz: ZoneInfo, person: int | None, schedule: Schedule, state: State
+        self,
+        number: int,
+        bound: BoundDefinition,
+        tz: ZoneInfo,
+        person: int | None,
+        schedule: Schedule,
+        state: State,
     ) -> tuple[Any, ...]:
         rule = bound.duties[schedule.kind]
         territory = state.territory_code
@@ -279,7 +316,8 @@ class Settling:
         last_day, next_day, _until, owner, territory, binding, _tz = old
         rule = bound.duties[key[0]]
         return (
-            number, binding, bound.name, key[0], key[1], rule.stage, str(tz), self.now, last_day, next_day, self.now,
+            number, binding, bound.name, key[0], key[1], rule.stage, str(tz), self.now, last_day, next_day,
+            self.now,
             self.now, "{}", rule.warn_lead, owner, False, person, territory,
         )  # fmt: skip
 
@@ -291,7 +329,10 @@ class Settling:
     def write_schedules(self) -> None:
         sets = ", ".join(f"{c} = excluded.{c}" for c in _SCHEDULE if c not in ("loop_id", "kind", "run"))
         store.insert(
-            "loops_schedule", _SCHEDULE, self.schedule_rows, tail=f"ON CONFLICT (loop_id, kind, run) DO UPDATE SET {sets}"
+            "loops_schedule",
+            _SCHEDULE,
+            self.schedule_rows,
+            tail=f"ON CONFLICT (loop_id, kind, run) DO UPDATE SET {sets}",
         )
 
 
@@ -301,7 +342,9 @@ def change_duties(rows: Sequence[tuple[Any, ...]]) -> int:
         return 0
     types = {"id": "bigint", "due_at": "timestamptz", **_DUTY_STATE}
     sets = ", ".join(f"{'due_at' if c == 'new_due_at' else c} = new.{c}" for c in _DUTY_STATE)
-    return store.update_from("loops_duty", types, sets, "loops_duty.id = new.id AND loops_duty.due_at = new.due_at", rows)
+    return store.update_from(
+        "loops_duty", types, sets, "loops_duty.id = new.id AND loops_duty.due_at = new.due_at", rows
+    )
 
 
 def _comparable(row: tuple[Any, ...]) -> tuple[Any, ...]:

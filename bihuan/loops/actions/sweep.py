@@ -1,7 +1,8 @@
 """The sweep: what time alone brings about, for all loops at once.
 
 Slots of days that have begun, rungs of duties that are late, one digest for each post that is told something,
-partitions, folded tallies. Each part is a short transaction that claims its rows and adds only what is missing, so
+partitions, folded tallies. Each part is a short transaction that claims its rows and adds only what is
+missing, so
 two sweeps at once, one killed in the middle, or a week without any, come to the same rows.
 """
 
@@ -44,7 +45,7 @@ def sweep(now: datetime | None = None) -> SweepResult:
     result = SweepResult()
     with scope.system(), stamps.steady():
         _ensure_partitions(moment)
-        result.slots = _open_slots(moment)
+        result.slots = open_slots(moment)
         result.rehomed = _rehome(moment)
         while added_rungs := _rungs_turn(moment):
             result.escalations += added_rungs
@@ -75,7 +76,8 @@ WITH claimed AS (
     WHERE s.until_at IS NULL AND s.next_day <= s.last_day AND s.next_open_at <= %(now)s
     ORDER BY s.next_open_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ), slots AS (
-    SELECT c.*, day::date AS day, slot.n, (day + make_interval(mins => slot.minute)) AT TIME ZONE c.tz AS slot_due,
+    SELECT c.*, day::date AS day, slot.n, (day + make_interval(mins => slot.minute)) AT TIME ZONE c.tz AS
+    slot_due,
         greatest(day AT TIME ZONE c.tz, c.from_at) AS slot_opened
     FROM claimed c, generate_series(c.next_day::timestamp, c.upto::timestamp, interval '1 day') AS day,
         unnest(c.slots) WITH ORDINALITY AS slot (minute, n)
@@ -90,15 +92,17 @@ WITH claimed AS (
     ON CONFLICT (loop_id, key, due_at) DO NOTHING
     RETURNING 1
 ), moved AS (
-    UPDATE loops_schedule s SET next_day = c.upto + 1, next_open_at = (c.upto + 1)::timestamp AT TIME ZONE s.tz
+    UPDATE loops_schedule s SET next_day = c.upto + 1, next_open_at = (c.upto + 1)::timestamp AT TIME ZONE
+    s.tz
     FROM claimed c WHERE s.id = c.id RETURNING 1
 )
 SELECT (SELECT count(*) FROM added), (SELECT count(*) FROM moved)
 """
 
 
-def _open_slots(now: datetime) -> int:
-    """Open the slots of every repeat whose day has begun; with several hands when there is more than a turn."""
+def open_slots(now: datetime) -> int:
+    """Open the slots of every repeat whose day has begun; with several hands when there is more than a
+    turn."""
     added, claimed = _slots_turn(now)
     if claimed < SCHEDULES_A_TURN:
         return added
@@ -150,7 +154,7 @@ def _ensure_slot_months(now: datetime) -> None:
         day = (day + timedelta(days=32)).replace(day=1)
 
 
-# --- owners that are gone ------------------------------------------------------------------------------------
+# --- owners that are gone -------------------------------------------------------------------------
 
 
 def _rehome(now: datetime) -> int:
@@ -173,7 +177,8 @@ def _inactive_owners(active: Sequence[int]) -> list[int]:
     rows = store.fetch(
         "WITH RECURSIVE owners (id) AS ("
         " (SELECT owner_post_id FROM loops_duty WHERE state = 0 ORDER BY owner_post_id LIMIT 1)"
-        " UNION ALL SELECT (SELECT owner_post_id FROM loops_duty WHERE state = 0 AND owner_post_id > owners.id"
+        " UNION ALL SELECT (SELECT owner_post_id FROM loops_duty WHERE state = 0 AND owner_post_id >"
+        " owners.id"
         "   ORDER BY owner_post_id LIMIT 1) FROM owners WHERE owners.id IS NOT NULL)"
         " SELECT id FROM owners WHERE id IS NOT NULL AND id <> ALL(%s)",
         [list(active)],
@@ -181,7 +186,7 @@ def _inactive_owners(active: Sequence[int]) -> list[int]:
     return [row[0] for row in rows]
 
 
-# --- escalation ----------------------------------------------------------------------------------------------
+# --- escalation -----------------------------------------------------------------------------------
 
 _LATE = """
 SELECT d.id, d.due_at, ladder.step, ladder.target, d.owner_post_id, d.territory_code, d.due_at + ladder.after
@@ -196,7 +201,8 @@ LIMIT %(limit)s
 
 
 def _rungs_turn(now: datetime) -> int:
-    """Note up to RUNGS_A_TURN rungs that open duties have climbed. Their moment is the deadline plus the offset."""
+    """Note up to RUNGS_A_TURN rungs that open duties have climbed. Their moment is the deadline plus the
+    offset."""
     with transaction.atomic(), scope.system(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ONE_AT_A_TIME])
         ladders = _ladders()
@@ -213,7 +219,10 @@ def _rungs_turn(now: datetime) -> int:
         ]
         tell_escalated(rows, now)
         return store.insert(
-            "loops_escalation", store.ESCALATION_TYPES, rows, tail="ON CONFLICT (duty_id, step, at) DO NOTHING"
+            "loops_escalation",
+            store.ESCALATION_TYPES,
+            rows,
+            tail="ON CONFLICT (duty_id, step, at) DO NOTHING",
         )
 
 
@@ -226,7 +235,7 @@ def _ladders() -> list[tuple[int, int, str, timedelta]]:
     ]
 
 
-# --- tallies -------------------------------------------------------------------------------------------------
+# --- tallies --------------------------------------------------------------------------------------
 
 
 def fold_tallies() -> int:

@@ -1,4 +1,6 @@
-"""What is owed. `loops_duty` is partitioned by month of the deadline; its table is made in SQL."""
+"""What is owed. `loops_duty` is partitioned by month of the deadline: `bihuan/loops/sql.py` makes its
+table, and
+Django is told of it in the migration's state only."""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ class Duty(ScopedModel):
     """One owed step. `state`: 0 open, 1 done, 2 waived, 3 superseded. Pack, rule, clause, verb and label are
     those of `kind` in the binding. `late_fact` in `reason`: it no longer follows from the log."""
 
-    id = models.BigIntegerField(primary_key=True)
+    id = models.BigAutoField(primary_key=True)
     loop = models.ForeignKey(Loop, on_delete=models.DO_NOTHING, related_name="duties", db_constraint=False)
     binding = models.ForeignKey(Binding, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False)
     definition = models.CharField(max_length=60)
@@ -40,7 +42,6 @@ class Duty(ScopedModel):
     evidence = models.JSONField(null=True)
 
     class Meta(ScopedModel.Meta):
-        managed = False
         db_table = "loops_duty"
 
     def __str__(self) -> str:
@@ -48,7 +49,8 @@ class Duty(ScopedModel):
 
 
 class DutyHistory(ScopedModel):
-    """One change of a duty: who, when, old and new. Written by a trigger, for any number of duties at once."""
+    """One change of a duty: who, when, old and new. Written by a trigger, for any number of duties at
+    once."""
 
     append_only = True
 
@@ -131,7 +133,9 @@ class Escalation(ScopedModel):
     territory_code = TerritoryCodeField()
 
     class Meta(ScopedModel.Meta):
-        constraints = [models.UniqueConstraint(fields=["duty_id", "step", "at"], name="loops_escalation_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["duty_id", "step", "at"], name="loops_escalation_once")
+        ]
         indexes = [models.Index(fields=["to_post_id", "at"], name="loops_escalation_to")]
 
     def __str__(self) -> str:

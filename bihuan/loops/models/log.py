@@ -42,7 +42,7 @@ class LogEvent(ScopedModel):
     actor = models.CharField(max_length=120, blank=True)
     door = models.CharField(max_length=20, blank=True)
     source = models.CharField(max_length=120, blank=True)
-    idempotency_key = models.CharField(max_length=160, null=True, unique=True)
+    idempotency_key = models.CharField(max_length=160, null=True, unique=True)  # noqa: DJ001 - many have none
 
     class Meta(ScopedModel.Meta):
         db_table = "loops_event"

@@ -60,13 +60,16 @@ class Loop(ScopedModel):
         constraints = [
             models.UniqueConstraint(fields=["subject", "definition"], name="loops_loop_once"),
             models.CheckConstraint(
-                condition=models.Q(state=0, closed_at__isnull=True) | models.Q(state=1, closed_at__isnull=False),
+                condition=models.Q(state=0, closed_at__isnull=True)
+                | models.Q(state=1, closed_at__isnull=False),
                 name="loops_loop_closed_has_end",
             ),
         ]
         indexes = [
             models.Index(fields=["subject_kind", "subject_ref"], name="loops_loop_subject"),
-            models.Index(fields=["definition", "territory_code"], name="loops_loop_open", condition=models.Q(state=0)),
+            models.Index(
+                fields=["definition", "territory_code"], name="loops_loop_open", condition=models.Q(state=0)
+            ),
         ]
 
     def __str__(self) -> str:

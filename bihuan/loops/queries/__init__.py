@@ -1,6 +1,16 @@
 """What can be asked of loops. Every answer lies within the scope acted in."""
 
-from bihuan.loops.queries.board import Board, BoardChild, BoardLoop, BoardStage, Conservation, Counts, SameDay, board, same_day
+from bihuan.loops.queries.board import (
+    Board,
+    BoardChild,
+    BoardLoop,
+    BoardStage,
+    Conservation,
+    Counts,
+    SameDay,
+    board,
+    same_day,
+)
 from bihuan.loops.queries.check import CheckResult, Violation, check
 from bihuan.loops.queries.detail import (
     EventRow,
@@ -29,6 +39,7 @@ from bihuan.loops.queries.duties import (
 __all__ = [
     "Board", "BoardChild", "BoardLoop", "BoardStage", "CheckResult", "Conservation", "Counts", "DutyCounts",
     "DutyFilter", "DutyPage", "DutyRow", "EventRow", "LoopDetail", "LoopPage", "LoopRow", "Ring", "RingStage",
-    "RungRow", "SameDay", "Violation", "board", "check", "count_duties", "escalations", "find_duties", "find_loops",
+    "RungRow", "SameDay", "Violation", "board", "check", "count_duties", "escalations", "find_duties",
+    "find_loops",
     "get_duty", "loop_detail", "my_duties", "rings", "same_day",
 ]  # fmt: skip

@@ -1,7 +1,9 @@
 """The board: how loops stand in a territory, by stage and by child territory.
 
-Now: from the tallies, with the rows of the quarter hours the clock stands in counted apart, so that the answer is
-the raw count at the cost of a small table. At another moment, and inside a street, from the duties themselves.
+Now: from the tallies, with the rows of the quarter hours the clock stands in counted apart, so that the
+answer is
+the raw count at the cost of a small table. At another moment, and inside a street, from the duties
+themselves.
 """
 
 from __future__ import annotations
@@ -72,7 +74,8 @@ class BoardChild:
 
 @dataclass(slots=True)
 class Conservation:
-    """`created` is counted when a duty comes into being, the rest from how duties stand: both sides of the law."""
+    """`created` is counted when a duty comes into being, the rest from how duties stand: both sides of the
+    law."""
 
     created: int
     open: int
@@ -145,14 +148,16 @@ _LEADS = f"SELECT DISTINCT lead FROM ({_SOURCE}) AS t WHERE state = 0"
 _EDGE = """
 SELECT left(territory_code, %(width)s) COLLATE "C", definition, stage,
     count(*) FILTER (WHERE due_at > %(from)s AND due_at <= %(to)s) FROM loops_duty
-WHERE state = 0 AND territory_code >= %(lo)s AND territory_code < %(hi)s AND due_at > %(from)s AND due_at <= %(to)s
+WHERE state = 0 AND territory_code >= %(lo)s AND territory_code < %(hi)s AND due_at > %(from)s AND due_at <=
+%(to)s
     AND (%(lead)s::int IS NULL OR (extract(epoch from due_at - warn_at) / 60)::int = %(lead)s)
 GROUP BY 1, 2, 3
 """
 
 
 def _tallied(ask: dict[str, Any], when: Moment) -> tuple[Cells, int]:
-    """Counts from the tallies. Whole quarter hours come from there; the part of one that the moment cuts is counted
+    """Counts from the tallies. Whole quarter hours come from there; the part of one that the moment cuts is
+    counted
     from the rows. A deadline at the very moment is not late yet: those rows are taken off again."""
     cells: Cells = {}
     created = 0
@@ -181,7 +186,14 @@ def _tallied(ask: dict[str, Any], when: Moment) -> tuple[Cells, int]:
 
 
 def _edge(
-    cells: Cells, ask: dict[str, Any], start: datetime, end: datetime, lead: int | None, name: str, *, sign: int = 1
+    cells: Cells,
+    ask: dict[str, Any],
+    start: datetime,
+    end: datetime,
+    lead: int | None,
+    name: str,
+    *,
+    sign: int = 1,
 ) -> None:
     for code, definition, stage, n in _ask(_EDGE, {**ask, "from": start, "to": end, "lead": lead}):
         found = cells.setdefault((code, definition, stage), Counts())
@@ -203,7 +215,8 @@ def _raw(ask: dict[str, Any], when: Moment) -> tuple[Cells, None]:
             count(*) FILTER (WHERE {is_open} AND due_at < %(at)s),
             count(*) FILTER (WHERE {ended} AND state = 1), count(*) FILTER (WHERE {ended} AND state = 2),
             count(*) FILTER (WHERE {ended} AND state = 3)
-        FROM loops_duty WHERE territory_code >= %(lo)s AND territory_code < %(hi)s AND {known} GROUP BY 1, 2, 3
+        FROM loops_duty WHERE territory_code >= %(lo)s AND territory_code < %(hi)s AND {known} GROUP BY 1,
+        2, 3
     """
     return {(row[0], row[1], row[2]): Counts(*row[3:]) for row in _ask(sql, ask)}, None
 
@@ -221,10 +234,13 @@ def _ask(sql: str, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
 
 def _loop_counts(ask: dict[str, Any], when: Moment) -> dict[tuple[str, str], tuple[int, int]]:
     """Open and closed loops by (child code, definition)."""
-    is_open = "state = 0" if when.is_now else "opened_at <= %(at)s AND (closed_at IS NULL OR closed_at > %(at)s)"
+    is_open = (
+        "state = 0" if when.is_now else "opened_at <= %(at)s AND (closed_at IS NULL OR closed_at > %(at)s)"
+    )
     known = "true" if when.is_now else "opened_at <= %(at)s"
     sql = f"""
-        SELECT left(territory_code, %(width)s) COLLATE "C", definition, count(*) FILTER (WHERE {is_open}), count(*)
+        SELECT left(territory_code, %(width)s) COLLATE "C", definition, count(*) FILTER (WHERE {is_open}),
+        count(*)
         FROM loops_loop WHERE territory_code >= %(lo)s AND territory_code < %(hi)s AND {known} GROUP BY 1, 2
     """
     return {(row[0], row[1]): (row[2], row[3] - row[2]) for row in _ask(sql, ask)}
@@ -307,15 +323,18 @@ class SameDay:
 def same_day(
     territory_code: str, day: date, *, as_of: datetime | None = None, kinds: tuple[str, ...] = ()
 ) -> SameDay:
-    """Same-day clearance of duties due on a local day (day of the territory); optionally of some kinds only."""
+    """Same-day clearance of duties due on a local day (day of the territory); optionally of some kinds
+    only."""
     tz, when, (lo, hi) = territory.tz_of(territory_code), moment(as_of), fence(territory_code)
     start, end = clock.start_of_day(day, tz), clock.start_of_day(day + timedelta(days=1), tz)
     is_open = is_open_sql(when)
     params = {"lo": lo, "hi": hi, "at": when.at, "start": start, "end": end, "kinds": list(kinds)}
     [row] = _ask(
         f"""
-        SELECT count(*) FILTER (WHERE done AND NOT late), count(*) FILTER (WHERE done AND late), count(*) FILTER (WHERE owed)
-        FROM (SELECT state = 1 AND ended_at <= %(at)s AS done, {LATE_END} AS late, {is_open} AS owed FROM loops_duty
+        SELECT count(*) FILTER (WHERE done AND NOT late), count(*) FILTER (WHERE done AND late), count(*)
+        FILTER (WHERE owed)
+        FROM (SELECT state = 1 AND ended_at <= %(at)s AS done, {LATE_END} AS late, {is_open} AS owed FROM
+        loops_duty
             WHERE due_at > %(start)s AND due_at <= %(end)s AND opened_at <= %(at)s
               AND territory_code >= %(lo)s AND territory_code < %(hi)s
               AND (kind = ANY(%(kinds)s) OR cardinality(%(kinds)s::text[]) = 0)) AS due

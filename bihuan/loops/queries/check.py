@@ -22,7 +22,8 @@ class Violation:
 
 @dataclass(slots=True)
 class CheckResult:
-    """Counts of duties and loops, and every violation. `created` is counted apart from what became of them."""
+    """Counts of duties and loops, and every violation. `created` is counted apart from what became of
+    them."""
 
     created: int = 0
     open: int = 0
@@ -100,7 +101,8 @@ WITH raw AS (
     FROM loops_duty WHERE {_DUTIES} GROUP BY 1, 2, 3, 4, 5
 ), both_sides AS (
     SELECT territory_code, definition, kind, {_DAY} AS day, state, n, 0 AS m FROM raw
-    UNION ALL SELECT territory_code, definition, kind, day, state, 0, n FROM ({_TALLIED}) AS t WHERE state >= 0
+    UNION ALL SELECT territory_code, definition, kind, day, state, 0, n FROM ({_TALLIED}) AS t WHERE state
+    >= 0
 )
 SELECT territory_code || ' ' || definition || '.' || kind || ' ' || to_char(day, 'YYYY-MM-DD')
 FROM both_sides GROUP BY territory_code, definition, kind, day, state HAVING sum(n) <> sum(m)
@@ -109,8 +111,10 @@ STREET_CODE = 9
 
 
 def check(territory: str = "", *, limit: int = 100) -> CheckResult:
-    """Prove the promise of the loop at and below a territory, within the scope: every open loop owes something
-    to a post that exists, a closed one nothing, and created = open + done + waived + superseded by territory, kind
+    """Prove the promise of the loop at and below a territory, within the scope: every open loop owes
+    something
+    to a post that exists, a closed one nothing, and created = open + done + waived + superseded by
+    territory, kind
     and day. At most `limit` offenders a rule are named."""
     lo, hi = fence(territory)
     params = {"lo": lo, "hi": hi, "limit": limit}
@@ -119,7 +123,13 @@ def check(territory: str = "", *, limit: int = 100) -> CheckResult:
     for slug, message, sql in _RULES:
         _look(result, slug, message(), sql, params)
     if len(lo) <= STREET_CODE:  # tallies are kept by street
-        _look(result, "not-conserved", _("Created is not open + done + waived + superseded."), _CONSERVATION, params)
+        _look(
+            result,
+            "not-conserved",
+            _("Created is not open + done + waived + superseded."),
+            _CONSERVATION,
+            params,
+        )
         _look(result, "tally-differs", _("The tally differs from the duties."), _COUNTED, params)
     return result
 

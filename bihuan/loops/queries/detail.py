@@ -23,7 +23,8 @@ MOST_DUTIES = 5000
 
 @dataclass(frozen=True, slots=True)
 class RingStage:
-    """An arc: `state` is ahead (nothing owed yet), open, late or done; `fraction` of its duties that have ended,
+    """An arc: `state` is ahead (nothing owed yet), open, late or done; `fraction` of its duties that have
+    ended,
     0 to 1 (superseded ones are left out)."""
 
     stage: str
@@ -52,7 +53,8 @@ class Ring:
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """An event of the log: when it was true, when known, who said so. `taken_back`: a later event retracted it."""
+    """An event of the log: when it was true, when known, who said so. `taken_back`: a later event retracted
+    it."""
 
     id: int
     kind: str
@@ -118,7 +120,8 @@ class LoopPage:
 
 
 _LOOP = """
-SELECT l.id, l.public_id, l.definition, l."group", l.subject_kind, l.subject_ref, l.person_id, l.territory_code,
+SELECT l.id, l.public_id, l.definition, l."group", l.subject_kind, l.subject_ref, l.person_id,
+l.territory_code,
     l.opened_at, l.closed_at, l.outcome, l.ruling_id, h.public_id
 FROM loops_loop l LEFT JOIN loops_loop h ON h.id = l.handed_to_id
 """
@@ -155,7 +158,8 @@ def find_loops(
 def _loop_rows(rows: Sequence[tuple[Any, ...]]) -> list[LoopRow]:
     bound = bindings.load({row[11] for row in rows})
     return [
-        LoopRow(row[1], row[2], bound[row[11]].label, *row[3:11], bound[row[11]].policy_id, row[12]) for row in rows
+        LoopRow(row[1], row[2], bound[row[11]].label, *row[3:11], bound[row[11]].policy_id, row[12])  # type: ignore[call-arg]
+        for row in rows
     ]
 
 
@@ -180,13 +184,15 @@ def loop_detail(public_id: str, *, as_of: datetime | None = None) -> LoopDetail:
 
 def _events(loop_id: int) -> list[EventRow]:
     rows = _ask(
-        "SELECT e.id, e.kind, e.at, e.at_precision, e.recorded_at, e.data::text, e.account_id, e.post_id, e.actor, e.door,"
+        "SELECT e.id, e.kind, e.at, e.at_precision, e.recorded_at, e.data::text, e.account_id, e.post_id,"
+        " e.actor, e.door,"
         " e.source, EXISTS (SELECT FROM loops_event r WHERE r.subject_id = e.subject_id"
         "   AND r.kind = 'loop.retracted' AND (r.data->>'event')::bigint = e.id)"
-        " FROM loops_event e JOIN loops_loop l ON l.subject_id = e.subject_id WHERE l.id = %(id)s ORDER BY e.at, e.id",
+        " FROM loops_event e JOIN loops_loop l ON l.subject_id = e.subject_id WHERE l.id = %(id)s ORDER"
+        " BY e.at, e.id",
         {"id": loop_id},
     )
-    return [EventRow(*row[:5], json.loads(row[5]), *row[6:]) for row in rows]
+    return [EventRow(*row[:5], json.loads(row[5]), *row[6:]) for row in rows]  # type: ignore[call-arg]
 
 
 def escalations(duty_id: int, *, as_of: datetime | None = None) -> list[RungRow]:
@@ -208,7 +214,8 @@ def _rungs(duty: DutyRow, when: Moment) -> list[RungRow]:
     told = {
         (step, at): (post, recorded)
         for step, at, post, recorded in _ask(
-            "SELECT step, at, to_post_id, recorded_at FROM loops_escalation WHERE duty_id = %(id)s", {"id": duty.id}
+            "SELECT step, at, to_post_id, recorded_at FROM loops_escalation WHERE duty_id = %(id)s",
+            {"id": duty.id},
         )
     }
     directory = posts.directory().by_id
@@ -244,7 +251,8 @@ def rings(loop_ids: Iterable[str], *, as_of: datetime | None = None) -> dict[str
     return {
         public: Ring(
             public, bound[ruling].name, bound[ruling].label, closed is not None and closed <= when.at,
-            tuple(_stage(stage, label, counts.get(n, {}).get(stage, (0, 0, 0))) for stage, label in bound[ruling].stages),
+            tuple(_stage(stage, label, counts.get(n, {}).get(stage, (0, 0, 0))) for stage,
+            label in bound[ruling].stages),
         )
         for n, public, ruling, closed in loops
     }  # fmt: skip

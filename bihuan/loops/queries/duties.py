@@ -95,14 +95,19 @@ class DutyPage:
 
 
 _COLUMNS = (
-    "id", "loop_id", "definition", "kind", "key", "stage", "owner_post_id", "owner_fallback", "territory_code",
+    "id", "loop_id", "definition", "kind", "key", "stage", "owner_post_id", "owner_fallback",
+    "territory_code",
     "person_id", "opened_at", "due_at", "warn_at", "clock_known", "recorded_at", "state", "ended_at",
     "ended_day_only", "ended_recorded_at", "ended_by_account_id", "ended_by_post_id", "reason", "binding_id",
 )  # fmt: skip
 
 
 def find_duties(
-    asked: DutyFilter | None = None, *, as_of: datetime | None = None, page: str | None = None, limit: int = PAGE
+    asked: DutyFilter | None = None,
+    *,
+    as_of: datetime | None = None,
+    page: str | None = None,
+    limit: int = PAGE,
 ) -> DutyPage:
     """One page of duties by deadline. A role that may see only its own desk sees only its own desk."""
     asked, when = asked or DutyFilter(), moment(as_of)
@@ -119,7 +124,9 @@ def find_duties(
     more = len(rows) > limit
     rows = rows[:limit]
     last = rows[-1] if rows else None
-    return DutyPage(_views(rows, when), f"{last['due_at'].isoformat()}_{last['id']}" if more and last else None)
+    return DutyPage(
+        _views(rows, when), f"{last['due_at'].isoformat()}_{last['id']}" if more and last else None
+    )
 
 
 def my_duties(
@@ -164,7 +171,10 @@ def _any(asked: DutyFilter) -> DutyFilter:
 
 def _where(asked: DutyFilter, when: Moment) -> tuple[list[str], dict[str, Any]]:
     lo, hi = fence(asked.territory)
-    where, params = ["territory_code >= %(lo)s", "territory_code < %(hi)s"], {"lo": lo, "hi": hi, "at": when.at}
+    where, params = (
+        ["territory_code >= %(lo)s", "territory_code < %(hi)s"],
+        {"lo": lo, "hi": hi, "at": when.at},
+    )
     reach = access.reach(None, "duty.view")
     if reach is None:
         where.append("false")
@@ -184,7 +194,8 @@ def _where(asked: DutyFilter, when: Moment) -> tuple[list[str], dict[str, Any]]:
         "ids": ("id = ANY(%(ids)s)", list(asked.ids) or None),
         "loop": ("loop_id IN (SELECT id FROM loops_loop WHERE public_id = %(loop)s)", asked.loop or None),
         "escalated_to": (
-            "id IN (SELECT duty_id FROM loops_escalation WHERE to_post_id = %(escalated_to)s AND at <= %(at)s)",
+            "id IN (SELECT duty_id FROM loops_escalation WHERE to_post_id = %(escalated_to)s AND at <="
+            " %(at)s)",
             asked.escalated_to,
         ),
     }
@@ -193,7 +204,9 @@ def _where(asked: DutyFilter, when: Moment) -> tuple[list[str], dict[str, Any]]:
             where.append(condition)
             params[name] = value
     if asked.subject:
-        where.append("loop_id IN (SELECT id FROM loops_loop WHERE subject_kind = %(skind)s AND subject_ref = %(sref)s)")
+        where.append(
+            "loop_id IN (SELECT id FROM loops_loop WHERE subject_kind = %(skind)s AND subject_ref = %(sref)s)"
+        )
         params["skind"], params["sref"] = asked.subject
     return where, params
 
@@ -246,13 +259,24 @@ def _views(rows: Sequence[dict[str, Any]], when: Moment) -> list[DutyRow]:
         owner = directory.by_id.get(row["owner_post_id"])
         views.append(
             DutyRow(
-                ref=f"D-{row['id']}", loop=public, subject_kind=kind, subject_ref=ref, label=why["label"],
-                verb=why["verb"], status=status_of(row, when), state=STATES[row["state"]],
-                owner=owner.label if owner else "", clock=why["clock"], evidence_asked=why["evidence"],
-                pack=why["pack"], rule=why["rule"], clause=why["clause"], policy=why["policy"],
+                ref=f"D-{row['id']}",
+                loop=public,
+                subject_kind=kind,
+                subject_ref=ref,
+                label=why["label"],
+                verb=why["verb"],
+                status=status_of(row, when),
+                state=STATES[row["state"]],
+                owner=owner.label if owner else "",
+                clock=why["clock"],
+                evidence_asked=why["evidence"],
+                pack=why["pack"],
+                rule=why["rule"],
+                clause=why["clause"],
+                policy=why["policy"],
                 evidence=json.loads(row["evidence"]) if row["evidence"] else None,
                 **{name: row[name] for name in _COLUMNS if name not in ("loop_id", "binding_id", "state")},
-            )  # fmt: skip
+            )
         )
     return views
 

@@ -39,14 +39,17 @@ LATE_END = "CASE WHEN ended_day_only THEN ended_at >= due_at ELSE ended_at > due
 
 
 def is_open_sql(asked: Moment) -> str:
-    """The condition that a duty is open at the moment (parameter `at`). A duty that no longer follows from the
+    """The condition that a duty is open at the moment (parameter `at`). A duty that no longer follows from
+    the
     log (late_fact) never was."""
     return "state = 0" if asked.is_now else OPEN_THEN
 
 
 def status_of(row: dict[str, Any], asked: Moment) -> str:
     """open, due_soon, late, done, done_late, waived or superseded, at the moment."""
-    open_then = row["state"] == 0 or (not asked.is_now and row["ended_at"] is not None and row["ended_at"] > asked.at)
+    open_then = row["state"] == 0 or (
+        not asked.is_now and row["ended_at"] is not None and row["ended_at"] > asked.at
+    )
     if open_then:
         if row["due_at"] < asked.at:
             return "late"

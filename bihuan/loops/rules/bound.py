@@ -213,7 +213,11 @@ class _Binder:
         said = getattr(found, "value", None)
         if isinstance(said, Mapping) and said.get("end_of_day") is True:
             return None, self.days(said.get("plus_days", 0), f"{at}.within")
-        return (timedelta(), 0) if isinstance(due.within, str) and found is None else (self.hours(due.within, f"{at}.within"), 0)
+        return (
+            (timedelta(), 0)
+            if isinstance(due.within, str) and found is None
+            else (self.hours(due.within, f"{at}.within"), 0)
+        )
 
     def days(self, amount: str | int, at: str) -> int:
         if not isinstance(amount, str):
@@ -248,7 +252,9 @@ class _Binder:
             preempts=duty.preempts,
             repeat=repeat,
             verb=duty.verb,
-            clause=duty.clause or str(getattr(source, "clause", "") or "") or ", ".join(self.definition.clauses),
+            clause=duty.clause
+            or str(getattr(source, "clause", "") or "")
+            or ", ".join(self.definition.clauses),
             pack=str(getattr(source, "pack", "") or self.policy.id),
             rule=rule,
             counts_earlier=duty.counts_earlier,
@@ -289,7 +295,9 @@ class _Binder:
             days=self.numbers(values, at) if repeats.form == "days" else (),
             start=frozenset(repeats.start),
             until=frozenset(repeats.until),
-            for_days=None if repeats.for_days is None else self.days(repeats.for_days, f"{at}.repeats.for_days"),
+            for_days=None
+            if repeats.for_days is None
+            else self.days(repeats.for_days, f"{at}.repeats.for_days"),
             last_day=repeats.last_day,
             day_fact=repeats.day_fact,
             day_base=repeats.day_base,
@@ -299,7 +307,9 @@ class _Binder:
         try:
             return tuple(sorted({int(v[:2]) * 60 + int(v[3:]) for v in values}))
         except (TypeError, ValueError, IndexError):
-            self.wrong(f"{at}.repeats.daily", f"is {values!r}; a list of local times such as \"09:00\" is needed.")
+            self.wrong(
+                f"{at}.repeats.daily", f'is {values!r}; a list of local times such as "09:00" is needed.'
+            )
             return ()
 
     def numbers(self, values: Any, at: str) -> tuple[int, ...]:
@@ -313,9 +323,11 @@ class _Binder:
         first = self.definition.stages[0].key if self.definition.stages else ""
         return BoundDuty(
             kind=DECIDE, stage=first, label={"zh": "决定下一步", "en": "Decide the next step"},
-            owed_by=self.definition.decide_owed_by, opens_on=frozenset(), when="", start_event="", start_fact="",
+            owed_by=self.definition.decide_owed_by, opens_on=frozenset(), when="", start_event="",
+            start_fact="",
             within=within, plus_days=plus_days, warn_lead=timedelta(),
-            done_on=("loop.decided",), match=(), evidence=(), superseded_on=frozenset(), preempts=(), repeat=None,
+            done_on=("loop.decided",), match=(), evidence=(), superseded_on=frozenset(), preempts=(),
+            repeat=None,
             verb="loop.decide", clause=", ".join(self.definition.clauses), pack=self.policy.id,
             rule="loops.no_limbo", counts_earlier=False,
         )  # fmt: skip
@@ -324,7 +336,9 @@ class _Binder:
         found = getattr(self.value(self.definition.escalate, "escalate"), "value", None)
         steps = []
         for item in found or ():
-            to, hours = (item.get("to"), item.get("after_hours")) if isinstance(item, Mapping) else (None, None)
+            to, hours = (
+                (item.get("to"), item.get("after_hours")) if isinstance(item, Mapping) else (None, None)
+            )
             if to not in TARGETS or not isinstance(hours, int | float):
                 self.wrong("escalate", f"{self.definition.escalate!r} holds {item!r}; a step is "
                            f"{{to: {'|'.join(TARGETS)}, after_hours: number}}.")  # fmt: skip
@@ -370,7 +384,9 @@ def from_dict(raw: Mapping[str, Any], compile_when: Callable[[str], Condition]) 
         opens_on=frozenset(raw["opens_on"]),
         stages=tuple((key, label) for key, label in raw["stages"]),
         duties={d.kind: d for d in duties},
-        closes=tuple(Close(c["outcome"], tuple(c["on"]), tuple(c["after_all"]), c["when"]) for c in raw["closes"]),
+        closes=tuple(
+            Close(c["outcome"], tuple(c["on"]), tuple(c["after_all"]), c["when"]) for c in raw["closes"]
+        ),
         ladder=tuple(LadderStep(to, timedelta(seconds=s)) for to, s in raw["ladder"]),
     )
     return ready(bound, compile_when)

@@ -25,7 +25,8 @@ _NAME = re.compile(r"^[a-z][a-z0-9_]*$")
 _HOUR = re.compile(r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")
 
 LOOP_KEYS = (
-    "label", "group", "subject", "clauses", "opens_on", "stages", "duties", "closes", "escalate", "warn", "decide",
+    "label", "group", "subject", "clauses", "opens_on", "stages", "duties", "closes", "escalate", "warn",
+    "decide",
 )  # fmt: skip
 DUTY_KEYS = (
     "stage", "label", "opens_on", "when", "due", "warn", "owed_by", "done_on", "match", "evidence",
@@ -285,7 +286,9 @@ class _Reader:
         found = self.mapping(raw, "duties")
         for kind in found:
             if kind == DECIDE or not _NAME.match(kind):
-                self.wrong(f"duties.{kind}", "is not a free name; use small letters, digits and _, not 'decide'.")
+                self.wrong(
+                    f"duties.{kind}", "is not a free name; use small letters, digits and _, not 'decide'."
+                )
         names = tuple(s.key for s in stages)
         return tuple(self.duty(kind, item, names, tuple(found)) for kind, item in found.items())
 
@@ -373,7 +376,9 @@ class _Reader:
         for_days = self.amount(found.get("for_days"), f"{at}.for_days", "days")
         last_day = self.start(found.get("last_day"), f"{at}.last_day").fact
         if form == "daily" and for_days is None and not last_day:
-            self.wrong(at, "has no last day; nothing is asked of a person without an end.", ("for_days", "last_day"))
+            self.wrong(
+                at, "has no last day; nothing is asked of a person without an end.", ("for_days", "last_day")
+            )
         day_fact, base = self.day_count(found, at)
         return Repeat(
             form=form,
@@ -395,7 +400,9 @@ class _Reader:
             return "", base
         if isinstance(raw, Mapping):
             return self.start(raw, f"{at}.day_{'one' if base else 'zero'}").fact, base
-        self.wrong(f"{at}.day_{'one' if base else 'zero'}", f"{raw!r} is not known.", ("start", "{fact: name}"))
+        self.wrong(
+            f"{at}.day_{'one' if base else 'zero'}", f"{raw!r} is not known.", ("start", "{fact: name}")
+        )
         return "", base
 
     def slots(self, raw: Any, at: str, form: str) -> Any:
@@ -453,7 +460,9 @@ def find_limbo(definition: Definition) -> list[Problem]:
     Not errors: the engine's guard then asks the command post to decide. Shown by `policy lint`.
     """
     first = frozenset(
-        d.kind for d in definition.duties if not d.repeats and {LOOP_OPENED, *definition.opens_on} & set(d.opens_on)
+        d.kind
+        for d in definition.duties
+        if not d.repeats and {LOOP_OPENED, *definition.opens_on} & set(d.opens_on)
     )
     seen, queue, found = {first}, [first], []
     while queue and len(seen) < 4096:
@@ -466,7 +475,9 @@ def find_limbo(definition: Definition) -> list[Problem]:
                 seen.add(after)
                 queue.append(after)
     return [
-        Problem(f"{definition.where}.duties.{kind}", "may leave the loop open with nothing owed when it is done.")
+        Problem(
+            f"{definition.where}.duties.{kind}", "may leave the loop open with nothing owed when it is done."
+        )
         for kind in sorted(set(found))
     ]
 

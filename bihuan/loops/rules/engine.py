@@ -7,7 +7,8 @@ in docs/concepts/loops.md.
     advance(bound, state, event, now) -> Step     one more event
     tick(bound, state, now) -> Step               only time passes
     replay(bound, events, now, tz) -> State       from nothing
-    find_broken(state) -> list[str]               what breaks the invariant; empty always, or the engine is wrong
+    find_broken(state) -> list[str]               what breaks the invariant; empty always, or the engine is
+    wrong
 """
 
 from __future__ import annotations
@@ -108,7 +109,8 @@ def _later(a: datetime, b: datetime | None) -> datetime:
 
 
 def _time_mattered(state: State, at: datetime) -> bool:
-    """Whether letting time pass beyond `at` opened slots of a later day, which an event at `at` might forbid."""
+    """Whether letting time pass beyond `at` opened slots of a later day, which an event at `at` might
+    forbid."""
     return any(start_of_day(s.next_day - timedelta(days=1), state.tz) > at for s in state.schedules.values())
 
 
@@ -165,10 +167,7 @@ class _Run:
         state = self.state
         self.pass_time(event.at)
         state.log.append(event)
-        if event.kind in _OWN:
-            heard = self.take_own(event)
-        else:
-            heard = self.take_fact(event)
+        heard = self.take_own(event) if event.kind in _OWN else self.take_fact(event)
         if not state.is_open:
             return
         self.settle(heard, event)
@@ -274,11 +273,17 @@ class _Run:
             return None
         if event.precision == "day" and _repeat(duty).form == "daily":
             return min(open_ones, key=lambda d: d.due_at)
-        alike = [d for d in self.state.duties.values() if d.kind == duty.kind and d.state is not DutyState.SUPERSEDED]
+        alike = [
+            d
+            for d in self.state.duties.values()
+            if d.kind == duty.kind and d.state is not DutyState.SUPERSEDED
+        ]
         if _repeat(duty).form == "daily":
             key = nearest([(d.due_at, d.key) for d in alike if d.day == day], event.at)
         else:
-            key = nearest([(d.due_at, d.key) for d in alike], start_of_day(day + timedelta(days=1), self.state.tz))
+            key = nearest(
+                [(d.due_at, d.key) for d in alike], start_of_day(day + timedelta(days=1), self.state.tz)
+            )
         found = self.state.duties[key]
         return found if found.is_open else None
 
@@ -393,7 +398,11 @@ class _Run:
     def all_over(self, kinds: Sequence[str]) -> bool:
         """Whether each of these kinds was owed since the opening, and none of them is owed any more."""
         opened_at = self.state.opened_at
-        since = [d for d in self.state.duties.values() if d.kind in kinds and opened_at and d.opened_at >= opened_at]
+        since = [
+            d
+            for d in self.state.duties.values()
+            if d.kind in kinds and opened_at and d.opened_at >= opened_at
+        ]
         running = any(s.is_running and s.kind in kinds for s in self.state.schedules.values())
         return not running and {d.kind for d in since} == set(kinds) and not any(d.is_open for d in since)
 
@@ -447,7 +456,9 @@ class _Run:
                 self.begin(duty, event)
 
     def begin(self, duty: BoundDuty, event: Event) -> None:
-        if any(s.kind == duty.kind and s.until_at is None and s.is_running for s in self.state.schedules.values()):
+        if any(
+            s.kind == duty.kind and s.until_at is None and s.is_running for s in self.state.schedules.values()
+        ):
             return
         if _repeat(duty).form == "days":
             self.begin_days(duty, event)
@@ -492,7 +503,7 @@ class _Run:
             return fact + timedelta(days=number - repeat.day_base)
         return local_day(at, self.state.tz) + timedelta(days=number - repeat.day_base)
 
-    # --- a new pack -------------------------------------------------------------------------------------------
+    # --- a new pack -------------------------------------------------------------------------------
 
     def replan(self, event: Event) -> None:
         """From this event on the rules of another binding hold. What has ended stays; what is open and has
@@ -526,9 +537,14 @@ class _Run:
         return _with_last_day(schedule, last, self.bound.digest)
 
     def replan_days(self, event: Event) -> None:
-        """Listed days (tests on day 1, 4, 7) that the new rules do not list are superseded, new ones added."""
+        """Listed days (tests on day 1, 4, 7) that the new rules do not list are superseded, new ones
+        added."""
         for duty in self.bound.duties.values():
-            starts = [self.state.clocks[k] for k in (duty.repeat.start if duty.repeat else ()) if k in self.state.clocks]
+            starts = [
+                self.state.clocks[k]
+                for k in (duty.repeat.start if duty.repeat else ())
+                if k in self.state.clocks
+            ]
             if duty.repeat is None or duty.repeat.form != "days" or not starts:
                 continue
             run = self.state.counts.get(duty.kind, 0)
@@ -575,9 +591,14 @@ class _Run:
         return made
 
     def end(self, duty: Duty, state: DutyState, event: Event, *, reason: str = "") -> None:
-        evidence = {k: v for k, v in event.data.items() if k not in _BOOKKEEPING} if state is DutyState.DONE else None
+        evidence = (
+            {k: v for k, v in event.data.items() if k not in _BOOKKEEPING}
+            if state is DutyState.DONE
+            else None
+        )
         self.state.duties[duty.key] = duty.with_(
-            state=state, ended_at=event.at, ended_precision=event.precision, ended_recorded_at=event.recorded_at,
+            state=state, ended_at=event.at, ended_precision=event.precision,
+            ended_recorded_at=event.recorded_at,
             ended_seq=event.seq, ended_by_account_id=event.account_id, ended_by_post_id=event.post_id,
             reason=reason or str(event.data.get("reason", "")), evidence=evidence,
         )  # fmt: skip
@@ -587,7 +608,9 @@ class _Run:
 def is_evidence(duty: BoundDuty, event: Event) -> bool:
     """Whether an event of a kind that ends the duty also matches and carries what is asked."""
     data = event.data
-    return all(data.get(k) == v for k, v in duty.match) and all(data.get(k) not in (None, "") for k in duty.evidence)
+    return all(data.get(k) == v for k, v in duty.match) and all(
+        data.get(k) not in (None, "") for k in duty.evidence
+    )
 
 
 def _repeat(duty: BoundDuty) -> BoundRepeat:

@@ -1,0 +1,127 @@
+"""`bihuan duties`: what is owed, by whom, until when; done or waived from the terminal."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from django.utils.translation import gettext as _
+from rich.console import Console
+
+from bihuan.doors.cli.loops import moment_of
+from bihuan.doors.cli.output import Json, show, table
+from bihuan.loops import actions, queries
+from bihuan.loops.queries import DutyFilter
+from bihuan.registry import clock, posts
+from bihuan.registry.actor import Actor
+from bihuan.registry.errors import Invalid
+from bihuan.registry.text import label
+
+app = typer.Typer(no_args_is_help=True, help="Duties: list, complete, waive.")
+
+AsOf = Annotated[
+    str, typer.Option("--as-of", help="A moment, such as 2020-02-05 or 2020-02-05T08:00. Default: now.")
+]
+Ids = Annotated[list[str], typer.Argument(help="Duties, such as D-17 or 17.")]
+
+
+@app.command("list")
+def list_duties(
+    territory: Annotated[str, typer.Option(help="Territory code; empty for everywhere.")] = "",
+    status: Annotated[
+        str, typer.Option(help="open, due_soon, late, done, waived, superseded or all.")
+    ] = "open",
+    post: Annotated[str, typer.Option(help="Only what this post owes (its public id).")] = "",
+    definition: Annotated[str, typer.Option(help="Only of this loop definition.")] = "",
+    kind: Annotated[str, typer.Option(help="Only of this kind, such as temperature.")] = "",
+    loop: Annotated[str, typer.Option(help="Only of this loop (its public id).")] = "",
+    as_of: AsOf = "",
+    page: Annotated[str, typer.Option(help="The mark at the end of the page before.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    json: Json = False,
+) -> None:
+    """List duties by deadline, the most urgent first."""
+    asked = DutyFilter(
+        territory=territory,
+        status="" if status == "all" else status,
+        post_id=posts.by_public_id(post).id if post else None,
+        definitions=[definition] if definition else (),
+        kinds=[kind] if kind else (),
+        loop=loop,
+    )
+    found = queries.find_duties(asked, as_of=moment_of(as_of), page=page or None, limit=limit)
+
+    def human(console: Console) -> None:
+        rows = [
+            {
+                _("duty"): row.ref,
+                _("what"): label(dict(row.label)),
+                _("about"): f"{row.subject_kind} {row.subject_ref}",
+                _("owed by"): row.owner,
+                _("due"): row.due_at,
+                _("status"): row.status,
+                _("clause"): row.clause,
+            }
+            for row in found.rows
+        ]
+        table(console, rows)
+        if found.next:
+            console.print(f"--page {found.next}")
+
+    show(found, json=json, human=human)
+
+
+@app.command()
+def complete(
+    duties: Ids,
+    evidence: Annotated[
+        list[str], typer.Option("--evidence", "-e", help="key=value, as often as needed.")
+    ] = [],  # noqa: B006
+    at: Annotated[str, typer.Option(help="When it was done. Default: now.")] = "",
+    json: Json = False,
+) -> None:
+    """End duties with evidence."""
+    when = moment_of(at) or clock.now()
+    only_day = len(at.strip()) == 10
+    done = actions.complete_bulk(
+        [_id(d) for d in duties],
+        dict(_pair(e) for e in evidence),
+        when,
+        Actor.system("bihuan duties complete", door="cli"),
+        at_precision="day" if only_day else "minute",
+    )
+    show({"done": done}, json=json)
+
+
+@app.command()
+def waive(
+    duties: Ids,
+    reason: Annotated[str, typer.Option(help="Why it is not going to be done. Required.")],
+    json: Json = False,
+) -> None:
+    """End duties without their being done; the reason stays with them."""
+    result = actions.waive_bulk(
+        [_id(d) for d in duties], reason, Actor.system("bihuan duties waive", door="cli")
+    )
+    show({"waived": result.duties_ended}, json=json)
+
+
+def _id(text: str) -> int:
+    number = text.upper().removeprefix("D-")
+    if not number.isdigit():
+        raise Invalid(
+            _("“%(text)s” is no duty.") % {"text": text}, hint=_("Write it as in duties list: D-17.")
+        )
+    return int(number)
+
+
+def _pair(text: str) -> tuple[str, Any]:
+    key, sign, value = text.partition("=")
+    if not sign or not key.strip():
+        raise Invalid(
+            _("“%(text)s” is no evidence.") % {"text": text}, hint=_("Write key=value, as in value=36.5.")
+        )
+    try:
+        return key.strip(), float(value) if "." in value else int(value)
+    except ValueError:
+        return key.strip(), value
