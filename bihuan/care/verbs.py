@@ -25,7 +25,20 @@ from bihuan.cases.actions import CaseInput
 from bihuan.cases.actions.common import moment_now, zone_of
 from bihuan.cases.models import CLASSIFICATION_LABELS, Case
 from bihuan.cases.rules import Classification
-from bihuan.cases.verbs import AT, DUTY, FACILITY, NOTE, REASON, RESULT, SAMPLED, Field, Label, Result, Verb, read
+from bihuan.cases.verbs import (
+    AT,
+    DUTY,
+    FACILITY,
+    NOTE,
+    REASON,
+    RESULT,
+    SAMPLED,
+    Field,
+    Label,
+    Result,
+    Verb,
+    read,
+)
 from bihuan.cases.verbs import VERBS as CASE_VERBS
 from bihuan.registry import clock
 from bihuan.registry.actor import Actor

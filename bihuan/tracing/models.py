@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import F
-from django.db.models.functions import Left
 from django.utils.translation import gettext_lazy as _
 
-from bihuan.cases.models import COUNTY
+from bihuan.cases.models import county_field
 from bihuan.registry.ids import new_id
 from bihuan.registry.models.base import ScopedModel
 from bihuan.registry.models.history import append_only, track
@@ -65,6 +63,7 @@ class Contact(ScopedModel):
     the person was named a close contact, from which the loop counts.
     """
 
+    county = county_field()
     public_id = models.CharField(max_length=20, unique=True, default=contact_id)
     person = models.ForeignKey("registry.Person", on_delete=models.PROTECT, related_name="contacts")
     case = models.ForeignKey(
@@ -98,12 +97,7 @@ class Contact(ScopedModel):
     class Meta(ScopedModel.Meta):
         indexes = [
             models.Index(fields=["-confirmed_at", "-id"], name="tracing_contact_newest"),
-            models.Index(
-                Left("territory_code", COUNTY),
-                F("confirmed_at").desc(),
-                F("id").desc(),
-                name="tracing_contact_county",
-            ),
+            models.Index(fields=["county", "-confirmed_at", "-id"], name="tracing_contact_county"),
             models.Index(
                 fields=["local_id"], name="tracing_contact_local", condition=~models.Q(local_id="")
             ),

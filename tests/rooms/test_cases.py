@@ -12,7 +12,7 @@ from bihuan.cases import actions
 from bihuan.cases.actions import CaseInput, report_cases
 from bihuan.cases.errors import CaseClosed, CaseInvalid, UnknownCase
 from bihuan.cases.models import Case, CaseRevision
-from bihuan.cases.queries import CaseFilter, clearance, find_case, five_intervals, headline_rates, ledger, list_cases
+from bihuan.cases.queries import CaseFilter, clearance, count_cases, find_case, five_intervals, headline_rates, ledger, list_cases
 from bihuan.registry import clock, scope
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Invalid, NotAllowed
@@ -217,7 +217,7 @@ def twelve(cast: Cast) -> list[str]:
     return [public_id for _pk, public_id in made.cases]
 
 
-@pytest.mark.parametrize("sort", ["-found_at", "found_at", "-date_onset", "date_onset", "-date_report"])
+@pytest.mark.parametrize("sort", ["", "-found_at", "found_at", "-date_onset", "date_onset", "-date_report", "due"])
 def test_pages_follow_one_another_without_gap_or_repeat(cast: Cast, twelve: list[str], sort: str):
     with cast.officer.acting():
         seen: list[str] = []
@@ -246,6 +246,26 @@ def test_filters_narrow_and_join(cast: Cast, twelve: list[str]):
         assert len(list_cases(CaseFilter(late=False)).rows) == 0
         [row] = list_cases(CaseFilter(text=twelve[3])).rows
         assert (row.public_id, row.owed.late > 0) == (twelve[3], True)
+
+
+def test_what_is_late_is_read_longest_first_and_counted_alike(cast: Cast, twelve: list[str]):
+    with cast.officer.acting(), clock.frozen(local("02-05 12:00")):
+        found = CaseFilter(late=True)
+        pages, cursor = [], ""
+        while True:
+            page = list_cases(found, cursor=cursor, size=4)
+            pages += page.rows
+            cursor = page.next
+            if not cursor:
+                break
+        dues = [row.owed.next_due for row in pages]
+        assert dues == sorted(dues)
+        assert all(row.owed.late for row in pages)
+        other = CaseFilter(late=True, sort="-found_at")
+        assert {row.id for row in pages} == {row.id for row in list_cases(other).rows}
+        assert count_cases(found).n == len(pages) == 12 - count_cases(CaseFilter(late=False)).n
+        only = CaseFilter(late=True, classification=("suspected",), stage="screen")
+        assert [r.classification for r in list_cases(only).rows] == ["suspected"] * count_cases(only).n
 
 
 def test_a_cursor_of_another_list_is_refused(cast: Cast, twelve: list[str]):

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from bihuan.care.models import Appeal, DailyCheck, FollowUp, Order
 from bihuan.care.queries.orders import OrderView, running_order
@@ -20,7 +21,6 @@ from bihuan.registry.errors import NotFound
 from bihuan.registry.models import Person
 from bihuan.registry.territory import tz_of
 from bihuan.tracing.models import Contact, Exposure
-from django.utils.translation import gettext as _
 
 # Kinds of entries, for the page's filter and colors.
 FACT, DECISION, DUTY, CHECK, TEST = "fact", "decision", "duty", "check", "test"

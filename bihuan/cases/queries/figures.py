@@ -14,6 +14,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from bihuan.cases.models import DATE_FIELDS, Case, Step
+from bihuan.cases.queries.facts import facts_from
 from bihuan.cases.queries.lines import within
 from bihuan.cases.rules import (
     CONFIRMED_LIKE,
@@ -27,9 +28,9 @@ from bihuan.cases.rules import (
     life,
     waits_for,
 )
-from bihuan.cases.queries.facts import facts_from
 from bihuan.epi.curves import Curve, epidemic_curve
-from bihuan.epi.delays import CHAIN_STEPS, FIVE_STEPS, Days, DelaySummary, Step as Interval, delays, summarize, summarize_by
+from bihuan.epi.delays import CHAIN_STEPS, FIVE_STEPS, Days, DelaySummary, delays, summarize, summarize_by
+from bihuan.epi.delays import Step as Interval
 from bihuan.registry import clock
 from bihuan.registry.territory import tz_of
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from bihuan.cases.queries.facts import facts_from
 from bihuan.cases.models import Case
+from bihuan.cases.queries.facts import facts_from
 from bihuan.cases.queries.figures import _zone
 from bihuan.cases.queries.lines import within
 from bihuan.cases.rules import life

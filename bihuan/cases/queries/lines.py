@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.db.models.functions import Left
+from django.db.models import Q, QuerySet
 
 from bihuan.cases.models import COUNTY, Case
 from bihuan.cases.queries import people
-from bihuan.cases.queries.pages import Count, Page, Sort, after, count, cut, ordered, page_size, read_sort
+from bihuan.cases.queries.owing import DUE, Owed, by_deadline, natural_sort, owed_by, owing, owing_at_all
+from bihuan.cases.queries.pages import Count, Page, Sort, count, page_size, read_page, read_sort
 from bihuan.cases.queries.people import PersonBrief
-from bihuan.loops.models import Duty, Loop
-from bihuan.registry import clock, scope
+from bihuan.registry import scope
 
 SORTS = {"found_at": False, "date_onset": True, "date_report": True}
 
@@ -26,7 +25,8 @@ class CaseFilter:
 
     `text`: name, pinyin, initials or case number from the beginning, or a public id. `territory` narrows the
     scope. `stage`: a stage of the case loop in which something is owed. `late`: something is (not) late at
-    `as_of` (default now). `sort`: found_at, date_onset or date_report; a leading minus = latest first.
+    `as_of` (default now). `sort`: found_at, date_onset or date_report; a leading minus = latest first; due =
+    nearest (longest passed) deadline first, of those that owe something. "" = due for what is late, else newest.
     """
 
     text: str = ""
@@ -42,17 +42,7 @@ class CaseFilter:
     stage: str = ""
     late: bool | None = None
     as_of: datetime | None = None
-    sort: str = "-found_at"
-
-
-@dataclass(frozen=True, slots=True)
-class Owed:
-    """What the loop of a subject owes now: open duties, late ones, the stage and time of the next deadline."""
-
-    open: int = 0
-    late: int = 0
-    stage: str = ""
-    next_due: datetime | None = None
+    sort: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +73,20 @@ class CaseRow:
 
 def list_cases(given: CaseFilter, *, cursor: str = "", size: int | None = None) -> Page[CaseRow]:
     """One page. The reader's door logs whose names it shows."""
-    sort = read_sort(given.sort, SORTS)
     wanted = page_size(size)
-    found, following = cut(list(after(ordered(filtered(given), sort), sort, cursor)[: wanted + 1]), wanted, sort)
+    if (given.sort or natural_sort(given.late)) == DUE:
+        rows = filtered(replace(given, stage="", late=None))
+        found, following = by_deadline(rows, "case", given, cursor=cursor, size=wanted)
+    else:
+        sort = read_sort(given.sort or "-found_at", SORTS)
+        found, following = read_page(filtered(given), sort, cursor=cursor, size=wanted)
     return Page(tuple(rows_of(found, given.as_of)), following)
 
 
 def count_cases(given: CaseFilter) -> Count:
     """How many rows the filter finds, exact up to ten thousand."""
-    return count(filtered(given))
+    rows = filtered(replace(given, stage="", late=None))
+    return count(owing_at_all(rows, "case", given))
 
 
 def export_cases(given: CaseFilter, *, chunk: int = 500) -> Iterator[CaseRow]:
@@ -121,7 +116,9 @@ def filtered(given: CaseFilter) -> QuerySet[Case]:
     rows = rows.filter(**{name: day for name, day in days.items() if day is not None})
     if given.text.strip():
         rows = _named(rows, given.text.strip())
-    return owing(rows, "case", stage=given.stage, late=given.late, as_of=given.as_of)
+    return owing(
+        rows, "case", territory=given.territory, stage=given.stage, late=given.late, as_of=given.as_of
+    )
 
 
 def within(rows: QuerySet[Any], territory: str) -> QuerySet[Any]:
@@ -131,8 +128,8 @@ def within(rows: QuerySet[Any], territory: str) -> QuerySet[Any]:
     lo = max(territory, bounds[0] if bounds else "", key=len)
     if territory:
         rows = rows.filter(territory_code__gte=territory, territory_code__lt=territory + scope.LAST)
-    if len(lo) >= COUNTY:
-        rows = rows.alias(county=Left("territory_code", COUNTY)).filter(county=lo[:COUNTY])
+    if len(lo) >= COUNTY and hasattr(rows.model, "county"):
+        rows = rows.filter(county=lo[:COUNTY])
     return rows
 
 
@@ -142,45 +139,7 @@ def _named(rows: QuerySet[Case], text: str) -> QuerySet[Case]:
     ids = people.few(text)
     if ids is None:
         return rows.filter(person_id__in=people.many(text).order_by().values("id"))
-    return rows.filter(Q(person_id__in=ids) | Q(local_id__startswith=text, local_id__gt=""))
-
-
-def owing(
-    rows: QuerySet[Any], kind: str, *, stage: str, late: bool | None, as_of: datetime | None
-) -> QuerySet[Any]:
-    """Keep subjects that owe something in `stage`, or that have (not) something late."""
-    if not stage and late is None:
-        return rows
-    at = as_of or clock.now()
-    duties = Duty.objects.filter(loop_id=OuterRef("id"), state=0)
-    if stage:
-        duties = duties.filter(stage=stage)
-    if late:
-        duties = duties.filter(due_at__lt=at)
-    loops = Loop.objects.filter(subject_kind=kind, subject_ref=OuterRef("public_id"), definition=kind)
-    if late is False:
-        overdue = Duty.objects.filter(loop_id=OuterRef("id"), state=0, due_at__lt=at)
-        rows = rows.exclude(Exists(loops.filter(Exists(overdue))))
-        return rows.filter(Exists(loops.filter(Exists(duties)))) if stage else rows
-    return rows.filter(Exists(loops.filter(Exists(duties))))
-
-
-def owed_by(kind: str, refs: Sequence[str], as_of: datetime | None = None) -> dict[str, Owed]:
-    """What the loops of these subjects owe now."""
-    at = as_of or clock.now()
-    loops = dict(
-        Loop.objects.filter(subject_kind=kind, subject_ref__in=refs, definition=kind).values_list("id", "subject_ref")
-    )
-    found: dict[str, list[tuple[datetime, str]]] = {}
-    duties = Duty.objects.filter(loop_id__in=list(loops), state=0).values_list("loop_id", "due_at", "stage")
-    for loop_id, due_at, stage in duties:
-        found.setdefault(loops[loop_id], []).append((due_at, stage))
-    return {ref: _owed(sorted(dues), at) for ref, dues in found.items()}
-
-
-def _owed(dues: list[tuple[datetime, str]], at: datetime) -> Owed:
-    late = sum(due < at for due, _stage in dues)
-    return Owed(open=len(dues), late=late, stage=dues[0][1], next_due=dues[0][0])
+    return rows.filter(Q(person_id__in=ids) | Q(local_id__gte=text, local_id__lt=text + people.LAST))
 
 
 def rows_of(found: Sequence[Case], as_of: datetime | None) -> list[CaseRow]:

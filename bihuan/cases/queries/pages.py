@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Generic, TypeVar
@@ -58,29 +58,44 @@ def read_sort(name: str, columns: Mapping[str, bool]) -> Sort:
     return Sort(column, name.startswith("-"), columns[column])
 
 
-def ordered(rows: QuerySet[M], sort: Sort) -> QuerySet[M]:
-    if sort.nullable:
-        column = F(sort.column)
-        first = column.desc(nulls_last=True) if sort.descending else column.asc(nulls_last=True)
-        return rows.order_by(first, "-id" if sort.descending else "id")
-    sign = "-" if sort.descending else ""
-    return rows.order_by(f"{sign}{sort.column}", f"{sign}id")
+def read_page(rows: QuerySet[M], sort: Sort, *, cursor: str, size: int) -> tuple[list[M], str]:
+    """The rows behind a cursor, and the cursor of the page after ("" = none).
+
+    Unknown values stand last in both directions: the known are read first, then the unknown, each along an
+    index. Raises Invalid for a cursor that is not one of this list.
+    """
+    value, pk = _open(cursor, sort) if cursor else (None, None)
+    found: list[M] = []
+    if value is not None or pk is None:
+        found = list(_known(rows, sort, value, pk)[: size + 1])
+        value, pk = None, None
+    if sort.nullable and len(found) <= size:
+        found += list(_unknown(rows, sort, pk)[: size + 1 - len(found)])
+    if len(found) <= size:
+        return found, ""
+    return found[:size], cursor_of(found[size - 1], sort)
 
 
-def after(rows: QuerySet[M], sort: Sort, cursor: str) -> QuerySet[M]:
-    """The rows that stand behind a cursor. Raises Invalid for a cursor that is not one of this list."""
-    if not cursor:
-        return rows
-    value, pk = _open(cursor, sort)
-    beyond, last = ("lt", "id__lt") if sort.descending else ("gt", "id__gt")
-    if value is None:
-        return rows.filter(**{f"{sort.column}__isnull": True, last: pk})
-    tie = Q(**{sort.column: value, last: pk})
-    behind = Q(**{f"{sort.column}__{beyond}": value}) | tie
-    edge = {f"{sort.column}__{beyond}e": value}
+def _known(rows: QuerySet[M], sort: Sort, value: Any, pk: int | None) -> QuerySet[M]:
+    column, key = F(sort.column), sort.column
     if sort.nullable:
-        return rows.filter(behind | Q(**{f"{sort.column}__isnull": True}))
-    return rows.filter(behind, **edge)
+        rows = rows.filter(**{f"{key}__isnull": False})
+    if pk is not None:
+        beyond, last = ("lt", "id__lt") if sort.descending else ("gt", "id__gt")
+        edge = {f"{key}__{beyond}e": value}
+        rows = rows.filter(Q(**{f"{key}__{beyond}": value}) | Q(**{key: value, last: pk}), **edge)
+    if not sort.nullable:
+        return rows.order_by(f"-{key}", "-id") if sort.descending else rows.order_by(key, "id")
+    if sort.descending:
+        return rows.order_by(column.desc(nulls_last=True), "-id")
+    return rows.order_by(column.asc(nulls_first=True), "id")  # the same index, read backwards
+
+
+def _unknown(rows: QuerySet[M], sort: Sort, pk: int | None) -> QuerySet[M]:
+    rows = rows.filter(**{f"{sort.column}__isnull": True})
+    if pk is not None:
+        rows = rows.filter(**{"id__lt" if sort.descending else "id__gt": pk})
+    return rows.order_by("-id" if sort.descending else "id")
 
 
 def cursor_of(row: Model, sort: Sort) -> str:
@@ -101,21 +116,18 @@ def _open(cursor: str, sort: Sort) -> tuple[Any, int]:
         if isinstance(value, str) and (sort.column.endswith("_at") or sort.column.startswith("date_")):
             value = datetime.fromisoformat(value) if sort.column.endswith("_at") else date.fromisoformat(value)
     except (ValueError, TypeError, binascii.Error, UnicodeDecodeError):
-        message = _("This page address does not belong to this list.")
-        error = {"field": "cursor", "rule": "cursor", "message": message, "hint": _("Start from the first page.")}
-        raise Invalid(message, errors=[error]) from None
+        raise wrong_cursor() from None
     return value, pk
+
+
+def wrong_cursor() -> Invalid:
+    message = _("This page address does not belong to this list.")
+    error = {"field": "cursor", "rule": "cursor", "message": message, "hint": _("Start from the first page.")}
+    return Invalid(message, errors=[error])
 
 
 def page_size(size: int | None) -> int:
     return SIZE if not size else max(1, min(size, LARGEST))
-
-
-def cut(found: Sequence[M], size: int, sort: Sort) -> tuple[Sequence[M], str]:
-    """`found` was read with one row too many; the cursor of the next page is that of the last kept."""
-    if len(found) <= size:
-        return found, ""
-    return found[:size], cursor_of(found[size - 1], sort)
 
 
 def count(rows: QuerySet[Any]) -> Count:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from django.db.models import Q, QuerySet
 
 from bihuan.cases.models import Case
 from bihuan.cases.queries import people
-from bihuan.cases.queries.lines import Owed, owed_by, owing, within
-from bihuan.cases.queries.pages import Count, Page, after, count, cut, ordered, page_size, read_sort
+from bihuan.cases.queries.lines import within
+from bihuan.cases.queries.owing import DUE, Owed, by_deadline, natural_sort, owed_by, owing, owing_at_all
+from bihuan.cases.queries.pages import Count, Page, count, page_size, read_page, read_sort
 from bihuan.cases.queries.people import PersonBrief
 from bihuan.tracing.models import Contact
 
@@ -23,7 +24,7 @@ class ContactFilter:
     """All parts are optional and joined by "and". Dates are local and inclusive.
 
     `text` as for cases. `case` is the public id of the source case. `sort`: confirmed_at or exposure_last; a
-    leading minus = latest first.
+    leading minus = latest first; due = nearest deadline first. "" = due for what is late, else newest.
     """
 
     text: str = ""
@@ -36,7 +37,7 @@ class ContactFilter:
     stage: str = ""
     late: bool | None = None
     as_of: datetime | None = None
-    sort: str = "-confirmed_at"
+    sort: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +66,20 @@ class ContactRow:
 
 def list_contacts(given: ContactFilter, *, cursor: str = "", size: int | None = None) -> Page[ContactRow]:
     """One page. The reader's door logs whose names it shows."""
-    sort = read_sort(given.sort, SORTS)
     wanted = page_size(size)
-    found, following = cut(list(after(ordered(filtered(given), sort), sort, cursor)[: wanted + 1]), wanted, sort)
+    if (given.sort or natural_sort(given.late)) == DUE:
+        rows = filtered(replace(given, stage="", late=None))
+        found, following = by_deadline(rows, "contact", given, cursor=cursor, size=wanted)
+    else:
+        sort = read_sort(given.sort or "-confirmed_at", SORTS)
+        found, following = read_page(filtered(given), sort, cursor=cursor, size=wanted)
     return Page(tuple(rows_of(found, given.as_of)), following)
 
 
 def count_contacts(given: ContactFilter) -> Count:
     """How many rows the filter finds, exact up to ten thousand."""
-    return count(filtered(given))
+    rows = filtered(replace(given, stage="", late=None))
+    return count(owing_at_all(rows, "contact", given))
 
 
 def export_contacts(given: ContactFilter, *, chunk: int = 500) -> Iterator[ContactRow]:
@@ -102,7 +108,9 @@ def filtered(given: ContactFilter) -> QuerySet[Contact]:
         rows = rows.filter(exposure_last__lte=given.exposed_to)
     if given.text.strip():
         rows = _named(rows, given.text.strip())
-    return owing(rows, "contact", stage=given.stage, late=given.late, as_of=given.as_of)
+    return owing(
+        rows, "contact", territory=given.territory, stage=given.stage, late=given.late, as_of=given.as_of
+    )
 
 
 def _named(rows: QuerySet[Contact], text: str) -> QuerySet[Contact]:
@@ -111,7 +119,7 @@ def _named(rows: QuerySet[Contact], text: str) -> QuerySet[Contact]:
     ids = people.few(text)
     if ids is None:
         return rows.filter(person_id__in=people.many(text).order_by().values("id"))
-    return rows.filter(Q(person_id__in=ids) | Q(local_id__startswith=text, local_id__gt=""))
+    return rows.filter(Q(person_id__in=ids) | Q(local_id__gte=text, local_id__lt=text + people.LAST))
 
 
 def rows_of(found: Sequence[Contact], as_of: datetime | None) -> list[ContactRow]:
