@@ -1,8 +1,8 @@
 """Rows of a line list imported end to end: read, parsed, checked, registered, opened as loops, booked.
 
 Bars (issue: the house): 4,000 rows/s without looking for known people, 1,000 rows/s with duplicate search
-against a million people. Peers, as they publish: DHIS2 about 3,240 tracked entities/s on 4+4 processors without fuzzy
-match; SORMAS 0.13 imported rows/s with its similarity search (#2539).
+against a million people. Peers, as they publish: DHIS2 about 3,240 tracked entities/s on 4+4 processors
+without fuzzy match; SORMAS 0.13 imported rows/s with its similarity search (#2539).
 
     python3 bihuan.py bench importing [--rows 20000] [--people 1000000] [--runs 5] [--keep] [--profile]
 """

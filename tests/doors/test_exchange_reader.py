@@ -157,15 +157,18 @@ ODS_CONTENT = """<?xml version="1.0" encoding="UTF-8"?><office:document-content
  xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"
  xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0"
  xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"><office:body><office:spreadsheet>
-<table:table table:name="lista">%s</table:table></office:spreadsheet></office:body></office:document-content>"""
+<table:table table:name="lista">%s</table:table></office:spreadsheet></office:body>
+</office:document-content>"""
 ODS_ROW = (
     '<table:table-row{r}><table:table-cell{c} office:value-type="string"><text:p>{a}</text:p>'
-    '</table:table-cell><table:table-cell office:value-type="date" office:date-value="{d}"><text:p>{d}</text:p>'
+    "</table:table-cell>"
+    '<table:table-cell office:value-type="date" office:date-value="{d}"><text:p>{d}</text:p>'
     "</table:table-cell></table:table-row>"
 )
 ODS_HEAD = (
     '<table:table-row><table:table-cell office:value-type="string"><text:p>id</text:p>'
-    '</table:table-cell><table:table-cell office:value-type="string"><text:p>onset</text:p>'
+    "</table:table-cell>"
+    '<table:table-cell office:value-type="string"><text:p>onset</text:p>'
     "</table:table-cell></table:table-row>"
 )
 

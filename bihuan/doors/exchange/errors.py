@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
 
 from bihuan.registry.errors import Conflict, Invalid, NotFound
 
@@ -37,7 +37,7 @@ class MappingError(Invalid):
     def __init__(self, errors: list[dict[str, Any]]) -> None:
         first = errors[0]["message"] if errors else _("The mapping is empty.")
         super().__init__(
-            first,
+            str(first),
             hint=_("Correct the mapping file and try again; `bihuan import guess FILE` prints a fresh one."),
             errors=errors,
         )

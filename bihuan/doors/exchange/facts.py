@@ -225,7 +225,9 @@ class CaseWriter(Writer):
     def _input(self, work: Work, person: PersonInput | str) -> CaseInput:
         values = work.row.values
         words = {name: values[key] for key, name in CASE_WORDS.items() if key in values}
-        dates = {key.removeprefix("case."): self.when(values[key]) for key in CASE_DATES if key in values}
+        dates: dict[str, Any] = {
+            key.removeprefix("case."): self.when(values[key]) for key in CASE_DATES if key in values
+        }
         return CaseInput(
             person=person,
             territory_code=work.territory,

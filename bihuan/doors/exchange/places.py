@@ -52,8 +52,9 @@ class PlaceFinder:
         values = row.values
         code = values.get("territory.code")
         names = tuple(values.get(k) for k in _KEYS)
+        tail: tuple[str, ...] = ()
         if not code and not any(names):
-            found, bad, tail = self.constant, "", ()
+            found, bad = self.constant, ""
         else:
             key = (code, *names)
             if key not in self._memo:

@@ -114,7 +114,9 @@ class RowReader:
     def read(self, raw: RawRow, number: int) -> ParsedRow:
         """Parse one row. Never raises on contents."""
         row = ParsedRow(number, raw.line)
-        values, found, implied, bad = row.values, row.findings, {}, set()
+        values, found = row.values, row.findings
+        implied: dict[str, str] = {}
+        bad: set[str] = set()
         cells = raw.cells
         for cell in self.cells:
             given = cells[cell.place]

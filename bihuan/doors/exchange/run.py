@@ -27,6 +27,7 @@ from bihuan.cases.actions.common import insert_rows
 from bihuan.registry import access, clock, posts, scope
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import BihuanError, Invalid
+from bihuan.registry.stamps import steady
 
 from . import mapping as mappings
 from .errors import FileRefused, JobBusy
@@ -236,7 +237,7 @@ class _Runner:
         places: PlaceFinder,
         writer: Writer,
     ) -> None:
-        with transaction.atomic():
+        with steady(), transaction.atomic():
             works = []
             for number, raw in part:
                 row = reader.read(raw, number)
