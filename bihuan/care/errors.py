@@ -1,19 +1,19 @@
 """Errors of the care room.
 
-    BihuanError
-    ├── NotFound
-    │   ├── UnknownOrder
-    │   └── UnknownAppeal
-    ├── Invalid
-    │   ├── RecordIncomplete   no control without a complete decision record; `.errors` names what is missing
-    │   └── ReadingInvalid     a temperature nobody can have, a check in the future
-    ├── NotAllowed
-    │   └── NobodyDecides      an order needs a person who decides; the system alone may not
-    └── Conflict
-        ├── NotReleasable      the rule says not yet; `.details["reasons"]` says why
-        ├── AlreadyObserved    an order runs already; extend it instead
-        ├── NotObserved        no order runs
-        └── AppealWaiting      the order has an appeal that waits for its answer
+BihuanError
+├── NotFound
+│   ├── UnknownOrder
+│   └── UnknownAppeal
+├── Invalid
+│   ├── RecordIncomplete   no control without a complete decision record; `.errors` names what is missing
+│   └── ReadingInvalid     a temperature nobody can have, a check in the future
+├── NotAllowed
+│   └── NobodyDecides      an order needs a person who decides; the system alone may not
+└── Conflict
+    ├── NotReleasable      the rule says not yet; `.details["reasons"]` says why
+    ├── AlreadyObserved    an order runs already; extend it instead
+    ├── NotObserved        no order runs
+    └── AppealWaiting      the order has an appeal that waits for its answer
 """
 
 from __future__ import annotations

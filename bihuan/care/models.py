@@ -146,7 +146,9 @@ class Order(ScopedModel):
 
 
 class DailyCheck(ScopedModel):
-    """One temperature or follow-up under an order. `at` is when it was done, `recorded_at` when it was known."""
+    """One temperature or follow-up under an order. `at` is when it was done, `recorded_at` when it was
+    known.
+    """
 
     contact = models.ForeignKey("tracing.Contact", on_delete=models.PROTECT, related_name="checks")
     order = models.ForeignKey(Order, null=True, blank=True, on_delete=models.PROTECT, related_name="checks")
@@ -169,7 +171,9 @@ class DailyCheck(ScopedModel):
 
 
 class FollowUp(ScopedModel):
-    """A recheck after discharge (weeks 2 and 4). Re-positive is a result here, not a new case (protocols.md 2)."""
+    """A recheck after discharge (weeks 2 and 4). Re-positive is a result here, not a new case
+    (protocols.md 2).
+    """
 
     case = models.ForeignKey("cases.Case", on_delete=models.PROTECT, related_name="follow_ups")
     week = models.SmallIntegerField(null=True, blank=True)

@@ -1,9 +1,9 @@
 """All verbs a door offers on cases, contacts, orders and appeals, and the one way to do any of them.
 
-    VERBS                      every verb by key
-    offered(subject_kind)      those that can be done to a case, contact, order or appeal
-    perform(key, ...)          read the data, do it, return a Result
-    perform_many(key, ids,...) the same data for many subjects in one transaction
+VERBS                      every verb by key
+offered(subject_kind)      those that can be done to a case, contact, order or appeal
+perform(key, ...)          read the data, do it, return a Result
+perform_many(key, ids,...) the same data for many subjects in one transaction
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from bihuan.tracing.models import Contact
 from bihuan.tracing.verbs import EXPOSURE
 from bihuan.tracing.verbs import VERBS as TRACING_VERBS
 
-__all__ = ["VERBS", "CHECK_LABELS", "Field", "Result", "Verb", "offered", "perform", "perform_many"]
+__all__ = ["CHECK_LABELS", "VERBS", "Field", "Result", "Verb", "offered", "perform", "perform_many"]
 
 RIGHTS = ("contact.write", "duty.do")
 
@@ -66,7 +66,13 @@ def _place(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datetim
     order = actions.record_placed(wanted, actor=actor, now=now)
     until = order.last_day.isoformat()
     data = {"order": order.public_id, "last_day": until}
-    return Result("contact.place", "contact", subject_id, _("Under observation until the end of %(day)s.") % {"day": until}, data)
+    return Result(
+        "contact.place",
+        "contact",
+        subject_id,
+        _("Under observation until the end of %(day)s.") % {"day": until},
+        data,
+    )
 
 
 def _extend(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datetime | None) -> Result:
@@ -81,13 +87,17 @@ def _extend(subject_id: str, given: Mapping[str, Any], actor: Actor, now: dateti
             now=now,
         )
         if not moved:
-            return Result("contact.expose", "contact", subject_id, _("Recorded; the last exposure did not move."))
+            return Result(
+                "contact.expose", "contact", subject_id, _("Recorded; the last exposure did not move.")
+            )
         order = actions.extend_observation(
             subject_id, evidence=given["evidence"], approver=given["approver"], actor=actor, now=now
         )
     until = order.last_day.isoformat()
     text = _("Observation now lasts until the end of %(day)s.") % {"day": until}
-    return Result("contact.expose", "contact", subject_id, text, {"order": order.public_id, "last_day": until})
+    return Result(
+        "contact.expose", "contact", subject_id, text, {"order": order.public_id, "last_day": until}
+    )
 
 
 def _check(kinds: tuple[CheckKind, ...], key: str):  # type: ignore[no-untyped-def]
@@ -189,14 +199,18 @@ def _follow_up(subject_id: str, given: Mapping[str, Any], actor: Actor, now: dat
 
 
 def _appeal(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datetime | None) -> Result:
-    appeal = actions.file_appeal(subject_id, text=given["text"], filed_by=given["filed_by"], actor=actor, now=now)
+    appeal = actions.file_appeal(
+        subject_id, text=given["text"], filed_by=given["filed_by"], actor=actor, now=now
+    )
     due = appeal.due_at.astimezone(zone_of(appeal.territory_code)).strftime("%Y-%m-%d %H:%M")
     text = _("The appeal is filed. Without an answer by %(due)s the order ends.") % {"due": due}
     return Result("order.appeal", "appeal", appeal.public_id, text, {"due_at": appeal.due_at.isoformat()})
 
 
 def _answer(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datetime | None) -> Result:
-    actions.decide_appeal(subject_id, decision=given["decision"], reason=given["reason"], actor=actor, now=now)
+    actions.decide_appeal(
+        subject_id, decision=given["decision"], reason=given["reason"], actor=actor, now=now
+    )
     return Result("appeal.decide", "appeal", subject_id, _("The appeal is answered."))
 
 
@@ -305,7 +319,13 @@ _ALL = (
         "contact",
         RIGHTS,
         (
-            Field("reason", "choice", gettext_lazy("Reason"), choices=RELEASES, default=ReleaseReason.COMPLETED.value),
+            Field(
+                "reason",
+                "choice",
+                gettext_lazy("Reason"),
+                choices=RELEASES,
+                default=ReleaseReason.COMPLETED.value,
+            ),
             AT,
             Field("text", "text", gettext_lazy("Note")),
         ),
@@ -320,7 +340,11 @@ _ALL = (
         ("case.write",),
         (
             Field(
-                "classification", "choice", gettext_lazy("Classification"), required=True, choices=CASE_CLASSES
+                "classification",
+                "choice",
+                gettext_lazy("Classification"),
+                required=True,
+                choices=CASE_CLASSES,
             ),
             AT,
             Field("date_onset", "date", gettext_lazy("Onset")),
@@ -367,7 +391,9 @@ _ALL = (
         (Field("decision", "choice", gettext_lazy("Answer"), required=True, choices=ANSWERS), REASON),
         _answer,
     ),
-    Verb("appeal.withdraw", gettext_lazy("Withdraw the appeal"), "appeal", ("appeal.file",), NOTHING, _withdraw),
+    Verb(
+        "appeal.withdraw", gettext_lazy("Withdraw the appeal"), "appeal", ("appeal.file",), NOTHING, _withdraw
+    ),
 )
 VERBS: dict[str, Verb] = {**CASE_VERBS, **TRACING_VERBS, **{verb.key: verb for verb in _ALL}}
 MODELS = {"case": Case, "contact": Contact, "order": Order, "appeal": Appeal}
@@ -426,7 +452,9 @@ def perform_many(
 def _verb(key: str, subject_kind: str) -> Verb:
     verb = VERBS.get(key)
     if verb is None:
-        raise NotFound(_("There is no verb %(key)s.") % {"key": key}, code="unknown-verb", hint=", ".join(sorted(VERBS)))
+        raise NotFound(
+            _("There is no verb %(key)s.") % {"key": key}, code="unknown-verb", hint=", ".join(sorted(VERBS))
+        )
     if verb.subject != subject_kind:
         params = {"key": key, "kind": verb.subject}
         raise Conflict(_("%(key)s is done to a %(kind)s.") % params, code="wrong-subject")
@@ -434,5 +462,10 @@ def _verb(key: str, subject_kind: str) -> Verb:
 
 
 def _zone(subject_kind: str, subject_id: str) -> ZoneInfo:
-    code = MODELS[subject_kind].objects.filter(public_id=subject_id).values_list("territory_code", flat=True).first()
+    code = (
+        MODELS[subject_kind]
+        .objects.filter(public_id=subject_id)
+        .values_list("territory_code", flat=True)
+        .first()
+    )
     return zone_of(code) if code is not None else clock.zone()

@@ -1,13 +1,13 @@
 """Errors of the cases room.
 
-    BihuanError
-    ├── NotFound
-    │   └── UnknownCase        no case of that number in the territory acted in
-    ├── Invalid
-    │   └── CaseInvalid        facts that cannot be true; `.errors` names row and field
-    └── Conflict
-        ├── CaseClosed         the case was discarded or has died
-        └── OutOfOrder         a step that needs another before it
+BihuanError
+├── NotFound
+│   └── UnknownCase        no case of that number in the territory acted in
+├── Invalid
+│   └── CaseInvalid        facts that cannot be true; `.errors` names row and field
+└── Conflict
+    ├── CaseClosed         the case was discarded or has died
+    └── OutOfOrder         a step that needs another before it
 """
 
 from __future__ import annotations

@@ -18,14 +18,16 @@ from bihuan.registry.models.history import append_only, track
 COUNTY = 6
 
 
-
 def county_field() -> models.GeneratedField:
     """The first characters of the territory code as a column of its own.
 
-    An expression index would not do: under row-level security the planner uses only conditions that cannot leak.
+    An expression index would not do: under row-level security the planner uses only conditions
+    that cannot leak.
     """
     code = models.CharField(max_length=COUNTY, db_collation="C")
-    return models.GeneratedField(expression=Left("territory_code", COUNTY), output_field=code, db_persist=True)
+    return models.GeneratedField(
+        expression=Left("territory_code", COUNTY), output_field=code, db_persist=True
+    )
 
 
 CLASSIFICATION_LABELS = [
@@ -113,7 +115,8 @@ class Case(ScopedModel):
     """A person meeting a case definition.
 
     `date_<x>` is the local calendar date of a fact, `<x>_at` its instant, filled only if the time of day is
-    known (else the precision is "day"). `found_at` is the instant the loop counts from: when the case first met
+    known (else the precision is "day"). `found_at` is the instant the loop counts from: when the case first
+    met
     a definition, `found_precision` its precision. `recorded_at` is when this house came to know of it.
     `source_key` is the importing row's key: the same row comes in once.
     """
@@ -224,7 +227,9 @@ class Step(ScopedModel):
 
 
 class Test(ScopedModel):
-    """A specimen of a person and what it showed. `subject_kind`, `subject_id`: the case or contact it is for."""
+    """A specimen of a person and what it showed. `subject_kind`, `subject_id`: the case or contact it is
+    for.
+    """
 
     __test__ = False
 

@@ -6,6 +6,7 @@ or a request sent into values and says per field what is wrong, so that every do
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -26,6 +27,7 @@ from bihuan.cases.models import (
     RESULT_LABELS,
     SEVERITY_LABELS,
 )
+from bihuan.cases.rules import DATED
 from bihuan.registry.actor import Actor
 
 Label = str | Promise
@@ -37,7 +39,9 @@ FALSE = frozenset({"false", "0", "off", "no", "否", ""})
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a form. `default` "now" stands for the moment the form is shown. `low`, `high` inclusive."""
+    """One field of a form. `default` "now" stands for the moment the form is shown. `low`, `high`
+    inclusive.
+    """
 
     name: str
     type: str
@@ -175,7 +179,9 @@ def _choice(f: Field, raw: Any, tz: ZoneInfo) -> str:
 
 
 def _choices(f: Field, raw: Any, tz: ZoneInfo) -> tuple[str, ...]:
-    items: Sequence[Any] = raw.split(",") if isinstance(raw, str) else list(raw) if isinstance(raw, list | tuple) else [raw]
+    items: Sequence[Any] = (
+        raw.split(",") if isinstance(raw, str) else list(raw) if isinstance(raw, list | tuple) else [raw]
+    )
     return tuple(_choice(f, str(item).strip(), tz) for item in items)
 
 
@@ -185,7 +191,7 @@ def _number(f: Field, raw: Any, tz: ZoneInfo) -> float:
     except (InvalidOperation, ValueError):
         raise _BadError("number", _("%(value)s is not a number.") % {"value": raw}) from None
     low, high = f.low, f.high
-    if not number == number or (low is not None and number < low) or (high is not None and number > high):
+    if math.isnan(number) or (low is not None and number < low) or (high is not None and number > high):
         params = {"value": raw, "low": "" if low is None else low, "high": "" if high is None else high}
         message = _("%(value)s lies outside %(low)s to %(high)s.") % params
         raise _BadError("range", message)
@@ -219,7 +225,13 @@ READERS: Mapping[str, Callable[[Field, Any, ZoneInfo], Any]] = {
 }
 
 
-AT = Field("at", "moment", gettext_lazy("When"), default=NOW, help=gettext_lazy("A date alone is enough if the time is not known."))
+AT = Field(
+    "at",
+    "moment",
+    gettext_lazy("When"),
+    default=NOW,
+    help=gettext_lazy("A date alone is enough if the time is not known."),
+)
 DUTY = Field("duty", "text", gettext_lazy("Which duty"), max_length=100, by_hand=False)
 NOTE = Field("note", "text", gettext_lazy("Note"))
 WRITE = ("case.write", "duty.do")
@@ -271,14 +283,14 @@ def _outcome(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datet
     return Result("case.outcome", "case", case.public_id, _("The outcome is recorded."))
 
 
-REVISABLE = ("classification", "severity", "origin", *(f"date_{name}" for name in (
-    "onset", "visit", "diagnosis", "sample", "result", "report", "confirmation", "isolation", "admission", "outcome"
-)))  # fmt: skip
+REVISABLE = ("classification", "severity", "origin", *(f"date_{name}" for name in DATED))
 
 
 def _revise(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datetime | None) -> Result:
     changes = {name: given[name] for name in REVISABLE if given.get(name) not in (None, "")}
-    case = actions.revise_case(subject_id, changes, reason=given["reason"], at=given["at"], actor=actor, now=now)
+    case = actions.revise_case(
+        subject_id, changes, reason=given["reason"], at=given["at"], actor=actor, now=now
+    )
     return Result("case.revise", "case", case.public_id, _("The revision is recorded; the original is kept."))
 
 
@@ -295,7 +307,9 @@ DATE_LABELS: Mapping[str, Label] = {
     "date_outcome": gettext_lazy("Outcome date"),
 }
 OUTCOMES = tuple(pair for pair in OUTCOME_LABELS if pair[0] in ("recovered", "died"))
-CLASSIFICATION = Field("classification", "choice", gettext_lazy("Classification"), choices=tuple(CLASSIFICATION_LABELS))
+CLASSIFICATION = Field(
+    "classification", "choice", gettext_lazy("Classification"), choices=tuple(CLASSIFICATION_LABELS)
+)
 SEVERITY = Field("severity", "choice", gettext_lazy("Severity"), choices=tuple(SEVERITY_LABELS))
 ORIGIN = Field("origin", "choice", gettext_lazy("Origin"), choices=tuple(ORIGIN_LABELS))
 FACILITY = Field("facility", "text", gettext_lazy("Hospital or place"), max_length=200)
@@ -304,7 +318,16 @@ SAMPLED = Field("sampled", "moment", gettext_lazy("Sampled"))
 REASON = Field("reason", "text", gettext_lazy("Reason"), required=True)
 
 _ALL = (
-    Verb("case.report", gettext_lazy("Report the case"), "case", WRITE, (AT,), _report, True, gettext_lazy("Reported")),
+    Verb(
+        "case.report",
+        gettext_lazy("Report the case"),
+        "case",
+        WRITE,
+        (AT,),
+        _report,
+        True,
+        gettext_lazy("Reported"),
+    ),
     Verb(
         "case.review",
         gettext_lazy("Review the report"),
@@ -352,7 +375,16 @@ _ALL = (
         True,
         gettext_lazy("Delivered"),
     ),
-    Verb("case.admit", gettext_lazy("Admit"), "case", WRITE, (AT, FACILITY), _admit, True, gettext_lazy("Admitted")),
+    Verb(
+        "case.admit",
+        gettext_lazy("Admit"),
+        "case",
+        WRITE,
+        (AT, FACILITY),
+        _admit,
+        True,
+        gettext_lazy("Admitted"),
+    ),
     Verb(
         "case.outcome",
         gettext_lazy("Record the outcome"),

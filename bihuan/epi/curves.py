@@ -13,7 +13,9 @@ from bihuan.epi.delays import as_dates
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """`counts[i]` records fell on `days[i]`; `missing` records had no date; days outside the window are `outside`."""
+    """`counts[i]` records fell on `days[i]`; `missing` records had no date; days outside the window are
+    `outside`.
+    """
 
     days: tuple[date, ...]
     counts: tuple[int, ...]
@@ -28,8 +30,11 @@ class Curve:
         return tuple(int(n) for n in np.cumsum(self.counts)) if self.counts else ()
 
 
-def epidemic_curve(dates: Iterable[date | None], first: date | None = None, last: date | None = None) -> Curve:
-    """Count records per local calendar day from `first` to `last` (both inclusive; the data's own ends if None).
+def epidemic_curve(
+    dates: Iterable[date | None], first: date | None = None, last: date | None = None
+) -> Curve:
+    """Count records per local calendar day from `first` to `last` (both inclusive; the data's own
+    ends if None).
 
     Conserves: total + missing + outside = records in.
     """

@@ -46,7 +46,9 @@ CHAIN_STEPS: tuple[Step, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class DelaySummary:
-    """`n` delays known, `missing` unknown, `negative` of the known below zero; days, or None if none known."""
+    """`n` delays known, `missing` unknown, `negative` of the known below zero; days, or None if none
+    known.
+    """
 
     n: int
     missing: int
@@ -109,7 +111,9 @@ def summarize_by(groups: Sequence[str], days: Days) -> dict[str, DelaySummary]:
 
 
 def median_by_day(on: Iterable[date | None], days: Days) -> list[tuple[date, DelaySummary]]:
-    """The trend: one summary per day of `on` (for example the report date), days without a record left out."""
+    """The trend: one summary per day of `on` (for example the report date), days without a record left
+    out.
+    """
     when = as_dates(on)
     known = when[~np.isnat(when)]
     return [(day.astype(object), summarize(days[when == day])) for day in np.unique(known)]

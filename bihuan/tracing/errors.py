@@ -1,12 +1,12 @@
 """Errors of the tracing room.
 
-    BihuanError
-    ├── NotFound
-    │   └── UnknownContact     no contact of that number in the territory acted in
-    ├── Invalid
-    │   └── ContactInvalid     facts that cannot be true; `.errors` names row and field
-    └── Conflict
-        └── ContactClosed      released, became a case, or re-assessed as a general contact
+BihuanError
+├── NotFound
+│   └── UnknownContact     no contact of that number in the territory acted in
+├── Invalid
+│   └── ContactInvalid     facts that cannot be true; `.errors` names row and field
+└── Conflict
+    └── ContactClosed      released, became a case, or re-assessed as a general contact
 """
 
 from __future__ import annotations

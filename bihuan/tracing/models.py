@@ -98,9 +98,7 @@ class Contact(ScopedModel):
         indexes = [
             models.Index(fields=["-confirmed_at", "-id"], name="tracing_contact_newest"),
             models.Index(fields=["county", "-confirmed_at", "-id"], name="tracing_contact_county"),
-            models.Index(
-                fields=["local_id"], name="tracing_contact_local", condition=~models.Q(local_id="")
-            ),
+            models.Index(fields=["local_id"], name="tracing_contact_local", condition=~models.Q(local_id="")),
         ]
 
     def __str__(self) -> str:

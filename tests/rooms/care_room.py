@@ -21,12 +21,14 @@ TZ = ZoneInfo("Asia/Shanghai")
 
 
 def local(text: str) -> datetime:
-    """"02-14 10:00" of 2020, local time, as an aware instant."""
+    """ "02-14 10:00" of 2020, local time, as an aware instant."""
     return datetime.fromisoformat(f"2020-{text}").replace(tzinfo=TZ)
 
 
 def zhou(**more: Any) -> PersonInput:
-    return PersonInput(territory_code=GRID, name="周小明", sex="M", age_years=34, address="汉江路12号", **more)
+    return PersonInput(
+        territory_code=GRID, name="周小明", sex="M", age_years=34, address="汉江路12号", **more
+    )
 
 
 def li(**more: Any) -> PersonInput:

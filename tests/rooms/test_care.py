@@ -1,4 +1,6 @@
-"""Contacts through their verbs: from being named to release, to becoming a case, to an appeal nobody answered."""
+"""Contacts through their verbs: from being named to release, to becoming a case, to an appeal nobody
+answered.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,9 @@ def place(who: Member, when: str, contact: Contact, **facts) -> Order:
 
 def placed_contact(cast: Cast, *, kind: str = "home", **facts) -> tuple[Contact, Order]:
     """Named at 10:00 on 14 February, found at 11:00, under observation from 12:00."""
-    contact = make_contact(cast.officer, "02-14 10:00", exposure_last=EXPOSED, exposure_kind="transport", **facts)
+    contact = make_contact(
+        cast.officer, "02-14 10:00", exposure_last=EXPOSED, exposure_kind="transport", **facts
+    )
     do(cast.community, "02-14 11:00", tracing.record_located, contact.public_id)
     return contact, place(cast.command, "02-14 12:00", contact, kind=kind)
 
@@ -106,7 +110,11 @@ def test_in_a_facility_only_temperatures_are_taken(cast: Cast):
     contact, _order = placed_contact(cast, kind="facility")
     sweep("02-15 00:05")
     assert "follow_up" not in owed(contact.public_id)
-    day = [d for d in duties(contact.public_id).values() if d.kind == "temperature" and due(d).startswith("02-15")]
+    day = [
+        d
+        for d in duties(contact.public_id).values()
+        if d.kind == "temperature" and due(d).startswith("02-15")
+    ]
     assert len(day) == 2
 
 
@@ -118,7 +126,11 @@ def test_a_missed_day_is_a_fact_and_doing_it_late_records_both_times(cast: Cast)
     [temperature] = [d for d in missed if d.kind == "temperature"]
     check(cast.community, "02-16 08:10", contact, at=local("02-15 20:50"), duty=temperature.key)
     done = duties(contact.public_id)[temperature.key]
-    assert (done.state, done.ended_at, done.ended_recorded_at) == (1, local("02-15 20:50"), local("02-16 08:10"))
+    assert (done.state, done.ended_at, done.ended_recorded_at) == (
+        1,
+        local("02-15 20:50"),
+        local("02-16 08:10"),
+    )
     with scope.system():
         stored = DailyCheck.objects.get(contact=contact)
     assert (stored.at, stored.recorded_at) == (local("02-15 20:50"), local("02-16 08:10"))
@@ -161,7 +173,8 @@ def test_the_decision_record_names_rule_clause_approver_and_end(cast: Cast):
     policy = packs.in_force(GRID, date(2020, 2, 14))
     assert order.proposer == order.approver == cast.command.actor.name
     assert (order.rule, order.pack) == ("observation.days", policy.id[:120])
-    assert order.clause and order.evidence.startswith(contact.public_id)
+    assert order.clause
+    assert order.evidence.startswith(contact.public_id)
     assert order.review_on <= order.last_day
     with cast.officer.acting(), clock.frozen(local("02-17 09:00")):
         view = find_order(order.public_id)
@@ -181,7 +194,9 @@ def test_who_may_not_decide_must_name_who_approved(cast: Cast):
 def test_the_system_alone_orders_nothing(cast: Cast):
     contact = make_contact(cast.officer, "02-14 10:00", exposure_last=EXPOSED)
     with scope.system(), pytest.raises(NobodyDecides):
-        care.order_observation(OrderInput(contact=contact.public_id), actor=Actor.system("cli"), now=local("02-14 12:00"))
+        care.order_observation(
+            OrderInput(contact=contact.public_id), actor=Actor.system("cli"), now=local("02-14 12:00")
+        )
 
 
 def test_a_second_order_is_refused(cast: Cast):
@@ -196,7 +211,11 @@ def test_a_new_exposure_restarts_the_count_by_a_new_decision(cast: Cast):
         cast.command,
         "02-18 09:00",
         lambda *, actor: perform(
-            "contact.expose", "contact", contact.public_id, {"last": "2020-02-17", "evidence": "second bus ride"}, actor
+            "contact.expose",
+            "contact",
+            contact.public_id,
+            {"last": "2020-02-17", "evidence": "second bus ride"},
+            actor,
         ),
     )
     assert result.data["last_day"] == "2020-03-02"
@@ -212,8 +231,10 @@ def test_a_new_exposure_restarts_the_count_by_a_new_decision(cast: Cast):
 
 
 def test_an_older_exposure_heard_of_later_changes_no_order(cast: Cast):
-    contact, order = placed_contact(cast)
-    moved = do(cast.officer, "02-18 09:00", tracing.record_exposure, contact.public_id, last=date(2020, 2, 10))
+    contact, _order = placed_contact(cast)
+    moved = do(
+        cast.officer, "02-18 09:00", tracing.record_exposure, contact.public_id, last=date(2020, 2, 10)
+    )
     assert moved is False
     with scope.system():
         assert Contact.objects.get(id=contact.id).exposure_last == EXPOSED
@@ -240,7 +261,14 @@ def test_no_fever_sets_off_nothing(cast: Cast):
 
 def test_a_positive_test_decides_nothing_but_owes_a_decision(cast: Cast):
     contact, order = placed_contact(cast)
-    do(cast.community, "02-15 15:00", care.record_contact_test, contact.public_id, result="positive", sampled=local("02-15 09:00"))
+    do(
+        cast.community,
+        "02-15 15:00",
+        care.record_contact_test,
+        contact.public_id,
+        result="positive",
+        sampled=local("02-15 09:00"),
+    )
     assert "confirm" in owed(contact.public_id)
     with scope.system():
         assert Case.objects.count() == 0
@@ -254,7 +282,10 @@ def test_a_contact_becomes_a_case_and_the_loop_is_handed_over(cast: Cast):
     check(cast.community, "02-16 08:50", contact, value=38.4)
     case = do(cast.doctor, "02-16 18:00", care.convert_contact_to_case, contact.public_id)
     with scope.system():
-        old, new = Loop.objects.get(subject_ref=contact.public_id), Loop.objects.get(subject_ref=case.public_id)
+        old, new = (
+            Loop.objects.get(subject_ref=contact.public_id),
+            Loop.objects.get(subject_ref=case.public_id),
+        )
         assert (old.state, old.outcome, old.handed_to_id) == (1, "became_case", new.id)
         order.refresh_from_db()
         assert (order.end_reason, order.ended_at) == ("became_case", local("02-16 18:00"))
@@ -283,7 +314,14 @@ def test_excluding_the_source_case_releases_its_contacts_at_once(cast: Cast):
 def test_a_case_discarded_by_another_door_frees_its_contacts_at_the_next_sweep(cast: Cast):
     source = make_case(cast.doctor, "02-13 09:00", classification="suspected")
     contact, _order = placed_contact(cast, case=source.public_id)
-    do(cast.doctor, "02-16 10:00", revise_case, source.public_id, {"classification": "discarded"}, reason="negative")
+    do(
+        cast.doctor,
+        "02-16 10:00",
+        revise_case,
+        source.public_id,
+        {"classification": "discarded"},
+        reason="negative",
+    )
     assert loop_of(contact.public_id).state == 0
     assert sweep("02-16 10:05").released == 1
     assert loop_of(contact.public_id).state == 1
@@ -293,7 +331,14 @@ def test_who_was_also_exposed_to_another_case_stays_under_observation(cast: Cast
     source = make_case(cast.doctor, "02-13 09:00", classification="suspected")
     another = make_case(cast.doctor, "02-13 09:00", person=li(local_id="2"))
     contact, _order = placed_contact(cast, case=source.public_id)
-    do(cast.officer, "02-15 09:00", tracing.record_exposure, contact.public_id, last=EXPOSED, case=another.public_id)
+    do(
+        cast.officer,
+        "02-15 09:00",
+        tracing.record_exposure,
+        contact.public_id,
+        last=EXPOSED,
+        case=another.public_id,
+    )
     assert do(cast.doctor, "02-16 10:00", care.exclude_case, source.public_id, reason="negative") == []
     assert loop_of(contact.public_id).state == 0
 
@@ -316,7 +361,9 @@ def test_somebody_who_cannot_be_found_is_searched_for_and_given_up_only_with_a_r
 
 
 def appeal(cast: Cast, order: Order, when: str = "02-15 10:00") -> Appeal:
-    return do(cast.community, when, care.file_appeal, order.public_id, text="我没有坐那趟车", filed_by="周小明")
+    return do(
+        cast.community, when, care.file_appeal, order.public_id, text="我没有坐那趟车", filed_by="周小明"
+    )
 
 
 def test_an_appeal_nobody_answers_ends_the_order_in_the_persons_favor(cast: Cast):
@@ -344,7 +391,9 @@ def test_an_upheld_appeal_ends_the_order_and_a_rejected_one_does_not(cast: Cast)
         filed = appeal(cast, order)
         with scope.system():
             other = Actor(None, None, "another command post", "test")
-            care.decide_appeal(filed.public_id, decision=decision, reason="checked", actor=other, now=local("02-15 20:00"))
+            care.decide_appeal(
+                filed.public_id, decision=decision, reason="checked", actor=other, now=local("02-15 20:00")
+            )
         assert loop_of(contact.public_id).state == state
         assert loop_of(filed.public_id).outcome == "decided"
     sweep("02-17 10:00")
@@ -422,8 +471,8 @@ def test_every_verb_describes_its_fields_for_a_form():
 
 def test_a_form_says_at_each_field_what_is_wrong(cast: Cast):
     contact, _order = placed_contact(cast)
+    data = {"value": "99", "symptoms": "cough,dancing", "at": "yesterday", "mood": "fine"}
     with cast.community.acting(), pytest.raises(CaseInvalid) as caught:
-        data = {"value": "99", "symptoms": "cough,dancing", "at": "yesterday", "mood": "fine"}
         perform("contact.temperature", "contact", contact.public_id, data, cast.community.actor)
     assert {(e["field"], e["rule"]) for e in caught.value.errors} == {
         ("value", "range"),
@@ -439,7 +488,11 @@ def test_a_form_says_at_each_field_what_is_wrong(cast: Cast):
 def test_a_verb_reads_text_as_a_form_sends_it_in_local_time(cast: Cast):
     contact, _order = placed_contact(cast)
     data = {"value": "36,7", "symptoms": "", "at": "2020-02-14 20:45"}
-    done = do(cast.community, "02-14 21:00", lambda *, actor: perform("contact.check", "contact", contact.public_id, data, actor))
+    done = do(
+        cast.community,
+        "02-14 21:00",
+        lambda *, actor: perform("contact.check", "contact", contact.public_id, data, actor),
+    )
     assert done.data == {"symptomatic": False}
     with scope.system():
         kinds = {c.kind: c for c in DailyCheck.objects.filter(contact=contact)}
@@ -457,7 +510,9 @@ def test_what_restricts_a_person_is_never_done_in_bulk(cast: Cast):
 def test_many_are_released_in_one_form_or_none(cast: Cast):
     ids = []
     for n in range(3):
-        contact = make_contact(cast.officer, "02-14 10:00", exposure_last=EXPOSED, person=zhou(local_id=str(n)))
+        contact = make_contact(
+            cast.officer, "02-14 10:00", exposure_last=EXPOSED, person=zhou(local_id=str(n))
+        )
         place(cast.command, "02-14 12:00", contact)
         ids.append(contact.public_id)
     late = make_contact(cast.officer, "02-20 10:00", exposure_last=date(2020, 2, 20), person=li())
@@ -514,7 +569,8 @@ def test_the_person_page_tells_everything_once_in_order(cast: Cast):
         page = person_page(contact.person.public_id)
     what = [entry.what for entry in page.entries]
     assert list(page.entries) == sorted(page.entries, key=lambda e: e.at)
-    for expected in ("contact.exposed", "contact.confirmed", "contact.located", "order.started", "check.temperature",
+    for expected in ("contact.exposed", "contact.confirmed", "contact.located", "order.started",
+    "check.temperature",
                      "order.ended", "case.found"):  # fmt: skip
         assert what.count(expected) == 1, expected
     assert {loop.definition for loop in page.loops} == {"contact", "case"}
@@ -544,8 +600,14 @@ def test_contacts_are_listed_with_what_they_owe(cast: Cast):
 
 def test_a_case_input_of_a_conversion_keeps_person_and_place(cast: Cast):
     contact, _order = placed_contact(cast)
-    facts = CaseInput(person="", territory_code="", classification="asymptomatic", date_report=local("02-16 18:30"))
+    facts = CaseInput(
+        person="", territory_code="", classification="asymptomatic", date_report=local("02-16 18:30")
+    )
     with pytest.raises(CaseInvalid):  # the report would lie in the future
         do(cast.doctor, "02-15 18:00", care.convert_contact_to_case, contact.public_id, facts)
     case = do(cast.doctor, "02-16 19:00", care.convert_contact_to_case, contact.public_id, facts)
-    assert (case.territory_code, case.person_id, case.classification) == (GRID, contact.person_id, "asymptomatic")
+    assert (case.territory_code, case.person_id, case.classification) == (
+        GRID,
+        contact.person_id,
+        "asymptomatic",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from django.db import connection
@@ -12,18 +13,41 @@ from bihuan.cases import actions
 from bihuan.cases.actions import CaseInput, report_cases
 from bihuan.cases.errors import CaseClosed, CaseInvalid, UnknownCase
 from bihuan.cases.models import Case, CaseRevision
-from bihuan.cases.queries import CaseFilter, clearance, count_cases, find_case, five_intervals, headline_rates, ledger, list_cases
+from bihuan.cases.queries import (
+    CaseFilter,
+    clearance,
+    count_cases,
+    find_case,
+    five_intervals,
+    headline_rates,
+    ledger,
+    list_cases,
+)
 from bihuan.registry import clock, scope
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Invalid, NotAllowed
 from tests.cast import COUNTY, GRID, NEXT_COUNTY, Cast
-from tests.rooms.care_room import assert_holds, do, due, duties, li, local, loop_of, make_case, owed, sweep, zhou
+from tests.rooms.care_room import (
+    assert_holds,
+    do,
+    due,
+    duties,
+    li,
+    local,
+    loop_of,
+    make_case,
+    owed,
+    sweep,
+    zhou,
+)
 
 pytestmark = pytest.mark.django_db
 
 
 def test_opening_a_suspected_case_starts_the_report_clock_and_the_investigation_at_one_moment(cast: Cast):
-    case = make_case(cast.doctor, "02-17 09:00", classification="suspected", date_diagnosis=local("02-17 08:30"))
+    case = make_case(
+        cast.doctor, "02-17 09:00", classification="suspected", date_diagnosis=local("02-17 08:30")
+    )
     found = duties(case.public_id)
     assert found["report#1"].opened_at == found["investigation#1"].opened_at == local("02-17 08:30")
     assert due(found["report#1"]) == "02-17 10:30"
@@ -41,7 +65,9 @@ def test_the_investigation_has_twenty_four_hours_from_the_report(cast: Cast):
 
 
 def test_a_case_goes_from_report_to_the_last_follow_up_and_the_loop_closes(cast: Cast):
-    case = make_case(cast.doctor, "02-17 09:00", date_confirmation=local("02-17 09:00"), date_report=local("02-17 09:40"))
+    case = make_case(
+        cast.doctor, "02-17 09:00", date_confirmation=local("02-17 09:00"), date_report=local("02-17 09:40")
+    )
     do(cast.officer, "02-17 10:30", actions.record_review, case.public_id, finding="complete")
     do(cast.officer, "02-17 20:00", actions.record_investigation, case.public_id, contacts_found=3)
     do(cast.transfer, "02-17 12:00", actions.record_transfer, case.public_id, to="市人民医院")
@@ -97,14 +123,28 @@ def test_a_mistyped_admission_corrected_moves_the_duties_and_back_again(cast: Ca
     do(cast.hospital, "02-17 12:00", actions.record_admission, case.public_id)
     assert "admission" not in owed(case.public_id)
     for at, when in (("02-17 13:00", None), ("02-17 14:00", local("02-17 12:00")), ("02-17 15:00", None)):
-        do(cast.hospital, at, actions.revise_case, case.public_id, {"date_admission": when}, reason="wrong person")
+        do(
+            cast.hospital,
+            at,
+            actions.revise_case,
+            case.public_id,
+            {"date_admission": when},
+            reason="wrong person",
+        )
         assert ("admission" in owed(case.public_id)) is (when is None), at
     assert_holds()
 
 
 def test_a_suspected_case_tested_must_be_concluded(cast: Cast):
     case = make_case(cast.doctor, "02-17 09:00", classification="suspected")
-    do(cast.doctor, "02-17 18:00", actions.record_test, case.public_id, result="negative", sampled=local("02-17 10:00"))
+    do(
+        cast.doctor,
+        "02-17 18:00",
+        actions.record_test,
+        case.public_id,
+        result="negative",
+        sampled=local("02-17 10:00"),
+    )
     found = duties(case.public_id)
     assert found["test#1"].state == 1
     assert due(found["conclusion#1"]) == "02-18 18:00"
@@ -117,7 +157,11 @@ def test_a_suspected_case_tested_must_be_concluded(cast: Cast):
 
 
 def test_a_date_alone_is_late_only_when_its_day_has_passed(cast: Cast):
-    make = {"date_confirmation": date(2020, 2, 3), "date_report": date(2020, 2, 3), "date_admission": date(2020, 2, 4)}
+    make = {
+        "date_confirmation": date(2020, 2, 3),
+        "date_report": date(2020, 2, 3),
+        "date_admission": date(2020, 2, 4),
+    }
     case = make_case(cast.officer, "02-20 09:00", **make)
     found = duties(case.public_id)
     assert (found["report#1"].state, found["report#1"].ended_day_only) == (1, True)
@@ -125,10 +169,13 @@ def test_a_date_alone_is_late_only_when_its_day_has_passed(cast: Cast):
     assert found["admission#1"].ended_at >= found["admission#1"].due_at
 
 
-def test_many_cases_are_reported_with_few_statements_and_every_loop_opens(cast: Cast, django_assert_max_num_queries):
+def test_many_cases_are_reported_with_few_statements_and_every_loop_opens(
+    cast: Cast, django_assert_max_num_queries
+):
     inputs = [
         CaseInput(
-            person=zhou(local_id=str(n)), territory_code=GRID, local_id=f"TJ{n}", date_confirmation=date(2020, 2, 1),
+            person=zhou(local_id=str(n)), territory_code=GRID, local_id=f"TJ{n}",
+            date_confirmation=date(2020, 2, 1),
             date_onset=date(2020, 1, 25), source_key=f"file:{n}",
         )
         for n in range(300)
@@ -217,7 +264,9 @@ def twelve(cast: Cast) -> list[str]:
     return [public_id for _pk, public_id in made.cases]
 
 
-@pytest.mark.parametrize("sort", ["", "-found_at", "found_at", "-date_onset", "date_onset", "-date_report", "due"])
+@pytest.mark.parametrize(
+    "sort", ["", "-found_at", "found_at", "-date_onset", "date_onset", "-date_report", "due"]
+)
 def test_pages_follow_one_another_without_gap_or_repeat(cast: Cast, twelve: list[str], sort: str):
     with cast.officer.acting():
         seen: list[str] = []
@@ -232,8 +281,12 @@ def test_pages_follow_one_another_without_gap_or_repeat(cast: Cast, twelve: list
     assert len(seen) == len(set(seen))
 
 
-@pytest.mark.parametrize(("text", "n"), [("周", 6), ("zhou", 6), ("zxm", 6), ("lif", 6), ("SY-00", 10), ("吴", 0)])
-def test_people_are_found_by_name_pinyin_initials_and_case_number(cast: Cast, twelve: list[str], text: str, n: int):
+@pytest.mark.parametrize(
+    ("text", "n"), [("周", 6), ("zhou", 6), ("zxm", 6), ("lif", 6), ("SY-00", 10), ("吴", 0)]
+)
+def test_people_are_found_by_name_pinyin_initials_and_case_number(
+    cast: Cast, twelve: list[str], text: str, n: int
+):
     with cast.officer.acting():
         assert len(list_cases(CaseFilter(text=text)).rows) == n
 
@@ -311,7 +364,13 @@ def test_clearance_lists_what_each_case_waits_for_at_any_clock_time(cast: Cast):
     make_case(cast.doctor, "02-17 00:30", person=zhou(), date_confirmation=local("02-17 00:01"))
     noon = make_case(cast.doctor, "02-17 15:10", date_confirmation=local("02-17 15:00"))
     do(cast.hospital, "02-17 20:00", actions.record_admission, noon.public_id)
-    sus = make_case(cast.doctor, "02-17 23:55", person=li(local_id="2"), classification="suspected", date_diagnosis=local("02-17 23:50"))
+    sus = make_case(
+        cast.doctor,
+        "02-17 23:55",
+        person=li(local_id="2"),
+        classification="suspected",
+        date_diagnosis=local("02-17 23:50"),
+    )
     with cast.command.acting(), clock.frozen(local("02-18 08:00")):
         at_18 = clearance(COUNTY, as_of=local("02-17 18:00"))
         midnight = clearance(COUNTY, day=date(2020, 2, 17))
@@ -321,12 +380,21 @@ def test_clearance_lists_what_each_case_waits_for_at_any_clock_time(cast: Cast):
 
 
 def test_stock_and_flow_balance_every_day(cast: Cast):
-    case = make_case(cast.doctor, "02-15 09:00", classification="suspected", date_diagnosis=local("02-15 09:00"))
-    do(cast.doctor, "02-16 09:00", actions.revise_case, case.public_id, {"classification": "confirmed"}, reason="positive")
+    case = make_case(
+        cast.doctor, "02-15 09:00", classification="suspected", date_diagnosis=local("02-15 09:00")
+    )
+    do(
+        cast.doctor,
+        "02-16 09:00",
+        actions.revise_case,
+        case.public_id,
+        {"classification": "confirmed"},
+        reason="positive",
+    )
     do(cast.hospital, "02-18 09:00", actions.record_outcome, case.public_id, outcome="recovered")
     with cast.officer.acting():
         days = [{r.category: r for r in ledger(COUNTY, date(2020, 2, d))} for d in range(14, 20)]
-    for before, after in zip(days, days[1:], strict=False):
+    for before, after in pairwise(days):
         for name in before:
             assert before[name].closing == after[name].opening
     assert (days[1]["suspected"].new, days[2]["suspected"].converted, days[2]["confirmed"].new) == (1, 1, 1)

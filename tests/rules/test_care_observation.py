@@ -74,7 +74,9 @@ def test_the_longest_obligation_wins(ends):
 
 
 @given(days, st.integers(0, 14), st.lists(st.integers(1, 30), max_size=6))
-def test_every_test_day_lies_within_the_order_and_none_is_lost_but_by_falling_together(first, length, numbers):
+def test_every_test_day_lies_within_the_order_and_none_is_lost_but_by_falling_together(
+    first, length, numbers
+):
     last = first + timedelta(days=length)
     found = test_days(numbers, first=first, last=last)
     assert list(found) == sorted(set(found))
@@ -156,14 +158,17 @@ def test_an_excluded_source_does_not_free_who_is_bound_by_another_exposure():
 
 @given(
     st.datetimes(datetime(2020, 2, 1), datetime(2020, 3, 20)),
-    st.dictionaries(st.dates(date(2020, 2, 10), LAST), st.sampled_from(["", "negative", "positive", "inconclusive"])),
+    st.dictionaries(
+        st.dates(date(2020, 2, 10), LAST), st.sampled_from(["", "negative", "positive", "inconclusive"])
+    ),
     st.booleans(),
 )
 def test_a_release_always_has_a_reason_and_after_the_end_it_is_never_refused(local, tests, ill):
     now = local.replace(tzinfo=TZ)
     decision = may_release(release_facts(now, tests=tests, symptoms_open=ill))
     assert decision.reasons
-    assert decision.clause and decision.rule
+    assert decision.clause
+    assert decision.rule
     if now >= END:
         assert decision.allowed
     elif now.date() < LAST or ill or any(r != "negative" for r in tests.values()):
@@ -177,7 +182,13 @@ def test_a_release_always_has_a_reason_and_after_the_end_it_is_never_refused(loc
 
 @pytest.mark.parametrize(
     ("value", "symptoms", "ill"),
-    [(37.3, (), True), (37.2, (), False), (36.5, ("cough",), True), (None, (), False), (None, ("fever",), True)],
+    [
+        (37.3, (), True),
+        (37.2, (), False),
+        (36.5, ("cough",), True),
+        (None, (), False),
+        (None, ("fever",), True),
+    ],
 )
 def test_fever_or_a_symptom_obliges_to_act_at_once(value, symptoms, ill):
     decision = is_symptomatic(value, symptoms, 37.3)
@@ -221,7 +232,9 @@ def test_a_complete_record_is_complete():
     assert check_record(COMPLETE) == []
 
 
-@pytest.mark.parametrize("part", ["proposer", "evidence", "rule", "clause", "approver", "start_at", "end_at", "review_on"])
+@pytest.mark.parametrize(
+    "part", ["proposer", "evidence", "rule", "clause", "approver", "start_at", "end_at", "review_on"]
+)
 def test_no_control_without_any_part_of_its_decision_record(part):
     empty = None if part in ("start_at", "end_at", "review_on") else "  "
     values = {name: getattr(COMPLETE, name) for name in COMPLETE.__slots__} | {part: empty}

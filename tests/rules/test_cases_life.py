@@ -28,7 +28,9 @@ TZ = ZoneInfo("Asia/Shanghai")
 KNOWN = datetime(2020, 2, 20, 4, 0, tzinfo=UTC)
 
 
-def facts(classification: str = "confirmed", *, outcome: str = "unknown", result: str = "", **days) -> CaseFacts:
+def facts(
+    classification: str = "confirmed", *, outcome: str = "unknown", result: str = "", **days
+) -> CaseFacts:
     moments = {name: moment(value, TZ) for name, value in days.items()}
     return CaseFacts(classification, KNOWN, moments, outcome, result)
 
@@ -38,7 +40,9 @@ def told(case: CaseFacts) -> list[tuple[str, str, str]]:
 
 
 def test_a_confirmed_case_opens_at_its_confirmation_and_is_admitted_when_it_was():
-    case = facts(confirmation=date(2020, 2, 3), report=date(2020, 2, 3), admission=datetime(2020, 2, 3, 21, 5))
+    case = facts(
+        confirmation=date(2020, 2, 3), report=date(2020, 2, 3), admission=datetime(2020, 2, 3, 21, 5)
+    )
     assert told(case) == [
         ("case.confirmed", "2020-02-03T00:00", "day"),
         ("case.reported", "2020-02-03T00:00", "day"),
@@ -66,7 +70,7 @@ def test_a_case_reported_before_its_diagnosis_was_known_since_the_report():
 
 def test_an_admission_before_the_case_was_known_stands_at_the_opening_and_says_since_when():
     case = facts(confirmation=date(2020, 2, 3), admission=date(2020, 1, 30))
-    admitted = [e for e in life(case, TZ) if e.kind == "case.admitted"][0]
+    admitted = next(e for e in life(case, TZ) if e.kind == "case.admitted")
     assert admitted.at == life(case, TZ)[0].at
     assert admitted.data["since"].startswith("2020-01-30")
 
@@ -76,7 +80,9 @@ def test_onset_is_no_event():
 
 
 def test_a_discarded_case_opens_and_closes():
-    kinds = [kind for kind, _at, _p in told(facts("discarded", diagnosis=date(2020, 2, 1), outcome="unknown"))]
+    kinds = [
+        kind for kind, _at, _p in told(facts("discarded", diagnosis=date(2020, 2, 1), outcome="unknown"))
+    ]
     assert kinds == ["case.suspected", "case.discarded"]
 
 
@@ -92,7 +98,7 @@ moments = st.one_of(
 
 
 @given(
-    st.fixed_dictionaries({name: moments for name in DATED}),
+    st.fixed_dictionaries(dict.fromkeys(DATED, moments)),
     st.sampled_from([c.value for c in Classification]),
     st.sampled_from([o.value for o in Outcome]),
     st.sampled_from(["", "positive", "negative"]),
@@ -109,11 +115,13 @@ def test_every_life_opens_first_and_never_speaks_of_a_time_before_its_opening(da
     assert all(e.precision in ("day", "minute") for e in events)
 
 
-@given(st.fixed_dictionaries({name: moments for name in DATED}))
+@given(st.fixed_dictionaries(dict.fromkeys(DATED, moments)))
 def test_the_life_is_the_same_whatever_the_order_the_facts_were_told_in(days):
     known = {name: m for name, m in days.items() if m is not None}
     backwards = dict(reversed(list(known.items())))
-    assert life(CaseFacts("confirmed", KNOWN, known), TZ) == life(CaseFacts("confirmed", KNOWN, backwards), TZ)
+    assert life(CaseFacts("confirmed", KNOWN, known), TZ) == life(
+        CaseFacts("confirmed", KNOWN, backwards), TZ
+    )
 
 
 def test_a_date_in_the_future_is_an_error_and_names_the_field():

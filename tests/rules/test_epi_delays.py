@@ -58,7 +58,11 @@ def test_a_curve_loses_nobody(dates):
     assert curve.total + curve.missing + curve.outside == len(dates)
     counts = Counter(d for d in dates if d is not None)
     assert {day: n for day, n in zip(curve.days, curve.counts, strict=True) if n} == dict(counts)
-    assert list(curve.days) == [curve.days[0] + timedelta(days=i) for i in range(len(curve.days))] if curve.days else True
+    assert (
+        list(curve.days) == [curve.days[0] + timedelta(days=i) for i in range(len(curve.days))]
+        if curve.days
+        else True
+    )
 
 
 @given(st.lists(maybe), st.dates(date(2020, 1, 1), date(2020, 2, 1)), st.integers(-3, 40))
@@ -83,4 +87,7 @@ def test_a_moving_average_begins_with_the_days_there_are():
 def test_the_trend_has_one_summary_a_day():
     on = [date(2020, 1, 2), None, date(2020, 1, 1), date(2020, 1, 2)]
     trend = median_by_day(on, delays([date(2020, 1, 1)] * 4, [date(2020, 1, n) for n in (3, 4, 5, 6)]))
-    assert [(day, s.n, s.median) for day, s in trend] == [(date(2020, 1, 1), 1, 4.0), (date(2020, 1, 2), 2, 3.5)]
+    assert [(day, s.n, s.median) for day, s in trend] == [
+        (date(2020, 1, 1), 1, 4.0),
+        (date(2020, 1, 2), 2, 3.5),
+    ]

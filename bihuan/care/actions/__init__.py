@@ -1,4 +1,6 @@
-"""The verbs of care: order and end observation, check daily, test, release, convert, follow up, hear appeals."""
+"""The verbs of care: order and end observation, check daily, test, release, convert, follow up, hear
+appeals.
+"""
 
 from bihuan.care.actions.appeals import decide_appeal, file_appeal, withdraw_appeal
 from bihuan.care.actions.checks import (

@@ -37,7 +37,11 @@ def file_appeal(
         order = Order.objects.select_for_update(of=("self",)).filter(public_id=order_id).first()
         if order is None:
             raise UnknownOrder(order_id)
-        authorize(("appeal.file", "appeal.decide"), order.territory_code, subject=("contact", order.contact.public_id))
+        authorize(
+            ("appeal.file", "appeal.decide"),
+            order.territory_code,
+            subject=("contact", order.contact.public_id),
+        )
         if order.ended_at is not None:
             raise NotObserved(_("Order %(id)s has ended.") % {"id": order_id})
         if Appeal.objects.filter(order=order, decided_at__isnull=True).exists():
@@ -61,7 +65,9 @@ def file_appeal(
 def decide_appeal(
     appeal_id: str, *, decision: str, reason: str, actor: Actor, now: datetime | None = None
 ) -> Appeal:
-    """Answer: upheld (the order ends) or rejected (it stands). Nobody answers an appeal against her own order."""
+    """Answer: upheld (the order ends) or rejected (it stands). Nobody answers an appeal against her own
+    order.
+    """
     at = moment_now(now)
     _needed({"reason": reason})
     if decision not in (AppealDecision.UPHELD, AppealDecision.REJECTED):

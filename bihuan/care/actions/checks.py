@@ -59,7 +59,8 @@ COLUMNS = (
 class CheckInput:
     """One check. `kind` temperature (needs `value`, °C) or follow_up. `at` None = now.
 
-    `duty` names the one duty meant (its key), for entries made late; empty = the nearest open one of that day.
+    `duty` names the one duty meant (its key), for entries made late; empty = the nearest open one
+    of that day.
     """
 
     contact: str
@@ -79,7 +80,9 @@ def record_daily_check(given: CheckInput, *, actor: Actor, now: datetime | None 
 def record_daily_checks(
     inputs: Sequence[CheckInput], *, actor: Actor, now: datetime | None = None
 ) -> list[bool]:
-    """Many checks in one transaction. Returns for each whether it is a sign of illness (fever or a symptom)."""
+    """Many checks in one transaction. Returns for each whether it is a sign of illness (fever or a
+    symptom).
+    """
     at = moment_now(now)
     with writing(actor):
         contacts = _contacts(inputs)
@@ -218,7 +221,8 @@ def record_contact_test(
     duty: str = "",
     now: datetime | None = None,
 ) -> Test:
-    """A specimen of a contact. `result` pending = only sampled; else known at `at`. A positive result obliges a
+    """A specimen of a contact. `result` pending = only sampled; else known at `at`. A positive
+    result obliges a
     person to decide whether this is a case; nothing is decided here."""
     known_at = moment_now(now)
     with writing(actor):
@@ -232,7 +236,9 @@ def record_contact_test(
             told.append(news(contact, "contact.sampled", taken))
         if found is not None:
             told.append(news(contact, "contact.tested", found, {"result": result, **extra}))
-        test = store_test(contact, "contact", result=result, taken=taken, found=found, actor=actor, now=known_at)
+        test = store_test(
+            contact, "contact", result=result, taken=taken, found=found, actor=actor, now=known_at
+        )
         tell_loops(told, actor=actor, now=known_at)
         return test
 
@@ -247,7 +253,9 @@ def record_referral(
         authorize(RIGHTS, contact.territory_code, subject=("contact", contact_id))
         when = moment(at if at is not None else known_at, zone_of(contact.territory_code))
         assert when is not None
-        tell_loops([news(contact, "contact.referred", when, {"to": to} if to else {})], actor=actor, now=known_at)
+        tell_loops(
+            [news(contact, "contact.referred", when, {"to": to} if to else {})], actor=actor, now=known_at
+        )
         return contact
 
 

@@ -1,4 +1,6 @@
-"""From contact to case, and from suspected case to no case: what either means for the others (traps 7 and 8)."""
+"""From contact to case, and from suspected case to no case: what either means for the others (traps 7 and
+8).
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,8 @@ def convert_contact_to_case(
     at: Day = None,
     now: datetime | None = None,
 ) -> Case:
-    """A contact is a case: report it, end the order, close the contact loop and hand it over to the case loop.
+    """A contact is a case: report it, end the order, close the contact loop and hand it over to
+    the case loop.
 
     `given` may carry more facts (its person and territory are those of the contact). A person decides this;
     the exposure becomes a link to the source case.
@@ -50,20 +53,30 @@ def convert_contact_to_case(
         contact.status, contact.became_case = Status.BECAME_CASE.value, case
         contact.save(update_fields=["status", "became_case"])
         told = []
-        order = Order.objects.select_for_update(of=("self",)).filter(contact=contact, ended_at__isnull=True).first()
+        order = (
+            Order.objects.select_for_update(of=("self",))
+            .filter(contact=contact, ended_at__isnull=True)
+            .first()
+        )
         if order is not None:
             order.ended_at = max(min(when.instant(tz), order.end_at), order.start_at)
             order.end_reason, order.ended_by = EndReason.BECAME_CASE.value, actor.name
             order.save(update_fields=["ended_at", "end_reason", "ended_by"])
-            told.append(news(contact, "order.ended", when, {"order": order.public_id, "reason": order.end_reason}))
-        told.append(news(contact, "contact.became_case", when, {"case": case.public_id}, key="contact.became_case"))
+            told.append(
+                news(contact, "order.ended", when, {"order": order.public_id, "reason": order.end_reason})
+            )
+        told.append(
+            news(contact, "contact.became_case", when, {"case": case.public_id}, key="contact.became_case")
+        )
         tell_loops(told, actor=actor, now=known_at)
         _hand_over(contact, case)
         return case
 
 
 def _case_input(contact: Contact, given: CaseInput | None, classification: str, when: Moment) -> CaseInput:
-    facts = given if given is not None else CaseInput(person="", territory_code="", classification=classification)
+    facts = (
+        given if given is not None else CaseInput(person="", territory_code="", classification=classification)
+    )
     facts = replace(facts, person=contact.person.public_id, territory_code=contact.territory_code)
     if facts.date_diagnosis is None and facts.date_confirmation is None:
         facts = replace(facts, date_diagnosis=when.at or when.day)
@@ -102,7 +115,8 @@ def _loop(kind: str, ref: str) -> str | None:
 def exclude_case(
     case_id: str, *, reason: str, actor: Actor, at: Day = None, now: datetime | None = None
 ) -> list[str]:
-    """A suspected case is none: discard it and release its contacts at once, unless something else obliges them.
+    """A suspected case is none: discard it and release its contacts at once, unless something else
+    obliges them.
 
     Returns the contacts released.
     """
@@ -127,7 +141,11 @@ def release_contacts_of_excluded(case_pk: int, *, actor: Actor, now: datetime) -
         for contact in waiting.select_related("person"):
             if _otherwise_exposed(contact, case_pk):
                 continue
-            order = Order.objects.select_for_update(of=("self",)).filter(contact=contact, ended_at__isnull=True).first()
+            order = (
+                Order.objects.select_for_update(of=("self",))
+                .filter(contact=contact, ended_at__isnull=True)
+                .first()
+            )
             when = Moment(now.astimezone(zone_of(contact.territory_code)).date(), now)
             text = _("The source case was excluded.")
             told += finish(

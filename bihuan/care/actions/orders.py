@@ -1,4 +1,6 @@
-"""Order observation of a contact. It is a control: a person decides, and the whole decision record is kept."""
+"""Order observation of a contact. It is a control: a person decides, and the whole decision record is
+kept.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +82,8 @@ COLUMNS = (
 class OrderInput:
     """One order. `contact` is a public id; `started` when observation began (None = now).
 
-    `approver` is the person who decided, for lists kept elsewhere; empty = whoever acts. `evidence` empty = the
+    `approver` is the person who decided, for lists kept elsewhere; empty = whoever acts.
+    `evidence` empty = the
     contact record itself. `last_day` overrides the count only where the source states its own end.
     """
 
@@ -109,7 +112,9 @@ class _Planned:
 
 
 def order_observation(given: OrderInput, *, actor: Actor, now: datetime | None = None) -> Order:
-    """Order observation of one contact. Raises AlreadyObserved, RecordIncomplete, NobodyDecides, NotAllowed."""
+    """Order observation of one contact. Raises AlreadyObserved, RecordIncomplete, NobodyDecides,
+    NotAllowed.
+    """
     return order_observations([given], actor=actor, now=now)[0]
 
 
@@ -148,7 +153,8 @@ def extend_observation(
 ) -> Order:
     """Order anew after a later exposure: the running order is replaced by one counted from it (trap 5).
 
-    Under `observation.reexposure: credited` the end stays. The longest obligation wins: a replacement never ends
+    Under `observation.reexposure: credited` the end stays. The longest obligation wins: a
+    replacement never ends
     before what it replaces. Raises NotObserved when no order runs.
     """
     at = moment_now(now)
@@ -162,7 +168,12 @@ def extend_observation(
             raise NotObserved(_("No order runs for contact %(id)s.") % {"id": contact_id})
         contact = _contacts([contact_id])[contact_id]
         given = OrderInput(
-            contact=contact_id, kind=old.kind, place=old.place, evidence=evidence, approver=approver, started=at
+            contact=contact_id,
+            kind=old.kind,
+            place=old.place,
+            evidence=evidence,
+            approver=approver,
+            started=at,
         )
         plan = _plan(given, contact, actor, at, floor=old.last_day)
         _end_replaced(old, at, actor)
@@ -208,7 +219,9 @@ def _plan(
     assert start is not None
     policy = in_force(contact.territory_code, start.day)
     plan = _observation(given, contact, policy, start, tz, floor)
-    day_one = start.day if policy.value("observation.day_one").value == "order" else start.day + timedelta(days=1)
+    day_one = (
+        start.day if policy.value("observation.day_one").value == "order" else start.day + timedelta(days=1)
+    )
     tests = test_days(policy.value("observation.tests_on").value, first=day_one, last=plan.last)
     clause = policy.value(RULE).clause or _clause_of(policy)
     return _Planned(given, contact, new_id("O"), start, plan, tests, day_one, policy, clause, tz)
@@ -221,7 +234,12 @@ def _clause_of(policy: ResolvedPolicy) -> str:
 
 
 def _observation(
-    given: OrderInput, contact: Contact, policy: ResolvedPolicy, start: Moment, tz: ZoneInfo, floor: date | None
+    given: OrderInput,
+    contact: Contact,
+    policy: ResolvedPolicy,
+    start: Moment,
+    tz: ZoneInfo,
+    floor: date | None,
 ) -> Observation:
     from_exposure = policy.value("observation.count_from").value == "last_exposure"
     days = int(policy.value(RULE).value)
@@ -251,10 +269,10 @@ def _start(
             hint=_("After a new exposure, extend the order."),
         )
     rows = [_row(p, actor, at, replaces) for p in plans]
-    ids = insert_rows(Order, COLUMNS, rows)
+    made_ids = insert_rows(Order, COLUMNS, rows)
     tell_loops([event for p in plans for event in _events(p, placed)], actor=actor, now=at)
-    made = {order.id: order for order in Order.objects.filter(id__in=ids)}
-    return [made[pk] for pk in ids]
+    made = {order.id: order for order in Order.objects.filter(id__in=made_ids)}
+    return [made[pk] for pk in made_ids]
 
 
 def _row(p: _Planned, actor: Actor, at: datetime, replaces: Order | None) -> list[Any]:
@@ -305,7 +323,9 @@ def _evidence(contact: Contact) -> str:
     """The contact record in codes, the same in every language: contact, source case, kind, last exposure."""
     source = contact.case.public_id if contact.case is not None else ""
     last = contact.exposure_last.isoformat() if contact.exposure_last else ""
-    return "; ".join(part for part in (contact.public_id, source, contact.exposure_kind, last, contact.criterion) if part)[:300]
+    return "; ".join(
+        part for part in (contact.public_id, source, contact.exposure_kind, last, contact.criterion) if part
+    )[:300]
 
 
 def _events(p: _Planned, placed: bool) -> list[NewEvent]:

@@ -78,7 +78,9 @@ def decide_release(
     if order is None:
         raise NotObserved(_("No order runs for contact %(id)s.") % {"id": contact_id})
     known_at = moment_now(now)
-    return may_release(facts_for(contact, order, Moment(_local(contact, known_at), known_at)), ReleaseReason(reason))
+    return may_release(
+        facts_for(contact, order, Moment(_local(contact, known_at), known_at)), ReleaseReason(reason)
+    )
 
 
 def _local(contact: Contact, at: datetime) -> date:
@@ -127,7 +129,9 @@ def finish(
 
 
 def facts_for(contact: Contact, order: Order, when: Moment) -> ReleaseFacts:
-    """What the release rule sees, as of `when`. Tests are required only where the pack's release rule asks."""
+    """What the release rule sees, as of `when`. Tests are required only where the pack's release rule
+    asks.
+    """
     tz = zone_of(contact.territory_code)
     now = when.instant(tz)
     if when.at is None:  # a date stands for its end: whatever that day brought has happened
@@ -164,13 +168,22 @@ def _results(contact: Contact, order: Order, now: datetime) -> Mapping[date, str
 
 
 def _heavier(one: str, other: str) -> str:
-    weight = {"": 0, TestResult.INCONCLUSIVE.value: 1, TestResult.NEGATIVE.value: 2, TestResult.POSITIVE.value: 3}
+    weight = {
+        "": 0,
+        TestResult.INCONCLUSIVE.value: 1,
+        TestResult.NEGATIVE.value: 2,
+        TestResult.POSITIVE.value: 3,
+    }
     return one if weight[one] >= weight[other] else other
 
 
 def _symptoms_open(contact: Contact, now: datetime) -> bool:
-    last = DailyCheck.objects.filter(contact=contact, at__lte=now).exclude(symptoms=[]).order_by("-at").first()
-    told = max((t for t in (last.at if last else None, contact.symptomatic_at) if t is not None), default=None)
+    last = (
+        DailyCheck.objects.filter(contact=contact, at__lte=now).exclude(symptoms=[]).order_by("-at").first()
+    )
+    told = max(
+        (t for t in (last.at if last else None, contact.symptomatic_at) if t is not None), default=None
+    )
     if told is None or told > now:
         return False
     tested = Test.objects.filter(subject_kind="contact", subject_id=contact.public_id, sampled_at__gte=told)
@@ -181,5 +194,7 @@ def _symptoms_open(contact: Contact, now: datetime) -> bool:
 def _other_last(contact: Contact, order: Order, now: datetime) -> date | None:
     """The last day of another live order of the same person: the longest obligation wins."""
     root = contact.person.root_id
-    others = Order.objects.filter(person__root_id=root, ended_at__isnull=True, end_at__gt=now).exclude(id=order.id)
+    others = Order.objects.filter(person__root_id=root, ended_at__isnull=True, end_at__gt=now).exclude(
+        id=order.id
+    )
     return others.order_by("-last_day").values_list("last_day", flat=True).first()

@@ -29,7 +29,9 @@ CHUNK = 2000
 
 @dataclass(frozen=True, slots=True)
 class CareSweep:
-    """How many orders reached their end, appeals lapsed, contacts were released as their source was excluded."""
+    """How many orders reached their end, appeals lapsed, contacts were released as their source was
+    excluded.
+    """
 
     ended: int
     lapsed: int
@@ -45,7 +47,9 @@ def sweep(now: datetime | None = None) -> tuple[CareSweep, loops.SweepResult]:
 
 
 def sweep_care(now: datetime | None = None) -> CareSweep:
-    """End what has reached its end by `now`. After downtime the result is the same as if it had never stopped."""
+    """End what has reached its end by `now`. After downtime the result is the same as if it had never
+    stopped.
+    """
     at = moment_now(now)
     actor = Actor.system("care.sweep")
     with scope.system():
@@ -75,7 +79,11 @@ def _end_orders(at: datetime, actor: Actor) -> int:
         orders = list(rows)
         told = []
         for order in orders:
-            order.ended_at, order.end_reason, order.ended_by = order.end_at, EndReason.END_REACHED.value, actor.name
+            order.ended_at, order.end_reason, order.ended_by = (
+                order.end_at,
+                EndReason.END_REACHED.value,
+                actor.name,
+            )
             tz = zone_of(order.territory_code)
             when = Moment(order.end_at.astimezone(tz).date(), order.end_at)
             data = {"order": order.public_id, "reason": order.end_reason}
@@ -104,9 +112,7 @@ def _lapse_appeals(at: datetime, actor: Actor) -> int:
 def _release_excluded(at: datetime, actor: Actor) -> int:
     """Contacts of cases that were discarded by another door."""
     sources = (
-        Contact.objects.filter(
-            status__in=OPEN_STATUSES, case__classification=Classification.DISCARDED.value
-        )
+        Contact.objects.filter(status__in=OPEN_STATUSES, case__classification=Classification.DISCARDED.value)
         .values_list("case_id", flat=True)
         .distinct()
     )

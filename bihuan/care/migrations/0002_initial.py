@@ -7,115 +7,260 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('care', '0001_initial'),
-        ('cases', '0001_initial'),
-        ('registry', '0003_people_clock_outbox_audit'),
-        ('tracing', '0001_initial'),
+        ("care", "0001_initial"),
+        ("cases", "0001_initial"),
+        ("registry", "0003_people_clock_outbox_audit"),
+        ("tracing", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='dailycheck',
-            name='contact',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='checks', to='tracing.contact'),
+            model_name="dailycheck",
+            name="contact",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="checks", to="tracing.contact"
+            ),
         ),
         migrations.AddField(
-            model_name='followup',
-            name='case',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='follow_ups', to='cases.case'),
+            model_name="followup",
+            name="case",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="follow_ups", to="cases.case"
+            ),
         ),
         migrations.AddField(
-            model_name='order',
-            name='contact',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='tracing.contact'),
+            model_name="order",
+            name="contact",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="orders", to="tracing.contact"
+            ),
         ),
         migrations.AddField(
-            model_name='order',
-            name='person',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='registry.person'),
+            model_name="order",
+            name="person",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="orders", to="registry.person"
+            ),
         ),
         migrations.AddField(
-            model_name='order',
-            name='replaces',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='care.order'),
+            model_name="order",
+            name="replaces",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="care.order",
+            ),
         ),
         migrations.AddField(
-            model_name='dailycheck',
-            name='order',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='checks', to='care.order'),
+            model_name="dailycheck",
+            name="order",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="checks",
+                to="care.order",
+            ),
         ),
         migrations.AddField(
-            model_name='appeal',
-            name='order',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='appeals', to='care.order'),
+            model_name="appeal",
+            name="order",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="appeals", to="care.order"
+            ),
         ),
         migrations.AddField(
-            model_name='orderevent',
-            name='pgh_obj',
-            field=models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='id_public_id_territory_code_person_contact_kind_proposer_evidence_pack_rule_clause_approver_start_at_end_at_last_day_review_on_ended_at_end_reason_events', to='care.order'),
+            model_name="orderevent",
+            name="pgh_obj",
+            field=models.ForeignKey(
+                db_constraint=False,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="id_public_id_territory_code_person_contact_kind_proposer_evidence_pack_rule_clause_approver_start_at_end_at_last_day_review_on_ended_at_end_reason_events",
+                to="care.order",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='appealevent',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='35eb470efefb2c0dd995b3cd33f8d4647a54eb59', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_26ff4', table='care_appealevent', when='BEFORE')),
+            model_name="appealevent",
+            trigger=pgtrigger.compiler.Trigger(
+                name="append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="35eb470efefb2c0dd995b3cd33f8d4647a54eb59",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_append_only_26ff4",
+                    table="care_appealevent",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(condition=models.Q(('ended_at__isnull', True)), fields=['end_at'], name='care_order_running'),
+            model_name="order",
+            index=models.Index(
+                condition=models.Q(("ended_at__isnull", True)), fields=["end_at"], name="care_order_running"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True)), fields=('contact',), name='care_order_one_running'),
+            model_name="order",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("ended_at__isnull", True)),
+                fields=("contact",),
+                name="care_order_one_running",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('end_at__gt', models.F('start_at'))), name='care_order_forward'),
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("end_at__gt", models.F("start_at"))), name="care_order_forward"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('proposer', ''), ('approver', ''), ('evidence', ''), ('rule', ''), ('clause', ''), _connector='OR', _negated=True), name='care_order_record_complete'),
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("proposer", ""),
+                    ("approver", ""),
+                    ("evidence", ""),
+                    ("rule", ""),
+                    ("clause", ""),
+                    _connector="OR",
+                    _negated=True,
+                ),
+                name="care_order_record_complete",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='order',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "care_orderevent" ("approver", "clause", "contact_id", "end_at", "end_reason", "ended_at", "evidence", "id", "kind", "last_day", "pack", "person_id", "pgh_context", "pgh_created_at", "pgh_label", "pgh_obj_id", "proposer", "public_id", "review_on", "rule", "start_at", "territory_code") SELECT new_values."approver", new_values."clause", new_values."contact_id", new_values."end_at", new_values."end_reason", new_values."ended_at", new_values."evidence", new_values."id", new_values."kind", new_values."last_day", new_values."pack", new_values."person_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, NOW(), \'insert\', new_values."id", new_values."proposer", new_values."public_id", new_values."review_on", new_values."rule", new_values."start_at", new_values."territory_code" FROM ( SELECT new_values.* FROM new_values  ) AS new_values, _pgh_attached_context; RETURN NULL;', hash='cc1fe490c7558e31b4dc03e4a6930b912c9ac485', level='STATEMENT', operation='INSERT', pgid='pgtrigger_insert_insert_48139', referencing='REFERENCING NEW TABLE AS new_values ', table='care_order', when='AFTER')),
+            model_name="order",
+            trigger=pgtrigger.compiler.Trigger(
+                name="insert_insert",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "care_orderevent" ("approver", "clause", "contact_id", "end_at", "end_reason", "ended_at", "evidence", "id", "kind", "last_day", "pack", "person_id", "pgh_context", "pgh_created_at", "pgh_label", "pgh_obj_id", "proposer", "public_id", "review_on", "rule", "start_at", "territory_code") SELECT new_values."approver", new_values."clause", new_values."contact_id", new_values."end_at", new_values."end_reason", new_values."ended_at", new_values."evidence", new_values."id", new_values."kind", new_values."last_day", new_values."pack", new_values."person_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, NOW(), \'insert\', new_values."id", new_values."proposer", new_values."public_id", new_values."review_on", new_values."rule", new_values."start_at", new_values."territory_code" FROM ( SELECT new_values.* FROM new_values  ) AS new_values, _pgh_attached_context; RETURN NULL;',
+                    hash="cc1fe490c7558e31b4dc03e4a6930b912c9ac485",
+                    level="STATEMENT",
+                    operation="INSERT",
+                    pgid="pgtrigger_insert_insert_48139",
+                    referencing="REFERENCING NEW TABLE AS new_values ",
+                    table="care_order",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='order',
-            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "care_orderevent" ("approver", "clause", "contact_id", "end_at", "end_reason", "ended_at", "evidence", "id", "kind", "last_day", "pack", "person_id", "pgh_context", "pgh_created_at", "pgh_label", "pgh_obj_id", "proposer", "public_id", "review_on", "rule", "start_at", "territory_code") SELECT new_values."approver", new_values."clause", new_values."contact_id", new_values."end_at", new_values."end_reason", new_values."ended_at", new_values."evidence", new_values."id", new_values."kind", new_values."last_day", new_values."pack", new_values."person_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, NOW(), \'update\', new_values."id", new_values."proposer", new_values."public_id", new_values."review_on", new_values."rule", new_values."start_at", new_values."territory_code" FROM ( SELECT new_values.* FROM old_values JOIN new_values ON (old_values."id") = (new_values."id") WHERE (old_values."approver" IS DISTINCT FROM (new_values."approver") OR old_values."clause" IS DISTINCT FROM (new_values."clause") OR old_values."contact_id" IS DISTINCT FROM (new_values."contact_id") OR old_values."end_at" IS DISTINCT FROM (new_values."end_at") OR old_values."end_reason" IS DISTINCT FROM (new_values."end_reason") OR old_values."ended_at" IS DISTINCT FROM (new_values."ended_at") OR old_values."evidence" IS DISTINCT FROM (new_values."evidence") OR old_values."id" IS DISTINCT FROM (new_values."id") OR old_values."kind" IS DISTINCT FROM (new_values."kind") OR old_values."last_day" IS DISTINCT FROM (new_values."last_day") OR old_values."pack" IS DISTINCT FROM (new_values."pack") OR old_values."person_id" IS DISTINCT FROM (new_values."person_id") OR old_values."proposer" IS DISTINCT FROM (new_values."proposer") OR old_values."public_id" IS DISTINCT FROM (new_values."public_id") OR old_values."review_on" IS DISTINCT FROM (new_values."review_on") OR old_values."rule" IS DISTINCT FROM (new_values."rule") OR old_values."start_at" IS DISTINCT FROM (new_values."start_at") OR old_values."territory_code" IS DISTINCT FROM (new_values."territory_code")) ) AS new_values, _pgh_attached_context; RETURN NULL;', hash='b797fafb1267ce4cbc494e6ee0f5bda5831dc542', level='STATEMENT', operation='UPDATE', pgid='pgtrigger_update_update_ed4d8', referencing='REFERENCING OLD TABLE AS old_values  NEW TABLE AS new_values ', table='care_order', when='AFTER')),
+            model_name="order",
+            trigger=pgtrigger.compiler.Trigger(
+                name="update_update",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "care_orderevent" ("approver", "clause", "contact_id", "end_at", "end_reason", "ended_at", "evidence", "id", "kind", "last_day", "pack", "person_id", "pgh_context", "pgh_created_at", "pgh_label", "pgh_obj_id", "proposer", "public_id", "review_on", "rule", "start_at", "territory_code") SELECT new_values."approver", new_values."clause", new_values."contact_id", new_values."end_at", new_values."end_reason", new_values."ended_at", new_values."evidence", new_values."id", new_values."kind", new_values."last_day", new_values."pack", new_values."person_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, NOW(), \'update\', new_values."id", new_values."proposer", new_values."public_id", new_values."review_on", new_values."rule", new_values."start_at", new_values."territory_code" FROM ( SELECT new_values.* FROM old_values JOIN new_values ON (old_values."id") = (new_values."id") WHERE (old_values."approver" IS DISTINCT FROM (new_values."approver") OR old_values."clause" IS DISTINCT FROM (new_values."clause") OR old_values."contact_id" IS DISTINCT FROM (new_values."contact_id") OR old_values."end_at" IS DISTINCT FROM (new_values."end_at") OR old_values."end_reason" IS DISTINCT FROM (new_values."end_reason") OR old_values."ended_at" IS DISTINCT FROM (new_values."ended_at") OR old_values."evidence" IS DISTINCT FROM (new_values."evidence") OR old_values."id" IS DISTINCT FROM (new_values."id") OR old_values."kind" IS DISTINCT FROM (new_values."kind") OR old_values."last_day" IS DISTINCT FROM (new_values."last_day") OR old_values."pack" IS DISTINCT FROM (new_values."pack") OR old_values."person_id" IS DISTINCT FROM (new_values."person_id") OR old_values."proposer" IS DISTINCT FROM (new_values."proposer") OR old_values."public_id" IS DISTINCT FROM (new_values."public_id") OR old_values."review_on" IS DISTINCT FROM (new_values."review_on") OR old_values."rule" IS DISTINCT FROM (new_values."rule") OR old_values."start_at" IS DISTINCT FROM (new_values."start_at") OR old_values."territory_code" IS DISTINCT FROM (new_values."territory_code")) ) AS new_values, _pgh_attached_context; RETURN NULL;',
+                    hash="b797fafb1267ce4cbc494e6ee0f5bda5831dc542",
+                    level="STATEMENT",
+                    operation="UPDATE",
+                    pgid="pgtrigger_update_update_ed4d8",
+                    referencing="REFERENCING OLD TABLE AS old_values  NEW TABLE AS new_values ",
+                    table="care_order",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='order',
-            trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "care_orderevent" ("approver", "clause", "contact_id", "end_at", "end_reason", "ended_at", "evidence", "id", "kind", "last_day", "pack", "person_id", "pgh_context", "pgh_created_at", "pgh_label", "pgh_obj_id", "proposer", "public_id", "review_on", "rule", "start_at", "territory_code") SELECT old_values."approver", old_values."clause", old_values."contact_id", old_values."end_at", old_values."end_reason", old_values."ended_at", old_values."evidence", old_values."id", old_values."kind", old_values."last_day", old_values."pack", old_values."person_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, NOW(), \'delete\', old_values."id", old_values."proposer", old_values."public_id", old_values."review_on", old_values."rule", old_values."start_at", old_values."territory_code" FROM ( SELECT old_values.* FROM old_values  ) AS old_values, _pgh_attached_context; RETURN NULL;', hash='f5125dc7ce22f0b86c27079467845e8afb4df180', level='STATEMENT', operation='DELETE', pgid='pgtrigger_delete_delete_319c5', referencing='REFERENCING OLD TABLE AS old_values ', table='care_order', when='AFTER')),
+            model_name="order",
+            trigger=pgtrigger.compiler.Trigger(
+                name="delete_delete",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "care_orderevent" ("approver", "clause", "contact_id", "end_at", "end_reason", "ended_at", "evidence", "id", "kind", "last_day", "pack", "person_id", "pgh_context", "pgh_created_at", "pgh_label", "pgh_obj_id", "proposer", "public_id", "review_on", "rule", "start_at", "territory_code") SELECT old_values."approver", old_values."clause", old_values."contact_id", old_values."end_at", old_values."end_reason", old_values."ended_at", old_values."evidence", old_values."id", old_values."kind", old_values."last_day", old_values."pack", old_values."person_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, NOW(), \'delete\', old_values."id", old_values."proposer", old_values."public_id", old_values."review_on", old_values."rule", old_values."start_at", old_values."territory_code" FROM ( SELECT old_values.* FROM old_values  ) AS old_values, _pgh_attached_context; RETURN NULL;',
+                    hash="f5125dc7ce22f0b86c27079467845e8afb4df180",
+                    level="STATEMENT",
+                    operation="DELETE",
+                    pgid="pgtrigger_delete_delete_319c5",
+                    referencing="REFERENCING OLD TABLE AS old_values ",
+                    table="care_order",
+                    when="AFTER",
+                ),
+            ),
         ),
         migrations.AddIndex(
-            model_name='dailycheck',
-            index=models.Index(fields=['contact', 'at'], name='care_check_contact'),
+            model_name="dailycheck",
+            index=models.Index(fields=["contact", "at"], name="care_check_contact"),
         ),
         migrations.AddIndex(
-            model_name='appeal',
-            index=models.Index(condition=models.Q(('decided_at__isnull', True)), fields=['due_at'], name='care_appeal_waiting'),
+            model_name="appeal",
+            index=models.Index(
+                condition=models.Q(("decided_at__isnull", True)),
+                fields=["due_at"],
+                name="care_appeal_waiting",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='appeal',
-            constraint=models.UniqueConstraint(condition=models.Q(('decided_at__isnull', True)), fields=('order',), name='care_appeal_one_waiting'),
+            model_name="appeal",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("decided_at__isnull", True)),
+                fields=("order",),
+                name="care_appeal_one_waiting",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='appeal',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "care_appealevent" ("decided_at", "decision", "decision_reason", "due_at", "filed_at", "id", "order_id", "pgh_context", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "territory_code") SELECT new_values."decided_at", new_values."decision", new_values."decision_reason", new_values."due_at", new_values."filed_at", new_values."id", new_values."order_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, NOW(), \'insert\', new_values."id", new_values."public_id", new_values."territory_code" FROM ( SELECT new_values.* FROM new_values  ) AS new_values, _pgh_attached_context; RETURN NULL;', hash='4053c063cb258c73dc6e86b1cd45cb062f171f4c', level='STATEMENT', operation='INSERT', pgid='pgtrigger_insert_insert_ac45e', referencing='REFERENCING NEW TABLE AS new_values ', table='care_appeal', when='AFTER')),
+            model_name="appeal",
+            trigger=pgtrigger.compiler.Trigger(
+                name="insert_insert",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "care_appealevent" ("decided_at", "decision", "decision_reason", "due_at", "filed_at", "id", "order_id", "pgh_context", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "territory_code") SELECT new_values."decided_at", new_values."decision", new_values."decision_reason", new_values."due_at", new_values."filed_at", new_values."id", new_values."order_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, NOW(), \'insert\', new_values."id", new_values."public_id", new_values."territory_code" FROM ( SELECT new_values.* FROM new_values  ) AS new_values, _pgh_attached_context; RETURN NULL;',
+                    hash="4053c063cb258c73dc6e86b1cd45cb062f171f4c",
+                    level="STATEMENT",
+                    operation="INSERT",
+                    pgid="pgtrigger_insert_insert_ac45e",
+                    referencing="REFERENCING NEW TABLE AS new_values ",
+                    table="care_appeal",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='appeal',
-            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "care_appealevent" ("decided_at", "decision", "decision_reason", "due_at", "filed_at", "id", "order_id", "pgh_context", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "territory_code") SELECT new_values."decided_at", new_values."decision", new_values."decision_reason", new_values."due_at", new_values."filed_at", new_values."id", new_values."order_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, NOW(), \'update\', new_values."id", new_values."public_id", new_values."territory_code" FROM ( SELECT new_values.* FROM old_values JOIN new_values ON (old_values."id") = (new_values."id") WHERE (old_values."decided_at" IS DISTINCT FROM (new_values."decided_at") OR old_values."decision" IS DISTINCT FROM (new_values."decision") OR old_values."decision_reason" IS DISTINCT FROM (new_values."decision_reason") OR old_values."due_at" IS DISTINCT FROM (new_values."due_at") OR old_values."filed_at" IS DISTINCT FROM (new_values."filed_at") OR old_values."id" IS DISTINCT FROM (new_values."id") OR old_values."order_id" IS DISTINCT FROM (new_values."order_id") OR old_values."public_id" IS DISTINCT FROM (new_values."public_id") OR old_values."territory_code" IS DISTINCT FROM (new_values."territory_code")) ) AS new_values, _pgh_attached_context; RETURN NULL;', hash='c3a4c7327a35f14f17810ad98335251e3104d51b', level='STATEMENT', operation='UPDATE', pgid='pgtrigger_update_update_3595b', referencing='REFERENCING OLD TABLE AS old_values  NEW TABLE AS new_values ', table='care_appeal', when='AFTER')),
+            model_name="appeal",
+            trigger=pgtrigger.compiler.Trigger(
+                name="update_update",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "care_appealevent" ("decided_at", "decision", "decision_reason", "due_at", "filed_at", "id", "order_id", "pgh_context", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "territory_code") SELECT new_values."decided_at", new_values."decision", new_values."decision_reason", new_values."due_at", new_values."filed_at", new_values."id", new_values."order_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, NOW(), \'update\', new_values."id", new_values."public_id", new_values."territory_code" FROM ( SELECT new_values.* FROM old_values JOIN new_values ON (old_values."id") = (new_values."id") WHERE (old_values."decided_at" IS DISTINCT FROM (new_values."decided_at") OR old_values."decision" IS DISTINCT FROM (new_values."decision") OR old_values."decision_reason" IS DISTINCT FROM (new_values."decision_reason") OR old_values."due_at" IS DISTINCT FROM (new_values."due_at") OR old_values."filed_at" IS DISTINCT FROM (new_values."filed_at") OR old_values."id" IS DISTINCT FROM (new_values."id") OR old_values."order_id" IS DISTINCT FROM (new_values."order_id") OR old_values."public_id" IS DISTINCT FROM (new_values."public_id") OR old_values."territory_code" IS DISTINCT FROM (new_values."territory_code")) ) AS new_values, _pgh_attached_context; RETURN NULL;',
+                    hash="c3a4c7327a35f14f17810ad98335251e3104d51b",
+                    level="STATEMENT",
+                    operation="UPDATE",
+                    pgid="pgtrigger_update_update_3595b",
+                    referencing="REFERENCING OLD TABLE AS old_values  NEW TABLE AS new_values ",
+                    table="care_appeal",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='appeal',
-            trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "care_appealevent" ("decided_at", "decision", "decision_reason", "due_at", "filed_at", "id", "order_id", "pgh_context", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "territory_code") SELECT old_values."decided_at", old_values."decision", old_values."decision_reason", old_values."due_at", old_values."filed_at", old_values."id", old_values."order_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, NOW(), \'delete\', old_values."id", old_values."public_id", old_values."territory_code" FROM ( SELECT old_values.* FROM old_values  ) AS old_values, _pgh_attached_context; RETURN NULL;', hash='42334c75337ba0355888ff0723bad3f6d2ae60e7', level='STATEMENT', operation='DELETE', pgid='pgtrigger_delete_delete_83801', referencing='REFERENCING OLD TABLE AS old_values ', table='care_appeal', when='AFTER')),
+            model_name="appeal",
+            trigger=pgtrigger.compiler.Trigger(
+                name="delete_delete",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "care_appealevent" ("decided_at", "decision", "decision_reason", "due_at", "filed_at", "id", "order_id", "pgh_context", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "territory_code") SELECT old_values."decided_at", old_values."decision", old_values."decision_reason", old_values."due_at", old_values."filed_at", old_values."id", old_values."order_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, NOW(), \'delete\', old_values."id", old_values."public_id", old_values."territory_code" FROM ( SELECT old_values.* FROM old_values  ) AS old_values, _pgh_attached_context; RETURN NULL;',
+                    hash="42334c75337ba0355888ff0723bad3f6d2ae60e7",
+                    level="STATEMENT",
+                    operation="DELETE",
+                    pgid="pgtrigger_delete_delete_83801",
+                    referencing="REFERENCING OLD TABLE AS old_values ",
+                    table="care_appeal",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='orderevent',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='ed128894e7b06bc70941cc1ba879eb4be8d78e0d', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_be07e', table='care_orderevent', when='BEFORE')),
+            model_name="orderevent",
+            trigger=pgtrigger.compiler.Trigger(
+                name="append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="ed128894e7b06bc70941cc1ba879eb4be8d78e0d",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_append_only_be07e",
+                    table="care_orderevent",
+                    when="BEFORE",
+                ),
+            ),
         ),
     ]

@@ -1,12 +1,20 @@
-"""Reads of care: orders and why they stand, the gap lists, the person's timeline, the two rings of the board."""
+"""Reads of care: orders and why they stand, the gap lists, the person's timeline, the two rings of the
+board.
+"""
 
+from bihuan.care.models import CHECK_LABELS, DECISION_LABELS, END_LABELS, ORDER_KIND_LABELS, SYMPTOM_LABELS
 from bihuan.care.queries.gaps import GAPS, Gap, GapRow, all_gaps, gap_list
 from bihuan.care.queries.orders import OrderView, appeals_waiting, find_order, running_order
 from bihuan.care.queries.rings import BoardArc, BoardRing, RingDef, RingStage, find_rings, rings_of
 from bihuan.care.queries.timeline import Entry, PersonPage, person_page
 
 __all__ = [
+    "CHECK_LABELS",
+    "DECISION_LABELS",
+    "END_LABELS",
     "GAPS",
+    "ORDER_KIND_LABELS",
+    "SYMPTOM_LABELS",
     "BoardArc",
     "BoardRing",
     "Entry",

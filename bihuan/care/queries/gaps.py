@@ -1,6 +1,7 @@
 """The four gap lists (应隔·应收·应检·应治, D0-04): who should be minus who is, with reason and age.
 
-Each is a set difference recomputed from facts alone (cases, tests, contacts, orders); loops and duties are not
+Each is a set difference recomputed from facts alone (cases, tests, contacts, orders); loops and
+duties are not
 asked, so the lists prove the loops and the loops prove the lists.
 
     isolate  every standing case, and every close contact, that is not isolated or under observation
@@ -105,7 +106,9 @@ def _standing(territory: str, at: datetime, *, extra: Q | None = None) -> Iterab
     for case in rows.iterator(chunk_size=2000):
         tz = clock.zone(tz_of(case.territory_code))
         when = {event.kind: event.at for event in life(facts_from(case), tz)}
-        if not any(kind in when and when[kind] <= at for kind in ("case.discarded", "case.died", "case.discharged")):
+        if not any(
+            kind in when and when[kind] <= at for kind in ("case.discarded", "case.died", "case.discharged")
+        ):
             yield _Known(case, when)
 
 
@@ -124,7 +127,9 @@ def _isolate(territory: str, at: datetime) -> Gap:
     for known in _standing(territory, at):
         should += 1
         if not known.by("case.isolated", at) and not known.by("case.admitted", at):
-            rows.append(_case_row(known, "case_not_isolated", known.since("case.suspected", "case.confirmed")))
+            rows.append(
+                _case_row(known, "case_not_isolated", known.since("case.suspected", "case.confirmed"))
+            )
     contacts = _live_contacts(territory, at)
     should += contacts.count()
     running = Order.objects.filter(contact=OuterRef("id"), start_at__lte=at).filter(
@@ -173,7 +178,13 @@ def _test(territory: str, at: datetime) -> Gap:
         should += 1
         if not known.by("case.tested", at):
             sampled = known.case.date_sample is not None
-            rows.append(_case_row(known, "waits_for_result" if sampled else "suspected_not_tested", known.when["case.suspected"]))
+            rows.append(
+                _case_row(
+                    known,
+                    "waits_for_result" if sampled else "suspected_not_tested",
+                    known.when["case.suspected"],
+                )
+            )
     for contact, owed, done in _test_days(territory, at):
         should += len(owed)
         for day in sorted(set(owed) - done):
@@ -185,18 +196,20 @@ def _test(territory: str, at: datetime) -> Gap:
 def _test_days(territory: str, at: datetime) -> Iterable[tuple[Contact, list[Any], set[Any]]]:
     """Contacts under observation, their test days up to `at`, and those answered by a result."""
     orders = within(
-        Order.objects.filter(start_at__lte=at).exclude(tests_on=[]).filter(Q(ended_at__isnull=True) | Q(ended_at__gt=at)),
+        Order.objects.filter(start_at__lte=at)
+        .exclude(tests_on=[])
+        .filter(Q(ended_at__isnull=True) | Q(ended_at__gt=at)),
         territory,
     ).select_related("contact")
-    orders = list(orders)
-    subjects = [order.contact.public_id for order in orders]
+    running = list(orders)
+    subjects = [order.contact.public_id for order in running]
     answers: dict[str, list[Any]] = {}
     tests = Test.objects.filter(subject_kind="contact", subject_id__in=subjects, result_at__lte=at)
     for subject, sampled, result_at in tests.exclude(result=TestResult.PENDING.value).values_list(
         "subject_id", "sampled_at", "result_at"
     ):
         answers.setdefault(subject, []).append(sampled or result_at)
-    for order in orders:
+    for order in running:
         tz = clock.zone(tz_of(order.territory_code))
         today = at.astimezone(tz).date()
         owed = [day for day in order.tests_on if day <= today]
@@ -220,7 +233,13 @@ def _treat(territory: str, at: datetime) -> Gap:
         should += 1
         if not known.by("case.admitted", at):
             severe = known.case.severity in SEVERE
-            rows.append(_case_row(known, "severe_without_care" if severe else "waits_for_treatment", known.when["case.confirmed"]))
+            rows.append(
+                _case_row(
+                    known,
+                    "severe_without_care" if severe else "waits_for_treatment",
+                    known.when["case.confirmed"],
+                )
+            )
         elif known.case.severity == Severity.UNKNOWN:
             rows.append(_case_row(known, "clinical_state_unknown", known.when["case.admitted"]))
     return _gap("treat", at, should, rows)

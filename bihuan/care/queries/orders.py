@@ -14,13 +14,16 @@ from bihuan.cases.queries.lines import within
 from bihuan.registry import clock
 from bihuan.registry.territory import tz_of
 
-# The ways an order may end before its last day, as words a page translates (labels in care.models.END_LABELS).
+# The ways an order may end before its last day, as words a page translates (labels in
+# care.models.END_LABELS).
 ENDS_EARLIER = tuple(sorted(reason.value for reason in EARLY_REASONS))
 
 
 @dataclass(frozen=True, slots=True)
 class OrderView:
-    """What "why" shows. `day` of `days` is today's stage day, `exposure_day` counts from the last exposure."""
+    """What "why" shows. `day` of `days` is today's stage day, `exposure_day` counts from the last
+    exposure.
+    """
 
     order: Order
     contact: str

@@ -94,7 +94,9 @@ def _board_ring(ring: RingDef, board: Board, child: str | None) -> BoardRing:
         total.add(counts)
         arcs.append(BoardArc(stage, counts))
     fed = {definition for stage in ring.stages for definition, _stage in stage.sources}
-    return BoardRing(ring, tuple(arcs), sum(loop.loops_open for loop in board.loops if loop.definition in fed), total)
+    return BoardRing(
+        ring, tuple(arcs), sum(loop.loops_open for loop in board.loops if loop.definition in fed), total
+    )
 
 
 def _ring(key: str, raw: Mapping[str, Any]) -> RingDef:

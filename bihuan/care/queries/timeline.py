@@ -28,7 +28,8 @@ FACT, DECISION, DUTY, CHECK, TEST = "fact", "decision", "duty", "check", "test"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line. `at` when it was true, `recorded_at` when known (None = not kept), `what` a stable word such as
+    """One line. `at` when it was true, `recorded_at` when known (None = not kept), `what` a stable
+    word such as
     case.date_onset, contact.confirmed, order.started; `data` what the page puts into its sentence."""
 
     at: datetime
@@ -117,12 +118,31 @@ def _case(case: Case) -> list[Entry]:
     ]
     data = {"classification": case.classification, "local_id": case.local_id}
     found.append(
-        Entry(case.found_at, case.found_precision, FACT, "case.found", "case", case.public_id, case.recorded_at, data=data)
+        Entry(
+            case.found_at,
+            case.found_precision,
+            FACT,
+            "case.found",
+            "case",
+            case.public_id,
+            case.recorded_at,
+            data=data,
+        )
     )
     for r in CaseRevision.objects.filter(case=case):
         change = {"field": r.field, "old": r.old, "new": r.new, "reason": r.reason}
         found.append(
-            Entry(r.at, r.at_precision, DECISION, "case.revised", "case", case.public_id, r.recorded_at, r.by_name, change)
+            Entry(
+                r.at,
+                r.at_precision,
+                DECISION,
+                "case.revised",
+                "case",
+                case.public_id,
+                r.recorded_at,
+                r.by_name,
+                change,
+            )
         )
     return found
 
@@ -134,10 +154,24 @@ def _contact(contact: Contact) -> list[Entry]:
     data = {"kind": contact.exposure_kind, "setting": contact.setting, "criterion": contact.criterion}
     if contact.exposure_last is not None:
         found.append(
-            Entry(clock.start_of_day(contact.exposure_last, tz), "day", FACT, "contact.exposed", *named, data=data)
+            Entry(
+                clock.start_of_day(contact.exposure_last, tz),
+                "day",
+                FACT,
+                "contact.exposed",
+                *named,
+                data=data,
+            )
         )
     found.append(
-        Entry(contact.confirmed_at, contact.confirmed_precision, DECISION, "contact.confirmed", *named, data=data)
+        Entry(
+            contact.confirmed_at,
+            contact.confirmed_precision,
+            DECISION,
+            "contact.confirmed",
+            *named,
+            data=data,
+        )
     )
     if contact.located_at is not None:
         found.append(Entry(contact.located_at, contact.located_precision, FACT, "contact.located", *named))
@@ -157,7 +191,17 @@ def _contact(contact: Contact) -> list[Entry]:
 
 def _steps(names: dict[int, str]) -> list[Entry]:
     return [
-        Entry(s.at, s.at_precision, FACT, s.kind, "case", names[s.case_id], s.recorded_at, s.by_name, dict(s.data))
+        Entry(
+            s.at,
+            s.at_precision,
+            FACT,
+            s.kind,
+            "case",
+            names[s.case_id],
+            s.recorded_at,
+            s.by_name,
+            dict(s.data),
+        )
         for s in Step.objects.filter(case__in=list(names))
     ]
 
@@ -165,7 +209,13 @@ def _steps(names: dict[int, str]) -> list[Entry]:
 def _tests(subjects: list[str]) -> list[Entry]:
     found = []
     for t in Test.objects.filter(subject_id__in=subjects):
-        named = (t.subject_kind, t.subject_id, t.recorded_at, t.by_name, {"result": t.result, "test": t.public_id})
+        named = (
+            t.subject_kind,
+            t.subject_id,
+            t.recorded_at,
+            t.by_name,
+            {"result": t.result, "test": t.public_id},
+        )
         if t.sampled_at is not None:
             found.append(Entry(t.sampled_at, t.sampled_precision, TEST, "test.sampled", *named))
         if t.result_at is not None:
@@ -177,7 +227,11 @@ def _care(contacts: tuple[Contact, ...], cases: dict[int, str]) -> list[Entry]:
     names = {contact.id: contact.public_id for contact in contacts}
     found = []
     for c in DailyCheck.objects.filter(contact__in=list(names)):
-        data = {"value": None if c.value is None else float(c.value), "symptoms": list(c.symptoms), "note": c.note}
+        data = {
+            "value": None if c.value is None else float(c.value),
+            "symptoms": list(c.symptoms),
+            "note": c.note,
+        }
         named = ("contact", names[c.contact_id], c.recorded_at, c.by_name, data)
         found.append(Entry(c.at, c.at_precision, CHECK, f"check.{c.kind}", *named))
     for f in FollowUp.objects.filter(case__in=list(cases)):
@@ -203,16 +257,45 @@ def _order(order: Order, contact: str) -> list[Entry]:
     if order.ended_at is not None:
         ended = {**data, "reason": order.end_reason}
         found.append(
-            Entry(order.ended_at, "minute", DECISION, "order.ended", "contact", contact, None, order.ended_by, ended)
+            Entry(
+                order.ended_at,
+                "minute",
+                DECISION,
+                "order.ended",
+                "contact",
+                contact,
+                None,
+                order.ended_by,
+                ended,
+            )
         )
     for a in Appeal.objects.filter(order=order):
         found.append(
-            Entry(a.filed_at, "minute", DECISION, "appeal.filed", "appeal", a.public_id, a.recorded_at, a.filed_by)
+            Entry(
+                a.filed_at,
+                "minute",
+                DECISION,
+                "appeal.filed",
+                "appeal",
+                a.public_id,
+                a.recorded_at,
+                a.filed_by,
+            )
         )
         if a.decided_at is not None:
             said = {"decision": a.decision, "reason": a.decision_reason}
             found.append(
-                Entry(a.decided_at, "minute", DECISION, "appeal.decided", "appeal", a.public_id, None, a.decided_by, said)
+                Entry(
+                    a.decided_at,
+                    "minute",
+                    DECISION,
+                    "appeal.decided",
+                    "appeal",
+                    a.public_id,
+                    None,
+                    a.decided_by,
+                    said,
+                )
             )
     return found
 
@@ -230,6 +313,14 @@ def _ended_duties(loops: list[Loop]) -> list[Entry]:
         data = {"duty": duty.id, "kind": duty.kind, "due_at": duty.due_at.isoformat(), "reason": duty.reason}
         precision = "day" if duty.ended_day_only else "minute"
         found.append(
-            Entry(duty.ended_at, precision, DUTY, _ENDED[duty.state], *refs[duty.loop_id], duty.ended_recorded_at, data=data)
+            Entry(
+                duty.ended_at,
+                precision,
+                DUTY,
+                _ENDED[duty.state],
+                *refs[duty.loop_id],
+                duty.ended_recorded_at,
+                data=data,
+            )
         )
     return found

@@ -1,7 +1,9 @@
 """How long a person is observed. Whole local days; pure.
 
-Trap 1 of protocols.md section 16: the day of the last exposure is exposure day 0, and an order of 14 days ends
-at the end of exposure day 14. The first day under the order is stage day 1; test days are stage days. Both are
+Trap 1 of protocols.md section 16: the day of the last exposure is exposure day 0, and an order of
+14 days ends
+at the end of exposure day 14. The first day under the order is stage day 1; test days are stage
+days. Both are
 kept, and a test day that would fall after the last day is held on the last day.
 """
 
@@ -15,7 +17,8 @@ from zoneinfo import ZoneInfo
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """The plan of one order. `last` is the last day under it, inclusive; `ends_at` the midnight after, an instant.
+    """The plan of one order. `last` is the last day under it, inclusive; `ends_at` the midnight
+    after, an instant.
 
     `day_zero` is the last exposure, or the day before the start when no exposure date is known.
     """
@@ -65,7 +68,9 @@ def observation(*, last_exposure: date | None, started: date, days: int, tz: Zon
 
 
 def longest(ends: Iterable[date]) -> date:
-    """The last day when several obligations hold: the longest wins (trap 5). Raises ValueError if there is none."""
+    """The last day when several obligations hold: the longest wins (trap 5). Raises ValueError if there
+    is none.
+    """
     return max(ends)
 
 

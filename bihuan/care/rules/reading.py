@@ -25,7 +25,9 @@ DANGER_SIGNS = frozenset({Symptom.BREATHLESS})
 
 
 def is_symptomatic(value: float | None, symptoms: Iterable[str], fever_celsius: float) -> Decision:
-    """Does this reading oblige somebody to test and refer at once? `value` in degrees Celsius, None = not taken."""
+    """Does this reading oblige somebody to test and refer at once? `value` in degrees Celsius, None = not
+    taken.
+    """
     told = sorted(set(symptoms))
     reasons = []
     if value is not None and value >= fever_celsius:

@@ -1,4 +1,6 @@
-"""The decision record that every control needs (D4-27a, architecture section 7): complete, or no control. Pure."""
+"""The decision record that every control needs (D4-27a, architecture section 7): complete, or no control.
+Pure.
+"""
 
 from __future__ import annotations
 

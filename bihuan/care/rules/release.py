@@ -35,7 +35,8 @@ EARLY_REASONS = frozenset(ReleaseReason) - {ReleaseReason.COMPLETED}
 class ReleaseFacts:
     """`last` = last day under the order; `ends_at` = its end, an instant; `today` = local date of `now`.
 
-    `tests` maps each date a test is due to its result ("" = none yet). `symptoms_open` = a symptom was told and no
+    `tests` maps each date a test is due to its result ("" = none yet). `symptoms_open` = a symptom
+    was told and no
     test after it. `other_last` = last day of another live obligation of the same person, if any.
     """
 
@@ -65,7 +66,11 @@ def may_release(facts: ReleaseFacts, reason: ReleaseReason = ReleaseReason.COMPL
 
 
 def _early(facts: ReleaseFacts, reason: ReleaseReason) -> Decision:
-    if reason == ReleaseReason.SOURCE_EXCLUDED and facts.other_last is not None and facts.today <= facts.other_last:
+    if (
+        reason == ReleaseReason.SOURCE_EXCLUDED
+        and facts.other_last is not None
+        and facts.today <= facts.other_last
+    ):
         text = "Another exposure still obliges until %(other)s; the longest obligation holds."
         held = Reason("other_obligation", text, {"other": facts.other_last.isoformat()})
         return Decision(False, (held,), RULE, CLAUSE, VALUES)

@@ -1,4 +1,6 @@
-"""The verbs of cases. Each checks the right, asks the rules, writes, and tells the loops, in one transaction."""
+"""The verbs of cases. Each checks the right, asks the rules, writes, and tells the loops, in one
+transaction.
+"""
 
 from bihuan.cases.actions.inputs import CaseInput, Problem, find_problems
 from bihuan.cases.actions.report import ReportResult, report_case, report_cases

@@ -82,7 +82,9 @@ def _tell(
             old = gone.pop(event.kind, None)
             told.append(_event(case, event, now, revises=_key_of(case, old) if old else None))
     for old in gone.values():
-        told.append(_event(case, replace(old, kind="case.corrected", data={}), now, revises=_key_of(case, old)))
+        told.append(
+            _event(case, replace(old, kind="case.corrected", data={}), now, revises=_key_of(case, old))
+        )
     if told:
         tell_loops(told, actor=actor, now=now)
 
@@ -95,7 +97,9 @@ def _event(case: Case, event: LifeEvent, now: datetime, *, revises: str | None) 
 def _key_of(case: Case, event: LifeEvent) -> str | None:
     """The key under which the log holds this event: the newest, should it have come and gone before."""
     return (
-        LogEvent.unscoped.filter(subject__kind="case", subject__ref=case.public_id, kind=event.kind, at=event.at)
+        LogEvent.unscoped.filter(
+            subject__kind="case", subject__ref=case.public_id, kind=event.kind, at=event.at
+        )
         .exclude(idempotency_key=None)
         .order_by("-id")
         .values_list("idempotency_key", flat=True)
@@ -144,7 +148,9 @@ def _check(case: Case, now: datetime, tz: ZoneInfo) -> None:
             }
             for i in wrong
         ]
-        raise CaseInvalid(_("%(n)s things are wrong; nothing was recorded.") % {"n": len(errors)}, errors=errors)
+        raise CaseInvalid(
+            _("%(n)s things are wrong; nothing was recorded.") % {"n": len(errors)}, errors=errors
+        )
 
 
 def _keep(

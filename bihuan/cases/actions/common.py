@@ -27,7 +27,9 @@ def writing(actor: Actor) -> Iterator[None]:
         yield
 
 
-def authorize(rights: str | Sequence[str], territory_code: str, *, subject: tuple[str, str] | None = None) -> None:
+def authorize(
+    rights: str | Sequence[str], territory_code: str, *, subject: tuple[str, str] | None = None
+) -> None:
     """Refuse unless the post acted in carries one of `rights` at `territory_code`.
 
     With `subject` (kind, public id), a post that only may work on what lies on its own desk passes if one of
@@ -80,7 +82,9 @@ def stamp(actor: Actor) -> dict[str, Any]:
     return {"by_account_id": actor.account_id, "by_post_id": actor.post_id, "by_name": actor.name}
 
 
-def insert_rows(model: type[models.Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[int]:
+def insert_rows(
+    model: type[models.Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> list[int]:
     """Insert many rows in one statement; the new ids, in the order of `rows`.
 
     One array parameter a column, so it costs about what COPY does and, unlike COPY, works for the role that
@@ -98,7 +102,8 @@ def insert_rows(model: type[models.Model], columns: Sequence[str], rows: Sequenc
     with connection.cursor() as cursor:
         cursor.execute(
             f'INSERT INTO "{model._meta.db_table}" ({names}) '
-            f"SELECT {picked} FROM unnest({given}) WITH ORDINALITY AS r({aliases}, n) ORDER BY n RETURNING id",
+            f"SELECT {picked} FROM unnest({given}) WITH ORDINALITY AS r({aliases}, n)"
+            " ORDER BY n RETURNING id",
             arrays,
         )
         return [row[0] for row in cursor.fetchall()]

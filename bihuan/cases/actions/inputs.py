@@ -38,7 +38,8 @@ Day = date | datetime | None
 class CaseInput:
     """One case as reported.
 
-    `person` is who: facts of a person to register, or the public id (or row id) of a known one. A date is a local calendar
+    `person` is who: facts of a person to register, or the public id (or row id) of a known one. A
+    date is a local calendar
     date, or an aware datetime when the time of day is known (a naive one is local time); None = unknown.
     `source_key` names the row it came from: the same key is taken once.
     """
@@ -127,7 +128,13 @@ def find_problems(given: CaseInput, *, row: int, today: date, tz: ZoneInfo) -> l
     Pure but for the language of the messages. Warnings are included; only errors stop a report.
     """
     problems = [
-        Problem(row, name, "choice", _("%(value)s is not allowed here.") % {"value": getattr(given, name)}, hint=_words(allowed))
+        Problem(
+            row,
+            name,
+            "choice",
+            _("%(value)s is not allowed here.") % {"value": getattr(given, name)},
+            hint=_words(allowed),
+        )
         for name, allowed in ALLOWED.items()
         if getattr(given, name) not in allowed
     ]

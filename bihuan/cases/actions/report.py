@@ -52,7 +52,9 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class ReportResult:
-    """`cases` in the order of the inputs: (id, public_id). `known` = how many were here already by source key."""
+    """`cases` in the order of the inputs: (id, public_id). `known` = how many were here already by source
+    key.
+    """
 
     cases: tuple[tuple[int, str], ...]
     known: int
@@ -70,7 +72,8 @@ def report_cases(inputs: Sequence[CaseInput], *, actor: Actor, now: datetime | N
     """Report many cases and open their loops, in one transaction with a handful of statements.
 
     Raises CaseInvalid listing every error of every row, and then nothing is written. A row whose `source_key`
-    is known already is not taken again; its case is returned. Territory: the right case.write is needed at each.
+    is known already is not taken again; its case is returned. Territory: the right case.write is
+    needed at each.
     """
     at = moment_now(now)
     authorize_all("case.write", (given.territory_code for given in inputs))
@@ -91,7 +94,9 @@ def report_cases(inputs: Sequence[CaseInput], *, actor: Actor, now: datetime | N
         known[given.source_key] if given.source_key is not None and given.source_key in known else next(rows)
         for given in inputs
     ]
-    return ReportResult(tuple(taken), len(inputs) - len(fresh), tuple(p for p in problems if p.level == "warning"))
+    return ReportResult(
+        tuple(taken), len(inputs) - len(fresh), tuple(p for p in problems if p.level == "warning")
+    )
 
 
 def _problems(inputs: Sequence[CaseInput], at: datetime, zones: Mapping[str, ZoneInfo]) -> list[Problem]:
@@ -107,7 +112,7 @@ def _known(keys: Sequence[str]) -> dict[str, tuple[int, str]]:
     if not keys:
         return {}
     found = Case.unscoped.filter(source_key__in=keys).values_list("source_key", "id", "public_id")
-    return {key: (pk, public_id) for key, pk, public_id in found}
+    return {str(key): (pk, public_id) for key, pk, public_id in found}
 
 
 def _write(
@@ -147,7 +152,9 @@ def person_ids(people: Sequence[PersonInput | str | int], actor: Actor) -> list[
     return [_person_id(person, registered, known) for person in people]
 
 
-def _person_id(person: PersonInput | str | int, registered: Iterator[Person], known: Mapping[str, int]) -> int:
+def _person_id(
+    person: PersonInput | str | int, registered: Iterator[Person], known: Mapping[str, int]
+) -> int:
     if isinstance(person, int):
         return person
     return known[person] if isinstance(person, str) else int(next(registered).pk)

@@ -27,7 +27,8 @@ def revise_case(
     at: Day = None,
     now: datetime | None = None,
 ) -> Case:
-    """Correct or complete a case. `changes`: `date_<name>` to a date, aware datetime or None, or a word field.
+    """Correct or complete a case. `changes`: `date_<name>` to a date, aware datetime or None, or a
+    word field.
 
     `at` is when the new statement became true (default now). Confirming or excluding a suspected case is a
     change of `classification`; its date is filled with `at` unless given. Raises UnknownCase, CaseInvalid.
@@ -73,7 +74,9 @@ def _read(changes: Mapping[str, Any], reason: str) -> dict[str, Any]:
     if not reason.strip():
         errors.append(_error("reason", "required", _("A revision needs a reason.")))
     if errors:
-        raise CaseInvalid(_("%(n)s things are wrong; nothing was recorded.") % {"n": len(errors)}, errors=errors)
+        raise CaseInvalid(
+            _("%(n)s things are wrong; nothing was recorded.") % {"n": len(errors)}, errors=errors
+        )
     return {name: value for name, value in changes.items() if name in WORDS}
 
 

@@ -1,4 +1,6 @@
-"""The steps of a case after its report: test, isolation, transfer, admission, review, investigation, outcome."""
+"""The steps of a case after its report: test, isolation, transfer, admission, review, investigation,
+outcome.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ def record_admission(
     case_id: str, *, actor: Actor, at: Day = None, facility: str = "", now: datetime | None = None
 ) -> Case:
     """Admitted to `facility` at `at` (default now)."""
-    return _date(case_id, "admission", at=at, actor=actor, now=now, facility=facility, outcome=Outcome.IN_CARE)
+    return _date(
+        case_id, "admission", at=at, actor=actor, now=now, facility=facility, outcome=Outcome.IN_CARE
+    )
 
 
 def record_outcome(
@@ -60,7 +64,9 @@ def record_test(
     at: Day = None,
     now: datetime | None = None,
 ) -> Test:
-    """A specimen of a case. `result` pending = only sampled (at `sampled`, default now); else known at `at`."""
+    """A specimen of a case. `result` pending = only sampled (at `sampled`, default now); else known at
+    `at`.
+    """
     known_at = moment_now(now)
     with writing(actor):
         case = locked(case_id)
@@ -86,7 +92,14 @@ def sample_moments(
 
 
 def store_test(
-    subject: Any, kind: str, *, result: str, taken: Moment | None, found: Moment | None, actor: Actor, now: datetime
+    subject: Any,
+    kind: str,
+    *,
+    result: str,
+    taken: Moment | None,
+    found: Moment | None,
+    actor: Actor,
+    now: datetime,
 ) -> Test:
     """Write a test of a case or a contact (`subject`)."""
     tz = zone_of(subject.territory_code)
@@ -127,7 +140,13 @@ def record_investigation(
 
 
 def record_transfer(
-    case_id: str, *, actor: Actor, at: Day = None, vehicle: str = "", to: str = "", now: datetime | None = None
+    case_id: str,
+    *,
+    actor: Actor,
+    at: Day = None,
+    vehicle: str = "",
+    to: str = "",
+    now: datetime | None = None,
 ) -> Case:
     """The patient arrived at (or is on the way to) the hospital."""
     return _step(case_id, "case.transferred", {"vehicle": vehicle, "to": to}, at=at, actor=actor, now=now)
@@ -157,7 +176,8 @@ def _refuse_closed(case: Case, step: str) -> None:
         )
     if case.outcome == Outcome.DIED and step in ("admission", "isolation"):
         raise CaseClosed(
-            _("The person of case %(id)s has died.") % {"id": case.public_id}, hint=_("Revise the outcome first.")
+            _("The person of case %(id)s has died.") % {"id": case.public_id},
+            hint=_("Revise the outcome first."),
         )
 
 

@@ -5,36 +5,47 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('cases', '0001_initial'),
-        ('registry', '0004_posts_history'),
+        ("cases", "0001_initial"),
+        ("registry", "0004_posts_history"),
     ]
 
     operations = [
         migrations.RemoveIndex(
-            model_name='case',
-            name='cases_case_onset',
+            model_name="case",
+            name="cases_case_onset",
         ),
         migrations.RemoveIndex(
-            model_name='case',
-            name='cases_case_report',
+            model_name="case",
+            name="cases_case_report",
         ),
         migrations.AddField(
-            model_name='case',
-            name='county',
-            field=models.GeneratedField(db_persist=True, expression=django.db.models.functions.text.Left('territory_code', 6), output_field=models.CharField(db_collation='C', max_length=6)),
+            model_name="case",
+            name="county",
+            field=models.GeneratedField(
+                db_persist=True,
+                expression=django.db.models.functions.text.Left("territory_code", 6),
+                output_field=models.CharField(db_collation="C", max_length=6),
+            ),
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(fields=['county', '-found_at', '-id'], name='cases_case_county'),
+            model_name="case",
+            index=models.Index(fields=["county", "-found_at", "-id"], name="cases_case_county"),
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(models.OrderBy(models.F('date_onset'), descending=True, nulls_last=True), models.OrderBy(models.F('id'), descending=True), name='cases_case_by_onset'),
+            model_name="case",
+            index=models.Index(
+                models.OrderBy(models.F("date_onset"), descending=True, nulls_last=True),
+                models.OrderBy(models.F("id"), descending=True),
+                name="cases_case_by_onset",
+            ),
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(models.OrderBy(models.F('date_report'), descending=True, nulls_last=True), models.OrderBy(models.F('id'), descending=True), name='cases_case_by_report'),
+            model_name="case",
+            index=models.Index(
+                models.OrderBy(models.F("date_report"), descending=True, nulls_last=True),
+                models.OrderBy(models.F("id"), descending=True),
+                name="cases_case_by_report",
+            ),
         ),
     ]

@@ -1,5 +1,12 @@
 """Reads of cases, always within the scope acted in."""
 
+from bihuan.cases.models import (
+    CLASSIFICATION_LABELS,
+    ORIGIN_LABELS,
+    OUTCOME_LABELS,
+    RESULT_LABELS,
+    SEVERITY_LABELS,
+)
 from bihuan.cases.queries.figures import (
     Clearance,
     IntervalRow,
@@ -27,6 +34,11 @@ from bihuan.cases.queries.one import CaseView, RevisionView, find_by_local_id, f
 from bihuan.cases.queries.pages import Count, Page
 
 __all__ = [
+    "CLASSIFICATION_LABELS",
+    "ORIGIN_LABELS",
+    "OUTCOME_LABELS",
+    "RESULT_LABELS",
+    "SEVERITY_LABELS",
     "CaseFilter",
     "CaseRow",
     "CaseView",

@@ -141,7 +141,9 @@ class Rate:
         return self.n / self.of if self.of else None
 
 
-def headline_rates(territory: str = "", *, on: date | None = None, population: int | None = None) -> list[Rate]:
+def headline_rates(
+    territory: str = "", *, on: date | None = None, population: int | None = None
+) -> list[Rate]:
     """Admission, cure, infection and fatality rate, with denominators (收治率·治愈率·感染率·病亡率).
 
     Admission: admitted of those confirmed. Cure and fatality: of those confirmed. Infection: confirmed of the
@@ -187,7 +189,9 @@ class Uncleared:
 
 @dataclass(frozen=True, slots=True)
 class Clearance:
-    """Of the cases `day` must clear: how many, how many are, and the remaining list, longest waiting first."""
+    """Of the cases `day` must clear: how many, how many are, and the remaining list, longest waiting
+    first.
+    """
 
     day: date
     as_of: datetime
@@ -230,7 +234,9 @@ def clearance(territory: str = "", *, as_of: datetime | None = None, day: date |
             continue
         since = facts.confirmed_at if facts.confirmed_at and facts.confirmed_at <= at else facts.suspected_at
         remaining.append(
-            Uncleared(case.id, case.public_id, case.person_id, case.territory_code, waits, since or case.found_at)
+            Uncleared(
+                case.id, case.public_id, case.person_id, case.territory_code, waits, since or case.found_at
+            )
         )
     remaining.sort(key=lambda row: (row.since, row.case_id))
     return Clearance(wanted, at, closes, due, cleared, tuple(remaining))
@@ -247,12 +253,17 @@ def _near(territory: str, day: date) -> list[Case]:
 
 
 def _transfers(ids: Sequence[int]) -> dict[int, datetime]:
-    rows = Step.objects.filter(case__in=ids, kind="case.transferred").order_by("-at").values_list("case_id", "at")
+    rows = (
+        Step.objects.filter(case__in=ids, kind="case.transferred")
+        .order_by("-at")
+        .values_list("case_id", "at")
+    )
     return dict(rows)
 
 
 def clearance_facts(case: Case, transferred_at: datetime | None, tz: Any) -> ClearanceFacts:
-    """The instants of one case that the clearance rule sees. A fact known only to the day counts from its start,
+    """The instants of one case that the clearance rule sees. A fact known only to the day counts
+    from its start,
     so that a day-precise admission clears the day it happened."""
     kinds = {event.kind: event.at for event in life(facts_from(case), tz)}
     moments = {name: Moment(day) for name, day in (("sample", case.date_sample),) if day is not None}

@@ -42,7 +42,9 @@ def ledger(territory: str, day: date) -> list[LedgerRow]:
 
 def _count(case: Case, start: datetime, end: datetime, tz, counts: dict[str, list[int]]) -> None:  # type: ignore[no-untyped-def]
     when = {event.kind: event.at for event in life(facts_from(case), tz)}
-    closed = min((when[k] for k in ("case.discarded", "case.died", "case.discharged") if k in when), default=None)
+    closed = min(
+        (when[k] for k in ("case.discarded", "case.died", "case.discharged") if k in when), default=None
+    )
     suspected, confirmed = when.get("case.suspected"), when.get("case.confirmed")
     spans = []
     if suspected is not None:

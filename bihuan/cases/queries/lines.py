@@ -26,7 +26,8 @@ class CaseFilter:
     `text`: name, pinyin, initials or case number from the beginning, or a public id. `territory` narrows the
     scope. `stage`: a stage of the case loop in which something is owed. `late`: something is (not) late at
     `as_of` (default now). `sort`: found_at, date_onset or date_report; a leading minus = latest first; due =
-    nearest (longest passed) deadline first, of those that owe something. "" = due for what is late, else newest.
+    nearest (longest passed) deadline first, of those that owe something. Empty:
+    due for what is late, else newest.
     """
 
     text: str = ""

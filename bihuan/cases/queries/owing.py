@@ -15,7 +15,7 @@ from django.db.models import Exists, Model, OuterRef, Q, QuerySet, Subquery
 from bihuan.cases.queries import people
 from bihuan.cases.queries.pages import wrong_cursor
 from bihuan.loops.models import Duty, Loop
-from bihuan.registry import clock
+from bihuan.registry import clock, scope
 
 DUE = "due"
 # Deadlines looked at in one go when a list is ordered by them: few pages need more than one.
@@ -26,15 +26,24 @@ M = TypeVar("M", bound=Model)
 class Asked(Protocol):
     """The part of a list's filter that speaks of duties."""
 
-    territory: str
-    stage: str
-    late: bool | None
-    as_of: datetime | None
+    @property
+    def territory(self) -> str: ...
+
+    @property
+    def stage(self) -> str: ...
+
+    @property
+    def late(self) -> bool | None: ...
+
+    @property
+    def as_of(self) -> datetime | None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """What the loop of a subject owes now: open duties, late ones, the stage and time of the next deadline."""
+    """What the loop of a subject owes now: open duties, late ones, the stage and time of the next
+    deadline.
+    """
 
     open: int = 0
     late: int = 0
@@ -68,7 +77,7 @@ def owing(
 def _owing(rows: QuerySet[Any], kind: str, duties: QuerySet[Duty], territory: str) -> QuerySet[Any]:
     here = duties.filter(definition=kind)
     if territory:
-        here = here.below(territory)
+        here = here.filter(territory_code__gte=territory, territory_code__lt=territory + scope.LAST)
     loops = list(here.order_by().values_list("loop_id", flat=True)[: people.FEW + 1])
     if len(loops) > people.FEW:
         return rows.alias(owing=_one(kind, duties)).filter(owing__isnull=False)
@@ -78,8 +87,12 @@ def _owing(rows: QuerySet[Any], kind: str, duties: QuerySet[Duty], territory: st
 
 def _one(kind: str, duties: QuerySet[Duty]) -> Subquery:
     """The id of one such duty of a row's loop, or NULL."""
-    loops = Loop.objects.filter(subject_kind=kind, subject_ref=OuterRef(OuterRef("public_id")), definition=kind)
-    return Subquery(duties.filter(loop_id=Subquery(loops.order_by().values("id")[:1])).order_by().values("id")[:1])
+    loops = Loop.objects.filter(
+        subject_kind=kind, subject_ref=OuterRef(OuterRef("public_id")), definition=kind
+    )
+    return Subquery(
+        duties.filter(loop_id=Subquery(loops.order_by().values("id")[:1])).order_by().values("id")[:1]
+    )
 
 
 def owing_at_all(rows: QuerySet[M], kind: str, asked: Asked) -> QuerySet[M]:
@@ -96,9 +109,7 @@ def owing_at_all(rows: QuerySet[M], kind: str, asked: Asked) -> QuerySet[M]:
     return rows
 
 
-def by_deadline(
-    rows: QuerySet[M], kind: str, asked: Asked, *, cursor: str, size: int
-) -> tuple[list[M], str]:
+def by_deadline(rows: QuerySet[M], kind: str, asked: Asked, *, cursor: str, size: int) -> tuple[list[M], str]:
     """Rows that owe something, by their nearest deadline; and the cursor of the page after ("" = none).
 
     Reads open duties in the order of their deadlines and keeps the rows the filter leaves, so the first page
@@ -124,7 +135,10 @@ def _asked(kind: str, asked: Asked) -> QuerySet[Duty]:
         duties = duties.filter(stage=asked.stage)
     if asked.late:
         duties = duties.filter(due_at__lt=asked.as_of or clock.now())
-    return duties.below(asked.territory) if asked.territory else duties
+    if not asked.territory:
+        return duties
+    lo = asked.territory
+    return duties.filter(territory_code__gte=lo, territory_code__lt=lo + scope.LAST)
 
 
 def _behind(duties: QuerySet[Duty], place: tuple[datetime, int] | None) -> Any:
@@ -170,7 +184,9 @@ def owed_by(kind: str, refs: Sequence[str], as_of: datetime | None = None) -> di
     """What the loops of these subjects owe now."""
     at = as_of or clock.now()
     loops = dict(
-        Loop.objects.filter(subject_kind=kind, subject_ref__in=refs, definition=kind).values_list("id", "subject_ref")
+        Loop.objects.filter(subject_kind=kind, subject_ref__in=refs, definition=kind).values_list(
+            "id", "subject_ref"
+        )
     )
     found: dict[str, list[tuple[datetime, str]]] = {}
     duties = Duty.objects.filter(loop_id__in=list(loops), state=0).values_list("loop_id", "due_at", "stage")

@@ -114,7 +114,9 @@ def _open(cursor: str, sort: Sort) -> tuple[Any, int]:
         if value is not None and not isinstance(value, str | int):
             raise ValueError
         if isinstance(value, str) and (sort.column.endswith("_at") or sort.column.startswith("date_")):
-            value = datetime.fromisoformat(value) if sort.column.endswith("_at") else date.fromisoformat(value)
+            value = (
+                datetime.fromisoformat(value) if sort.column.endswith("_at") else date.fromisoformat(value)
+            )
     except (ValueError, TypeError, binascii.Error, UnicodeDecodeError):
         raise wrong_cursor() from None
     return value, pk

@@ -50,7 +50,8 @@ def matching(text: str) -> Q:
 
 
 def _begins(column: str, text: str) -> Q:
-    """Texts that begin with `text`, as an interval in byte order: under row-level security the planner takes no
+    """Texts that begin with `text`, as an interval in byte order: under row-level security the
+    planner takes no
     index for LIKE, which might leak."""
     return Q(**{f"{column}__gte": text, f"{column}__lt": text + LAST})
 

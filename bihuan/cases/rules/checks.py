@@ -72,7 +72,12 @@ def _odd_order(days: Mapping[str, date | None]) -> list[Issue]:
     for earlier, later in EXPECTED_ORDER:
         first, second = days.get(earlier), days.get(later)
         if first is not None and second is not None and second < first:
-            params = {"earlier": earlier, "later": later, "first": first.isoformat(), "second": second.isoformat()}
+            params = {
+                "earlier": earlier,
+                "later": later,
+                "first": first.isoformat(),
+                "second": second.isoformat(),
+            }
             text = "%(later)s (%(second)s) lies before %(earlier)s (%(first)s)."
             issues.append(Issue("warning", f"date_{later}", "order", text, params))
     return issues

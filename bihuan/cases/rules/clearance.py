@@ -1,4 +1,5 @@
-"""Same-day clearance (当日清零, D0-07): who must be dealt with before local midnight, and what each waits for.
+"""Same-day clearance (当日清零, D0-07): who must be dealt with before local midnight, and what each
+waits for.
 
 Every person confirmed today must be admitted today, every suspected case must have a test done today. Pure.
 """

@@ -75,7 +75,8 @@ def _earliest(facts: CaseFacts, known: Moment, tz: ZoneInfo) -> Moment:
 def life(facts: CaseFacts, tz: ZoneInfo) -> list[LifeEvent]:
     """All events the facts imply, in order of time. A fact older than the opening stands at the opening.
 
-    Somebody admitted on Monday and diagnosed on Tuesday was admitted when the loop opened; the true date stays
+    Somebody admitted on Monday and diagnosed on Tuesday was admitted when the loop opened; the
+    true date stays
     in the case and in the event's data as `since`.
     """
     events = opening(facts, tz)
@@ -84,7 +85,11 @@ def life(facts: CaseFacts, tz: ZoneInfo) -> list[LifeEvent]:
         ended = end if end else Moment(facts.recorded_at.date(), facts.recorded_at)
         events.append(_not_before(events[0], _event("case.discarded", ended, tz), tz))
         # everything else of a discarded case still happened
-    for name, kind in (("report", "case.reported"), ("isolation", "case.isolated"), ("admission", "case.admitted")):
+    for name, kind in (
+        ("report", "case.reported"),
+        ("isolation", "case.isolated"),
+        ("admission", "case.admitted"),
+    ):
         if name in facts.moments:
             events.append(_not_before(events[0], _event(kind, facts.moments[name], tz), tz))
     if "result" in facts.moments and facts.result:

@@ -52,7 +52,8 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class ContactInput:
-    """One contact as named. `person` as in CaseInput; `case` is the public id of the source case, "" if unknown.
+    """One contact as named. `person` as in CaseInput; `case` is the public id of the source case,
+    "" if unknown.
 
     `confirmed` is when the person was named a close contact (date, or aware datetime; None = now).
     `criterion` says why: the criterion of the pack, or the investigator's words.
@@ -94,7 +95,11 @@ def confirm_contacts(
     at = moment_now(now)
     authorize_all("contact.write", (given.territory_code for given in inputs))
     zones = {code: zone_of(code) for code in {given.territory_code for given in inputs}}
-    wrong = [p for row, given in enumerate(inputs) for p in find_problems(given, row=row, now=at, tz=zones[given.territory_code])]
+    wrong = [
+        p
+        for row, given in enumerate(inputs)
+        for p in find_problems(given, row=row, now=at, tz=zones[given.territory_code])
+    ]
     if wrong:
         raise ContactInvalid(
             _("%(n)s things are wrong; nothing was recorded.") % {"n": len(wrong)},
@@ -145,7 +150,7 @@ def _known(keys: Sequence[str]) -> dict[str, tuple[int, str]]:
     if not keys:
         return {}
     found = Contact.unscoped.filter(source_key__in=keys).values_list("source_key", "id", "public_id")
-    return {key: (pk, public_id) for key, pk, public_id in found}
+    return {str(key): (pk, public_id) for key, pk, public_id in found}
 
 
 def _write(

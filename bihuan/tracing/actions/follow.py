@@ -24,7 +24,9 @@ RIGHTS = ("contact.write", "duty.do")
 
 
 def locked(contact_id: str, *, live: bool = True) -> Contact:
-    """The contact, held until the transaction ends. Raises UnknownContact; ContactClosed if `live` is asked."""
+    """The contact, held until the transaction ends. Raises UnknownContact; ContactClosed if `live` is
+    asked.
+    """
     contact = Contact.objects.select_for_update(of=("self",)).filter(public_id=contact_id).first()
     if contact is None:
         raise UnknownContact(contact_id)
@@ -38,9 +40,16 @@ def locked(contact_id: str, *, live: bool = True) -> Contact:
 
 
 def news(
-    contact: Contact, kind: str, when: Moment, data: Mapping[str, Any] | None = None, *, key: str | None = None
+    contact: Contact,
+    kind: str,
+    when: Moment,
+    data: Mapping[str, Any] | None = None,
+    *,
+    key: str | None = None,
 ) -> NewEvent:
-    """An event of a contact as the loops hear it; `key` within the contact makes hearing it twice harmless."""
+    """An event of a contact as the loops hear it; `key` within the contact makes hearing it twice
+    harmless.
+    """
     return NewEvent(
         subject_kind="contact",
         subject_id=contact.public_id,
@@ -72,7 +81,9 @@ def record_all_located(
         return [contact for contact, _event in told]
 
 
-def _located(contact_id: str, at: Day, actor: Actor, known_at: datetime, duty: str) -> tuple[Contact, NewEvent]:
+def _located(
+    contact_id: str, at: Day, actor: Actor, known_at: datetime, duty: str
+) -> tuple[Contact, NewEvent]:
     contact = locked(contact_id)
     authorize(RIGHTS, contact.territory_code, subject=("contact", contact_id))
     tz = zone_of(contact.territory_code)

@@ -13,142 +13,404 @@ from bihuan.registry.rls import enable_rls
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('cases', '0001_initial'),
-        ('registry', '0003_people_clock_outbox_audit'),
+        ("cases", "0001_initial"),
+        ("registry", "0003_people_clock_outbox_audit"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Contact',
+            name="Contact",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('territory_code', bihuan.registry.models.base.TerritoryCodeField(db_collation='C', db_index=True, max_length=64)),
-                ('public_id', models.CharField(default=bihuan.tracing.models.contact_id, max_length=20, unique=True)),
-                ('local_id', models.CharField(blank=True, db_collation='C', max_length=80)),
-                ('exposure_kind', models.CharField(choices=[('household', 'Same household'), ('care', 'Care or treatment'), ('work_or_school', 'Work or school'), ('meal_or_gathering', 'Meal or gathering'), ('transport', 'Transport'), ('hospital_visit', 'Hospital visit'), ('environment', 'Contaminated environment'), ('other', 'Other exposure'), ('unknown', 'Exposure not stated')], default='unknown', max_length=24)),
-                ('setting', models.CharField(blank=True, max_length=200)),
-                ('exposure_first', models.DateField(blank=True, null=True)),
-                ('exposure_last', models.DateField(blank=True, null=True)),
-                ('criterion', models.CharField(blank=True, max_length=120)),
-                ('status', models.CharField(choices=[('candidate', 'To be assessed'), ('confirmed', 'Close contact'), ('general', 'General contact'), ('released', 'Released'), ('became_case', 'Became a case'), ('lost', 'Not found')], default='confirmed', max_length=12)),
-                ('confirmed_at', models.DateTimeField()),
-                ('confirmed_precision', models.CharField(default='minute', max_length=6)),
-                ('located_at', models.DateTimeField(blank=True, null=True)),
-                ('located_precision', models.CharField(default='minute', max_length=6)),
-                ('lost_at', models.DateTimeField(blank=True, null=True)),
-                ('symptomatic_at', models.DateTimeField(blank=True, null=True)),
-                ('released_at', models.DateTimeField(blank=True, null=True)),
-                ('release_reason', models.CharField(blank=True, max_length=24)),
-                ('source_key', models.CharField(blank=True, db_collation='C', max_length=120, null=True, unique=True)),
-                ('recorded_at', models.DateTimeField()),
-                ('recorded_by_account_id', models.BigIntegerField(null=True)),
-                ('recorded_by_post_id', models.BigIntegerField(null=True)),
-                ('became_case', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='was_contact', to='cases.case')),
-                ('case', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='contacts', to='cases.case')),
-                ('person', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='contacts', to='registry.person')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "territory_code",
+                    bihuan.registry.models.base.TerritoryCodeField(
+                        db_collation="C", db_index=True, max_length=64
+                    ),
+                ),
+                (
+                    "public_id",
+                    models.CharField(default=bihuan.tracing.models.contact_id, max_length=20, unique=True),
+                ),
+                ("local_id", models.CharField(blank=True, db_collation="C", max_length=80)),
+                (
+                    "exposure_kind",
+                    models.CharField(
+                        choices=[
+                            ("household", "Same household"),
+                            ("care", "Care or treatment"),
+                            ("work_or_school", "Work or school"),
+                            ("meal_or_gathering", "Meal or gathering"),
+                            ("transport", "Transport"),
+                            ("hospital_visit", "Hospital visit"),
+                            ("environment", "Contaminated environment"),
+                            ("other", "Other exposure"),
+                            ("unknown", "Exposure not stated"),
+                        ],
+                        default="unknown",
+                        max_length=24,
+                    ),
+                ),
+                ("setting", models.CharField(blank=True, max_length=200)),
+                ("exposure_first", models.DateField(blank=True, null=True)),
+                ("exposure_last", models.DateField(blank=True, null=True)),
+                ("criterion", models.CharField(blank=True, max_length=120)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("candidate", "To be assessed"),
+                            ("confirmed", "Close contact"),
+                            ("general", "General contact"),
+                            ("released", "Released"),
+                            ("became_case", "Became a case"),
+                            ("lost", "Not found"),
+                        ],
+                        default="confirmed",
+                        max_length=12,
+                    ),
+                ),
+                ("confirmed_at", models.DateTimeField()),
+                ("confirmed_precision", models.CharField(default="minute", max_length=6)),
+                ("located_at", models.DateTimeField(blank=True, null=True)),
+                ("located_precision", models.CharField(default="minute", max_length=6)),
+                ("lost_at", models.DateTimeField(blank=True, null=True)),
+                ("symptomatic_at", models.DateTimeField(blank=True, null=True)),
+                ("released_at", models.DateTimeField(blank=True, null=True)),
+                ("release_reason", models.CharField(blank=True, max_length=24)),
+                (
+                    "source_key",
+                    models.CharField(blank=True, db_collation="C", max_length=120, null=True, unique=True),
+                ),
+                ("recorded_at", models.DateTimeField()),
+                ("recorded_by_account_id", models.BigIntegerField(null=True)),
+                ("recorded_by_post_id", models.BigIntegerField(null=True)),
+                (
+                    "became_case",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="was_contact",
+                        to="cases.case",
+                    ),
+                ),
+                (
+                    "case",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="contacts",
+                        to="cases.case",
+                    ),
+                ),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="contacts",
+                        to="registry.person",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='ContactEvent',
+            name="ContactEvent",
             fields=[
-                ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
-                ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
-                ('pgh_label', models.TextField(help_text='The event label.')),
-                ('salt', models.UUIDField(db_default=django.contrib.postgres.functions.RandomUUID(), null=True)),
-                ('commitment', models.CharField(db_default='', default='', max_length=64)),
-                ('person', models.BigIntegerField(db_column='person_id', null=True)),
-                ('case', models.BigIntegerField(db_column='case_id', null=True)),
-                ('became_case', models.BigIntegerField(db_column='became_case_id', null=True)),
-                ('pgh_context', pghistory.utils.JSONField(null=True)),
-                ('id', models.BigIntegerField()),
-                ('public_id', models.CharField(default=bihuan.tracing.models.contact_id, max_length=20)),
-                ('territory_code', bihuan.registry.models.base.TerritoryCodeField(db_collation='C', max_length=64)),
-                ('local_id', models.CharField(blank=True, db_collation='C', max_length=80)),
-                ('exposure_kind', models.CharField(choices=[('household', 'Same household'), ('care', 'Care or treatment'), ('work_or_school', 'Work or school'), ('meal_or_gathering', 'Meal or gathering'), ('transport', 'Transport'), ('hospital_visit', 'Hospital visit'), ('environment', 'Contaminated environment'), ('other', 'Other exposure'), ('unknown', 'Exposure not stated')], default='unknown', max_length=24)),
-                ('exposure_first', models.DateField(blank=True, null=True)),
-                ('exposure_last', models.DateField(blank=True, null=True)),
-                ('criterion', models.CharField(blank=True, max_length=120)),
-                ('status', models.CharField(choices=[('candidate', 'To be assessed'), ('confirmed', 'Close contact'), ('general', 'General contact'), ('released', 'Released'), ('became_case', 'Became a case'), ('lost', 'Not found')], default='confirmed', max_length=12)),
-                ('released_at', models.DateTimeField(blank=True, null=True)),
-                ('release_reason', models.CharField(blank=True, max_length=24)),
-                ('recorded_at', models.DateTimeField()),
-                ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='id_public_id_territory_code_person_case_local_id_exposure_kind_exposure_first_exposure_last_criterion_status_released_at_release_reason_became_case_recorded_at_events', to='tracing.contact')),
+                ("pgh_id", models.AutoField(primary_key=True, serialize=False)),
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                (
+                    "salt",
+                    models.UUIDField(db_default=django.contrib.postgres.functions.RandomUUID(), null=True),
+                ),
+                ("commitment", models.CharField(db_default="", default="", max_length=64)),
+                ("person", models.BigIntegerField(db_column="person_id", null=True)),
+                ("case", models.BigIntegerField(db_column="case_id", null=True)),
+                ("became_case", models.BigIntegerField(db_column="became_case_id", null=True)),
+                ("pgh_context", pghistory.utils.JSONField(null=True)),
+                ("id", models.BigIntegerField()),
+                ("public_id", models.CharField(default=bihuan.tracing.models.contact_id, max_length=20)),
+                (
+                    "territory_code",
+                    bihuan.registry.models.base.TerritoryCodeField(db_collation="C", max_length=64),
+                ),
+                ("local_id", models.CharField(blank=True, db_collation="C", max_length=80)),
+                (
+                    "exposure_kind",
+                    models.CharField(
+                        choices=[
+                            ("household", "Same household"),
+                            ("care", "Care or treatment"),
+                            ("work_or_school", "Work or school"),
+                            ("meal_or_gathering", "Meal or gathering"),
+                            ("transport", "Transport"),
+                            ("hospital_visit", "Hospital visit"),
+                            ("environment", "Contaminated environment"),
+                            ("other", "Other exposure"),
+                            ("unknown", "Exposure not stated"),
+                        ],
+                        default="unknown",
+                        max_length=24,
+                    ),
+                ),
+                ("exposure_first", models.DateField(blank=True, null=True)),
+                ("exposure_last", models.DateField(blank=True, null=True)),
+                ("criterion", models.CharField(blank=True, max_length=120)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("candidate", "To be assessed"),
+                            ("confirmed", "Close contact"),
+                            ("general", "General contact"),
+                            ("released", "Released"),
+                            ("became_case", "Became a case"),
+                            ("lost", "Not found"),
+                        ],
+                        default="confirmed",
+                        max_length=12,
+                    ),
+                ),
+                ("released_at", models.DateTimeField(blank=True, null=True)),
+                ("release_reason", models.CharField(blank=True, max_length=24)),
+                ("recorded_at", models.DateTimeField()),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="id_public_id_territory_code_person_case_local_id_exposure_kind_exposure_first_exposure_last_criterion_status_released_at_release_reason_became_case_recorded_at_events",
+                        to="tracing.contact",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='Exposure',
+            name="Exposure",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('territory_code', bihuan.registry.models.base.TerritoryCodeField(db_collation='C', db_index=True, max_length=64)),
-                ('first', models.DateField(blank=True, null=True)),
-                ('last', models.DateField()),
-                ('kind', models.CharField(choices=[('household', 'Same household'), ('care', 'Care or treatment'), ('work_or_school', 'Work or school'), ('meal_or_gathering', 'Meal or gathering'), ('transport', 'Transport'), ('hospital_visit', 'Hospital visit'), ('environment', 'Contaminated environment'), ('other', 'Other exposure'), ('unknown', 'Exposure not stated')], default='unknown', max_length=24)),
-                ('setting', models.CharField(blank=True, max_length=200)),
-                ('recorded_at', models.DateTimeField()),
-                ('by_account_id', models.BigIntegerField(null=True)),
-                ('by_post_id', models.BigIntegerField(null=True)),
-                ('by_name', models.CharField(max_length=120)),
-                ('case', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cases.case')),
-                ('contact', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='exposures', to='tracing.contact')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "territory_code",
+                    bihuan.registry.models.base.TerritoryCodeField(
+                        db_collation="C", db_index=True, max_length=64
+                    ),
+                ),
+                ("first", models.DateField(blank=True, null=True)),
+                ("last", models.DateField()),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("household", "Same household"),
+                            ("care", "Care or treatment"),
+                            ("work_or_school", "Work or school"),
+                            ("meal_or_gathering", "Meal or gathering"),
+                            ("transport", "Transport"),
+                            ("hospital_visit", "Hospital visit"),
+                            ("environment", "Contaminated environment"),
+                            ("other", "Other exposure"),
+                            ("unknown", "Exposure not stated"),
+                        ],
+                        default="unknown",
+                        max_length=24,
+                    ),
+                ),
+                ("setting", models.CharField(blank=True, max_length=200)),
+                ("recorded_at", models.DateTimeField()),
+                ("by_account_id", models.BigIntegerField(null=True)),
+                ("by_post_id", models.BigIntegerField(null=True)),
+                ("by_name", models.CharField(max_length=120)),
+                (
+                    "case",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="cases.case",
+                    ),
+                ),
+                (
+                    "contact",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="exposures",
+                        to="tracing.contact",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='CaseLink',
+            name="CaseLink",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('territory_code', bihuan.registry.models.base.TerritoryCodeField(db_collation='C', db_index=True, max_length=64)),
-                ('kind', models.CharField(choices=[('household', 'Same household'), ('care', 'Care or treatment'), ('work_or_school', 'Work or school'), ('meal_or_gathering', 'Meal or gathering'), ('transport', 'Transport'), ('hospital_visit', 'Hospital visit'), ('environment', 'Contaminated environment'), ('other', 'Other exposure'), ('unknown', 'Exposure not stated')], default='unknown', max_length=24)),
-                ('setting', models.CharField(blank=True, max_length=200)),
-                ('source', models.CharField(blank=True, max_length=120)),
-                ('recorded_at', models.DateTimeField()),
-                ('from_case', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='links_out', to='cases.case')),
-                ('to_case', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='links_in', to='cases.case')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "territory_code",
+                    bihuan.registry.models.base.TerritoryCodeField(
+                        db_collation="C", db_index=True, max_length=64
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("household", "Same household"),
+                            ("care", "Care or treatment"),
+                            ("work_or_school", "Work or school"),
+                            ("meal_or_gathering", "Meal or gathering"),
+                            ("transport", "Transport"),
+                            ("hospital_visit", "Hospital visit"),
+                            ("environment", "Contaminated environment"),
+                            ("other", "Other exposure"),
+                            ("unknown", "Exposure not stated"),
+                        ],
+                        default="unknown",
+                        max_length=24,
+                    ),
+                ),
+                ("setting", models.CharField(blank=True, max_length=200)),
+                ("source", models.CharField(blank=True, max_length=120)),
+                ("recorded_at", models.DateTimeField()),
+                (
+                    "from_case",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="links_out", to="cases.case"
+                    ),
+                ),
+                (
+                    "to_case",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="links_in", to="cases.case"
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'constraints': [models.UniqueConstraint(fields=('from_case', 'to_case'), name='tracing_link_once'), models.CheckConstraint(condition=models.Q(('from_case', models.F('to_case')), _negated=True), name='tracing_link_of_two')],
+                "abstract": False,
+                "constraints": [
+                    models.UniqueConstraint(fields=("from_case", "to_case"), name="tracing_link_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("from_case", models.F("to_case")), _negated=True),
+                        name="tracing_link_of_two",
+                    ),
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='contact',
-            index=models.Index(fields=['-confirmed_at', '-id'], name='tracing_contact_newest'),
+            model_name="contact",
+            index=models.Index(fields=["-confirmed_at", "-id"], name="tracing_contact_newest"),
         ),
         migrations.AddIndex(
-            model_name='contact',
-            index=models.Index(condition=models.Q(('local_id', ''), _negated=True), fields=['local_id'], name='tracing_contact_local'),
+            model_name="contact",
+            index=models.Index(
+                condition=models.Q(("local_id", ""), _negated=True),
+                fields=["local_id"],
+                name="tracing_contact_local",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='contact',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "tracing_contactevent" ("became_case_id", "case_id", "criterion", "exposure_first", "exposure_kind", "exposure_last", "id", "local_id", "person_id", "pgh_context", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "recorded_at", "release_reason", "released_at", "status", "territory_code") SELECT new_values."became_case_id", new_values."case_id", new_values."criterion", new_values."exposure_first", new_values."exposure_kind", new_values."exposure_last", new_values."id", new_values."local_id", new_values."person_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, NOW(), \'insert\', new_values."id", new_values."public_id", new_values."recorded_at", new_values."release_reason", new_values."released_at", new_values."status", new_values."territory_code" FROM ( SELECT new_values.* FROM new_values  ) AS new_values, _pgh_attached_context; RETURN NULL;', hash='bb9bdf0840811c532f060ae03516c083ef6faf47', level='STATEMENT', operation='INSERT', pgid='pgtrigger_insert_insert_74c95', referencing='REFERENCING NEW TABLE AS new_values ', table='tracing_contact', when='AFTER')),
+            model_name="contact",
+            trigger=pgtrigger.compiler.Trigger(
+                name="insert_insert",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "tracing_contactevent" ("became_case_id", "case_id", "criterion", "exposure_first", "exposure_kind", "exposure_last", "id", "local_id", "person_id", "pgh_context", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "recorded_at", "release_reason", "released_at", "status", "territory_code") SELECT new_values."became_case_id", new_values."case_id", new_values."criterion", new_values."exposure_first", new_values."exposure_kind", new_values."exposure_last", new_values."id", new_values."local_id", new_values."person_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, NOW(), \'insert\', new_values."id", new_values."public_id", new_values."recorded_at", new_values."release_reason", new_values."released_at", new_values."status", new_values."territory_code" FROM ( SELECT new_values.* FROM new_values  ) AS new_values, _pgh_attached_context; RETURN NULL;',
+                    hash="bb9bdf0840811c532f060ae03516c083ef6faf47",
+                    level="STATEMENT",
+                    operation="INSERT",
+                    pgid="pgtrigger_insert_insert_74c95",
+                    referencing="REFERENCING NEW TABLE AS new_values ",
+                    table="tracing_contact",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='contact',
-            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "tracing_contactevent" ("became_case_id", "case_id", "criterion", "exposure_first", "exposure_kind", "exposure_last", "id", "local_id", "person_id", "pgh_context", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "recorded_at", "release_reason", "released_at", "status", "territory_code") SELECT new_values."became_case_id", new_values."case_id", new_values."criterion", new_values."exposure_first", new_values."exposure_kind", new_values."exposure_last", new_values."id", new_values."local_id", new_values."person_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, NOW(), \'update\', new_values."id", new_values."public_id", new_values."recorded_at", new_values."release_reason", new_values."released_at", new_values."status", new_values."territory_code" FROM ( SELECT new_values.* FROM old_values JOIN new_values ON (old_values."id") = (new_values."id") WHERE (old_values."became_case_id" IS DISTINCT FROM (new_values."became_case_id") OR old_values."case_id" IS DISTINCT FROM (new_values."case_id") OR old_values."criterion" IS DISTINCT FROM (new_values."criterion") OR old_values."exposure_first" IS DISTINCT FROM (new_values."exposure_first") OR old_values."exposure_kind" IS DISTINCT FROM (new_values."exposure_kind") OR old_values."exposure_last" IS DISTINCT FROM (new_values."exposure_last") OR old_values."id" IS DISTINCT FROM (new_values."id") OR old_values."local_id" IS DISTINCT FROM (new_values."local_id") OR old_values."person_id" IS DISTINCT FROM (new_values."person_id") OR old_values."public_id" IS DISTINCT FROM (new_values."public_id") OR old_values."recorded_at" IS DISTINCT FROM (new_values."recorded_at") OR old_values."release_reason" IS DISTINCT FROM (new_values."release_reason") OR old_values."released_at" IS DISTINCT FROM (new_values."released_at") OR old_values."status" IS DISTINCT FROM (new_values."status") OR old_values."territory_code" IS DISTINCT FROM (new_values."territory_code")) ) AS new_values, _pgh_attached_context; RETURN NULL;', hash='036cdaa6eb1066c2b40cf446cf2ec24bf0e24137', level='STATEMENT', operation='UPDATE', pgid='pgtrigger_update_update_27307', referencing='REFERENCING OLD TABLE AS old_values  NEW TABLE AS new_values ', table='tracing_contact', when='AFTER')),
+            model_name="contact",
+            trigger=pgtrigger.compiler.Trigger(
+                name="update_update",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "tracing_contactevent" ("became_case_id", "case_id", "criterion", "exposure_first", "exposure_kind", "exposure_last", "id", "local_id", "person_id", "pgh_context", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "recorded_at", "release_reason", "released_at", "status", "territory_code") SELECT new_values."became_case_id", new_values."case_id", new_values."criterion", new_values."exposure_first", new_values."exposure_kind", new_values."exposure_last", new_values."id", new_values."local_id", new_values."person_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, NOW(), \'update\', new_values."id", new_values."public_id", new_values."recorded_at", new_values."release_reason", new_values."released_at", new_values."status", new_values."territory_code" FROM ( SELECT new_values.* FROM old_values JOIN new_values ON (old_values."id") = (new_values."id") WHERE (old_values."became_case_id" IS DISTINCT FROM (new_values."became_case_id") OR old_values."case_id" IS DISTINCT FROM (new_values."case_id") OR old_values."criterion" IS DISTINCT FROM (new_values."criterion") OR old_values."exposure_first" IS DISTINCT FROM (new_values."exposure_first") OR old_values."exposure_kind" IS DISTINCT FROM (new_values."exposure_kind") OR old_values."exposure_last" IS DISTINCT FROM (new_values."exposure_last") OR old_values."id" IS DISTINCT FROM (new_values."id") OR old_values."local_id" IS DISTINCT FROM (new_values."local_id") OR old_values."person_id" IS DISTINCT FROM (new_values."person_id") OR old_values."public_id" IS DISTINCT FROM (new_values."public_id") OR old_values."recorded_at" IS DISTINCT FROM (new_values."recorded_at") OR old_values."release_reason" IS DISTINCT FROM (new_values."release_reason") OR old_values."released_at" IS DISTINCT FROM (new_values."released_at") OR old_values."status" IS DISTINCT FROM (new_values."status") OR old_values."territory_code" IS DISTINCT FROM (new_values."territory_code")) ) AS new_values, _pgh_attached_context; RETURN NULL;',
+                    hash="036cdaa6eb1066c2b40cf446cf2ec24bf0e24137",
+                    level="STATEMENT",
+                    operation="UPDATE",
+                    pgid="pgtrigger_update_update_27307",
+                    referencing="REFERENCING OLD TABLE AS old_values  NEW TABLE AS new_values ",
+                    table="tracing_contact",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='contact',
-            trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "tracing_contactevent" ("became_case_id", "case_id", "criterion", "exposure_first", "exposure_kind", "exposure_last", "id", "local_id", "person_id", "pgh_context", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "recorded_at", "release_reason", "released_at", "status", "territory_code") SELECT old_values."became_case_id", old_values."case_id", old_values."criterion", old_values."exposure_first", old_values."exposure_kind", old_values."exposure_last", old_values."id", old_values."local_id", old_values."person_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, NOW(), \'delete\', old_values."id", old_values."public_id", old_values."recorded_at", old_values."release_reason", old_values."released_at", old_values."status", old_values."territory_code" FROM ( SELECT old_values.* FROM old_values  ) AS old_values, _pgh_attached_context; RETURN NULL;', hash='3d1fdd68c4386c93addd9b6343fa9a868896c8ab', level='STATEMENT', operation='DELETE', pgid='pgtrigger_delete_delete_13158', referencing='REFERENCING OLD TABLE AS old_values ', table='tracing_contact', when='AFTER')),
+            model_name="contact",
+            trigger=pgtrigger.compiler.Trigger(
+                name="delete_delete",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "tracing_contactevent" ("became_case_id", "case_id", "criterion", "exposure_first", "exposure_kind", "exposure_last", "id", "local_id", "person_id", "pgh_context", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "recorded_at", "release_reason", "released_at", "status", "territory_code") SELECT old_values."became_case_id", old_values."case_id", old_values."criterion", old_values."exposure_first", old_values."exposure_kind", old_values."exposure_last", old_values."id", old_values."local_id", old_values."person_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, NOW(), \'delete\', old_values."id", old_values."public_id", old_values."recorded_at", old_values."release_reason", old_values."released_at", old_values."status", old_values."territory_code" FROM ( SELECT old_values.* FROM old_values  ) AS old_values, _pgh_attached_context; RETURN NULL;',
+                    hash="3d1fdd68c4386c93addd9b6343fa9a868896c8ab",
+                    level="STATEMENT",
+                    operation="DELETE",
+                    pgid="pgtrigger_delete_delete_13158",
+                    referencing="REFERENCING OLD TABLE AS old_values ",
+                    table="tracing_contact",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='contactevent',
-            trigger=pgtrigger.compiler.Trigger(name='only_shredded', sql=pgtrigger.compiler.UpsertTriggerSql(func="IF TG_OP = 'UPDATE' AND current_setting('bihuan.shredding', true) = 'on' THEN RETURN NEW; END IF; RAISE EXCEPTION 'bihuan: % may not be changed or deleted', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';", hash='c01c2584fa3040ce0f4147d3ee1664cd9efe7177', operation='UPDATE OR DELETE', pgid='pgtrigger_only_shredded_055a9', table='tracing_contactevent', when='BEFORE')),
+            model_name="contactevent",
+            trigger=pgtrigger.compiler.Trigger(
+                name="only_shredded",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="IF TG_OP = 'UPDATE' AND current_setting('bihuan.shredding', true) = 'on' THEN RETURN NEW; END IF; RAISE EXCEPTION 'bihuan: % may not be changed or deleted', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';",
+                    hash="c01c2584fa3040ce0f4147d3ee1664cd9efe7177",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_only_shredded_055a9",
+                    table="tracing_contactevent",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='exposure',
-            trigger=pgtrigger.compiler.Trigger(name='exposures_stay', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='31c3e34623f83e490eaaea2e2961076c0bfecfa2', operation='UPDATE OR DELETE', pgid='pgtrigger_exposures_stay_e6257', table='tracing_exposure', when='BEFORE')),
+            model_name="exposure",
+            trigger=pgtrigger.compiler.Trigger(
+                name="exposures_stay",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="31c3e34623f83e490eaaea2e2961076c0bfecfa2",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_exposures_stay_e6257",
+                    table="tracing_exposure",
+                    when="BEFORE",
+                ),
+            ),
         ),
         enable_rls("tracing_contact"),
         enable_rls("tracing_contactevent"),

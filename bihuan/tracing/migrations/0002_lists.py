@@ -5,21 +5,24 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('cases', '0002_lists'),
-        ('registry', '0004_posts_history'),
-        ('tracing', '0001_initial'),
+        ("cases", "0002_lists"),
+        ("registry", "0004_posts_history"),
+        ("tracing", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='contact',
-            name='county',
-            field=models.GeneratedField(db_persist=True, expression=django.db.models.functions.text.Left('territory_code', 6), output_field=models.CharField(db_collation='C', max_length=6)),
+            model_name="contact",
+            name="county",
+            field=models.GeneratedField(
+                db_persist=True,
+                expression=django.db.models.functions.text.Left("territory_code", 6),
+                output_field=models.CharField(db_collation="C", max_length=6),
+            ),
         ),
         migrations.AddIndex(
-            model_name='contact',
-            index=models.Index(fields=['county', '-confirmed_at', '-id'], name='tracing_contact_county'),
+            model_name="contact",
+            index=models.Index(fields=["county", "-confirmed_at", "-id"], name="tracing_contact_county"),
         ),
     ]

@@ -1,5 +1,6 @@
 """Reads of contacts and links, always within the scope acted in."""
 
+from bihuan.tracing.models import EXPOSURE_LABELS, STATUS_LABELS
 from bihuan.tracing.queries.lines import (
     ContactFilter,
     ContactRow,
@@ -12,6 +13,8 @@ from bihuan.tracing.queries.lines import (
 from bihuan.tracing.queries.one import ContactView, LinkView, find_contact, links_of
 
 __all__ = [
+    "EXPOSURE_LABELS",
+    "STATUS_LABELS",
     "ContactFilter",
     "ContactRow",
     "ContactView",

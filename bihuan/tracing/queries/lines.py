@@ -42,7 +42,9 @@ class ContactFilter:
 
 @dataclass(frozen=True, slots=True)
 class ContactRow:
-    """One row. `person` is None when she lives out of sight; `case` is "" when the source is unknown or out of sight."""
+    """One row. `person` is None when she lives out of sight; `case` is "" when the source is unknown or
+    out of sight.
+    """
 
     id: int
     public_id: str

@@ -1,4 +1,6 @@
-"""Pure decisions about contacts: words, the window of infectiousness, restart on a new exposure. No Django."""
+"""Pure decisions about contacts: words, the window of infectiousness, restart on a new exposure. No
+Django.
+"""
 
 from bihuan.tracing.rules.exposure import in_window, later_exposure, window
 from bihuan.tracing.rules.words import OPEN_STATUSES, ExposureKind, Status

@@ -14,7 +14,8 @@ def window(
 ) -> tuple[date | None, date | None]:
     """First and last day on which a case could infect, inclusive; None = open at that end.
 
-    Starts `days_before` the onset (for a case without symptoms: before the first positive sampling), ends with
+    Starts `days_before` the onset (for a case without symptoms: before the first positive
+    sampling), ends with
     isolation (protocols.md section 3).
     """
     start = onset if onset is not None else first_positive_sample
@@ -22,7 +23,9 @@ def window(
 
 
 def in_window(first: date | None, last: date | None, *, opens: date | None, closes: date | None) -> Decision:
-    """Does an exposure from `first` to `last` touch the window? Unknown dates count in favor of asking a person."""
+    """Does an exposure from `first` to `last` touch the window? Unknown dates count in favor of asking a
+    person.
+    """
     lo, hi = first or last, last or first
     params = {"first": _day(lo), "last": _day(hi), "opens": _day(opens), "closes": _day(closes)}
     values = ("contact.window_before_days",)
