@@ -55,10 +55,10 @@ class Scenario:
     now: datetime
     control_from: datetime
     n_imported: int = 12
-    max_cases: int = 64
-    contacts_per_case: float = 5.0
+    max_cases: int = 110
+    contacts_per_case: float = 4.0
     reproduction_before: float = 2.2
-    reproduction_after: float = 0.6
+    reproduction_after: float = 0.95
     dispersion: float = 0.43
     incubation_log_mean: float = 1.621
     incubation_log_sd: float = 0.418
@@ -97,6 +97,8 @@ class CaseStory:
     investigated_at: datetime
     isolated_at: datetime
     admitted_at: datetime
+    tested_at: datetime
+    concluded_at: datetime
     outcome: str
     outcome_at: datetime
     was_contact: bool = False
@@ -261,6 +263,8 @@ def _story(scenario: Scenario, town: _Town, infected_at: datetime, infector: Cas
         investigated_at=_after(reported, 9.0, 24.0, scenario, draw),
         isolated_at=diagnosed + timedelta(minutes=draw.randint(5, 90)),
         admitted_at=admitted,
+        tested_at=_after(diagnosed, 3.0, 12.0, scenario, draw),
+        concluded_at=_after(diagnosed, 22.0, 40.0, scenario, draw),
         outcome="died" if died else "recovered",
         outcome_at=_working_hour(admitted + timedelta(days=max(5.0, stay)), draw),
         was_contact=known,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
-from bihuan.drill.setting import CITY, COUNTY, NEXT_CITY, NEXT_COUNTIES, PROVINCE, TOWN
-from bihuan.registry import posts, territory
+from bihuan.drill.setting import CITY, COUNTY, NEXT_CITY, NEXT_COUNTIES, PROVINCE, START, TOWN
+from bihuan.registry import clock, posts, territory
 from bihuan.registry.actions import organizations, staffing
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Conflict
@@ -73,7 +73,7 @@ def hire(password: str = PASSWORD) -> list[DemoAccount]:
     hired, secret = [], make_password(password)  # hashed once: hashing is slow on purpose
     for wanted in accounts():
         post = next(p for p in posts.of_territory(wanted.territory_code) if p.function == wanted.function)
-        with contextlib.suppress(Conflict):
+        with contextlib.suppress(Conflict), clock.frozen(START):  # in post since the drill began
             organizations.create_account(
                 username=wanted.username,
                 password=None,

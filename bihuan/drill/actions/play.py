@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import groupby
 
 from django.db import transaction
@@ -63,8 +64,8 @@ class Step:
 # First whoever appears (in rounds, as one appears through another), then what is recorded about them.
 _APPEARING = ("report", "contacts", "located", "placed", "convert")
 _RECORDED = (
-    "reported", "isolated", "reviewed", "tested", "transferred", "admitted", "investigated", "outcome",
-    "follow_up",
+    "reported", "isolated", "reviewed", "tested", "concluded", "transferred", "admitted", "investigated",
+    "outcome", "follow_up",
 )  # fmt: skip
 
 
@@ -110,12 +111,14 @@ class _Player:
         self.case_ids: dict[str, str] = {}
         self.contact_ids: dict[str, str] = {}
         self.observed: dict[str, ContactStory] = {}
+        self.overdue: dict[str, ContactStory] = {}
+        self.named = 0
         self.checks = 0
         self.refused = 0
         self.actors: dict[tuple[str, str], Actor] = {}
 
     def result(self) -> Played:
-        return Played(len(self.case_ids), len(self.contact_ids), self.checks, self.refused)
+        return Played(len(self.case_ids), self.named, self.checks, self.refused)
 
     # --- the way through time --------------------------------------------------------------------------
 
@@ -188,15 +191,20 @@ class _Player:
         if not steps:
             return
         bulk = getattr(self, f"_all_{kind}", None)
-        if bulk is not None:
-            bulk(steps)
+        if bulk is not None and self._taken(lambda: bulk(steps)):
             return
-        one = getattr(self, f"_{kind}")
+        one = (lambda step: bulk([step])) if bulk is not None else getattr(self, f"_{kind}")
         for step in steps:
-            try:
-                one(step)
-            except (BihuanError, _Unknown):
-                self.refused += 1  # the rooms refuse what cannot be; a drill counts it and goes on
+            self.refused += not self._taken(partial(one, step))
+
+    def _taken(self, do: Callable[[], None]) -> bool:
+        """Whether the rooms took it; they refuse what cannot be, such as a check of someone released."""
+        try:
+            with transaction.atomic():
+                do()
+        except (BihuanError, _Unknown):
+            return False
+        return True
 
     def _actor(self, code: str, *functions: str) -> Actor:
         key = (code, functions[0])
@@ -258,7 +266,24 @@ class _Player:
 
     def _tested(self, step: Step) -> None:
         actor = self._case_actor(step, "sampling")
-        cases.record_test(self._case_id(step), result="pending", sampled=step.at, actor=actor, now=self.now)
+        sampled = step.at - timedelta(hours=2)
+        cases.record_test(
+            self._case_id(step), result="negative", sampled=sampled, at=step.at, actor=actor, now=self.now
+        )
+
+    def _concluded(self, step: Step) -> None:
+        """A second negative test: the suspected case is excluded, and its contacts are free."""
+        actor = self._case_actor(step, "clinic_report")
+        freed = care.exclude_case(
+            self._case_id(step), reason="两次核酸阴性", at=step.at, actor=actor, now=self.now
+        )
+        self._forget(set(freed))
+
+    def _forget(self, contact_ids: set[str]) -> None:
+        """These contacts are free: their stories end here."""
+        for key in [key for key, contact_id in self.contact_ids.items() if contact_id in contact_ids]:
+            for book in (self.contact_ids, self.observed, self.overdue):
+                book.pop(key, None)  # type: ignore[attr-defined]
 
     def _transferred(self, step: Step) -> None:
         actor = self._case_actor(step, "transfer_team")
@@ -291,6 +316,7 @@ class _Player:
         made = tracing.confirm_contacts(inputs, actor=actor, now=self.now)
         for story, (_pk, public_id) in zip(stories, made.contacts, strict=True):
             self.contact_ids[story.person.key] = public_id
+        self.named += len(stories)
 
     def _contact_id(self, step: Step) -> str:
         assert step.contact is not None
@@ -374,7 +400,9 @@ class _Player:
                 if not (window <= due < window + WINDOW and start < done < min(end, self.end)):
                     continue
                 if self.draw.random() > story.compliance:
-                    continue
+                    done = due + timedelta(minutes=self.draw.uniform(20, 240))  # late, or never
+                    if self.draw.random() < 0.3 or done > min(end, self.now):
+                        continue
                 ill = story.fever_from is not None and done >= story.fever_from
                 celsius = self.draw.uniform(37.4, 38.8) if ill else self.draw.gauss(36.5, 0.2)
                 yield care.CheckInput(
@@ -397,8 +425,8 @@ class _Player:
         for key, story in list(self.observed.items()):
             contact_id = self.contact_ids[key]
             order = orders.get(contact_id)
-            if order is None:
-                self.observed.pop(key)
+            if order is None:  # its end came without a release: somebody still owes that
+                self.overdue[key] = self.observed.pop(key)
                 continue
             local = window.astimezone(clock.zone(territory.tz_of(story.person.territory_code)))
             if local.hour == 12 and local.date() in order.tests_on and self.draw.random() < 0.93:
@@ -407,6 +435,9 @@ class _Player:
             over = self.now >= order.end_at - timedelta(hours=6) and local.date() >= order.last_day
             if over and self.draw.random() >= self.outbreak.scenario.slip_share:
                 self._release(contact_id, story, key)
+        for key, story in list(self.overdue.items()):
+            if self.draw.random() < 0.4:
+                self._release(self.contact_ids[key], story, key)
 
     def _release(self, contact_id: str, story: ContactStory, key: str) -> None:
         actor = self._actor(story.person.territory_code, "street_quarantine")
@@ -414,8 +445,10 @@ class _Player:
             care.release_contact(contact_id, at=self.now, actor=actor, now=self.now)
         except BihuanError:
             self.refused += 1
+            self.overdue.pop(key, None)
             return
         self.observed.pop(key, None)
+        self.overdue.pop(key, None)
 
 
 def _case_steps(case: CaseStory) -> Iterator[tuple[str, datetime]]:
@@ -424,7 +457,8 @@ def _case_steps(case: CaseStory) -> Iterator[tuple[str, datetime]]:
     yield "reviewed", case.reviewed_at
     yield "investigated", case.investigated_at
     if case.classification == "suspected":
-        yield "tested", case.diagnosed_at + timedelta(hours=3)
+        yield "tested", case.tested_at
+        yield "concluded", case.concluded_at
         return
     yield "transferred", case.admitted_at - timedelta(minutes=25)
     yield "admitted", case.admitted_at
