@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Any
 
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from bihuan.care.models import END_LABELS, ORDER_KIND_LABELS, SYMPTOM_LABELS
 from bihuan.care.queries import Entry
@@ -111,6 +112,106 @@ def _tags() -> dict[str, str]:
         "check": _("observation"),
         "test": _("test"),
     }
+
+
+def event_words(kind: str) -> str:
+    """A kind of event of the log, or a fact a clock starts from, in words; an unknown one as it stands."""
+    return {
+        "case.suspected": _("Became a suspected case"),
+        "case.confirmed": _("Became a confirmed case"),
+        "case.reported": _("Case reported"),
+        "case.reviewed": _("Report reviewed"),
+        "case.investigated": _("Case investigated"),
+        "case.tested": _("Test result"),
+        "case.isolated": _("Isolated"),
+        "case.transferred": _("Taken to a hospital"),
+        "case.admitted": _("Admitted"),
+        "case.discharged": _("Discharged"),
+        "case.died": _("Died"),
+        "case.discarded": _("Excluded"),
+        "case.follow_up": _("Followed up after discharge"),
+        "contact.confirmed": _("Named a close contact"),
+        "contact.located": _("Person found"),
+        "contact.placed": _("Placed under observation"),
+        "contact.temperature": _("Temperature taken"),
+        "contact.followed_up": _("Followed up"),
+        "contact.tested": _("Tested"),
+        "contact.symptomatic": _("Shows symptoms"),
+        "contact.referred": _("Taken to a clinic"),
+        "contact.released": _("Released"),
+        "contact.became_case": _("Became a case"),
+        "contact.lost": _("Not found"),
+        "contact.moved": _("Moved"),
+        "contact.given_up": _("Search given up"),
+        "order.started": _("Observation began"),
+        "order.ended": _("Observation ended"),
+        "appeal.filed": _("Appeal filed"),
+        "appeal.decided": _("Appeal answered"),
+        "loop.opened": _("Loop opened"),
+        "loop.closed": _("Loop closed"),
+        "loop.retracted": _("Taken back"),
+        "loop.replanned": _("Planned anew under another pack"),
+        "duty.waived": _("Waived"),
+        "duty.done": _("Done"),
+        "duty.handed_over": _("Handed over"),
+    }.get(kind, kind)
+
+
+def evidence_words(key: str) -> str:
+    return {
+        "result": _("the result"),
+        "value": _("the reading"),
+        "order": _("the order"),
+        "reason": _("the reason"),
+        "decision": _("the decision"),
+    }.get(key, key)
+
+
+def moments_of(entries: Iterable[Entry], shown: frozenset[str]) -> list[Moment]:
+    """The lines of the page in order. The daily checks of one day stand in one line, unless one is bad."""
+    found: list[Moment] = []
+    checks: list[Entry] = []
+    for entry in entries:
+        if entry.what.startswith("check.") and not entry.data.get("symptoms") and seen.HEALTH in shown:
+            if checks and _local_day(checks[-1]) != _local_day(entry):
+                found.append(_day_of_checks(checks))
+                checks = []
+            checks.append(entry)
+            continue
+        if checks:
+            found.append(_day_of_checks(checks))
+            checks = []
+        moment = moment_of(entry, shown)
+        if moment is not None:
+            found.append(moment)
+    if checks:
+        found.append(_day_of_checks(checks))
+    return found
+
+
+def _local_day(entry: Entry) -> date:
+    return timezone.localtime(entry.at).date()
+
+
+def _day_of_checks(checks: list[Entry]) -> Moment:
+    """体温 36.5 / 36.7 ℃，随访 2 次: one quiet day under observation."""
+    readings = [f"{c.data['value']:.1f}" for c in checks if c.data.get("value") is not None]
+    visits = sum(c.what == "check.follow_up" for c in checks)
+    parts = []
+    if readings:
+        parts.append(_("temperature %(values)s °C") % {"values": " / ".join(readings)})
+    if visits:
+        parts.append(ngettext("followed up once", "followed up %(n)s times", visits) % {"n": visits})
+    late = [c.recorded_at for c in checks if c.is_late_entry and c.recorded_at is not None]
+    return Moment(
+        at=checks[0].at,
+        precision="day",
+        title=", ".join(parts).capitalize(),
+        detail=_("no symptoms"),
+        tone="done",
+        tag=_tags()["check"],
+        recorded_at=max(late) if late else None,
+    )
 
 
 #: Entries that tell of the body; hidden from posts without that class of fields.

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from bihuan.care.models import END_LABELS, ORDER_KIND_LABELS
 from bihuan.care.queries import OrderView
-from bihuan.doors.web import words
+from bihuan.doors.web import timeline, words
 from bihuan.doors.web.shapes import Why
 from bihuan.loops.queries import DutyRow
 from bihuan.policy import packs
@@ -59,7 +59,7 @@ def of_duty(row: DutyRow, *, climbed: list[tuple[datetime, str]] | None = None) 
     more = [(_("The clock runs from"), _clock_words(row)), *base.more]
     asked = [key for key in row.evidence_asked if key != "at"]
     if asked:
-        more.append((_("Evidence asked"), ", ".join(asked)))
+        more.append((_("Evidence asked"), ", ".join(timeline.evidence_words(key) for key in asked)))
     if row.reason:
         more.append((_("Reason given"), row.reason))
     return Why(
@@ -92,8 +92,11 @@ def _value(row: DutyRow) -> Value | None:
 def _clock_words(row: DutyRow) -> str:
     at = words.say_when(row.opened_at, clock.now())
     if not row.clock_known:
-        return _("the opening, %(at)s, as %(start)s is not known yet") % {"at": at, "start": row.clock}
-    return f"{row.clock} · {at}" if row.clock != "opened" else at
+        return _("the opening, %(at)s, as %(start)s is not known yet") % {
+            "at": at,
+            "start": timeline.event_words(row.clock),
+        }
+    return f"{timeline.event_words(row.clock)} · {at}" if row.clock != "opened" else at
 
 
 def of_order(view: OrderView) -> Why:

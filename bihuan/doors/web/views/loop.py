@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from bihuan.cases.queries import people
-from bihuan.doors.web import cards, moments, seen, words
+from bihuan.doors.web import cards, moments, seen, timeline, words
 from bihuan.doors.web.access import access
 from bihuan.doors.web.shapes import Moment
 from bihuan.doors.web.templatetags.bihuan import case_word
@@ -167,7 +167,7 @@ def _moment(event: EventRow, shown: frozenset[str]) -> Moment:
     return Moment(
         at=event.at,
         precision=event.at_precision,
-        title=event.kind,
+        title=timeline.event_words(event.kind),
         detail=" · ".join(part for part in (detail, said, event.source) if part),
         tone="quiet" if event.taken_back else "fact",
         tag=_("taken back") if event.taken_back else "",

@@ -71,7 +71,7 @@ def person(request: HttpRequest, public_id: str) -> HttpResponse:
         "strip": strip(loop),
         "chips": _chips(found),
         "actions": _actions(found),
-        "moments": [m for entry in found.entries if (m := timeline.moment_of(entry, shown)) is not None],
+        "moments": timeline.moments_of(found.entries, shown),
         "whys": _whys(found),
         "owed": cards.cards(duties, now=now),
         "loops": [
