@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
+
+from django.db.models import Count
 
 from bihuan.care.models import Order
 from bihuan.cases.models import Case
+from bihuan.loops.models import Duty
+from bihuan.registry import clock
 
 
 def is_empty() -> bool:
@@ -19,3 +24,10 @@ def running_orders(contact_ids: Sequence[str]) -> dict[str, Order]:
         "contact"
     )
     return {order.contact.public_id: order for order in found}
+
+
+def owed_by_post(post_ids: Sequence[int]) -> dict[int, int]:
+    """How many duties due today or before each of these posts still owes."""
+    tomorrow = clock.start_of_day(clock.today() + timedelta(days=1))
+    rows = Duty.unscoped.filter(owner_post_id__in=post_ids, state=0, due_at__lte=tomorrow)
+    return dict(rows.values_list("owner_post_id").annotate(n=Count("id")).order_by())

@@ -23,12 +23,12 @@ def play(
     if if_empty and not queries.is_empty():
         return
     staff()
-    hire()
     with Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), transient=True) as bar:
         task = bar.add_task("2020-01", total=1.0)
         played = play_out(
             progress=lambda share, day: bar.update(task, completed=share, description=f"2020-{day}")
         )
+    hire()
     result = {
         "cases": played.cases,
         "contacts": played.contacts,

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
+from bihuan.drill.queries import owed_by_post
 from bihuan.drill.setting import CITY, COUNTY, NEXT_CITY, NEXT_COUNTIES, PROVINCE, START, TOWN
-from bihuan.registry import clock, posts, territory
+from bihuan.registry import clock, posts
 from bihuan.registry.actions import organizations, staffing
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Conflict
@@ -23,18 +24,21 @@ ACTOR = Actor.system("drill", door="drill")
 
 @dataclass(frozen=True)
 class DemoAccount:
-    """One way in: log in as `username` and act in the post of `function` at `territory_code`."""
+    """One way in: log in as `username` and act in the post of `function` at `territory_code`.
+
+    `busiest`: of such posts at or below the territory, the one that owes most.
+    """
 
     username: str
     function: str
     territory_code: str
     zh: str
     en: str
+    busiest: bool = False
 
 
 def accounts() -> tuple[DemoAccount, ...]:
     """One account a role, the county officer first: the demo's reader starts there."""
-    community = territory.children(TOWN)[0].code
     return (
         DemoAccount("cdc", "cdc_investigation", COUNTY, "县级疾控 · 流调", "County CDC officer"),
         DemoAccount(
@@ -44,8 +48,10 @@ def accounts() -> tuple[DemoAccount, ...]:
         DemoAccount("city", "command", CITY, "市级指挥部", "City command post"),
         DemoAccount("province", "command", PROVINCE, "省级指挥部", "Provincial command post"),
         DemoAccount("street", "street_quarantine", TOWN, "乡镇（街道）隔离管控", "Street quarantine officer"),
-        DemoAccount("community", "community_follow_up", community, "社区随访", "Community health worker"),
-        DemoAccount("grid", "grid_worker", f"{community}-01", "网格员（手机）", "Grid worker (phone)"),
+        DemoAccount(
+            "community", "community_follow_up", COUNTY, "社区随访", "Community health worker", busiest=True
+        ),
+        DemoAccount("grid", "grid_worker", TOWN, "网格员（手机）", "Grid worker (phone)", busiest=True),
         DemoAccount("clinic", "clinic_report", COUNTY, "发热门诊医生", "Fever-clinic doctor"),
         DemoAccount("hospital", "hospital_admission", COUNTY, "定点医院收治", "Hospital admission officer"),
         DemoAccount("transfer", "transfer_team", COUNTY, "转运队", "Transfer team"),
@@ -72,7 +78,7 @@ def hire(password: str = PASSWORD) -> list[DemoAccount]:
     """Create the accounts and put each in its post; one that exists stays as it is."""
     hired, secret = [], make_password(password)  # hashed once: hashing is slow on purpose
     for wanted in accounts():
-        post = next(p for p in posts.of_territory(wanted.territory_code) if p.function == wanted.function)
+        post = _post(wanted)
         with contextlib.suppress(Conflict), clock.frozen(START):  # in post since the drill began
             organizations.create_account(
                 username=wanted.username,
@@ -85,3 +91,10 @@ def hire(password: str = PASSWORD) -> list[DemoAccount]:
             Account.objects.filter(username=wanted.username).update(password=secret)
         hired.append(wanted)
     return hired
+
+
+def _post(wanted: DemoAccount) -> posts.PostView:
+    here = posts.of_territory(wanted.territory_code, below=wanted.busiest)
+    fitting = [post for post in here if post.function == wanted.function]
+    owed = owed_by_post([post.id for post in fitting]) if wanted.busiest else {}
+    return max(fitting, key=lambda post: owed.get(post.id, 0))
