@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -14,19 +17,21 @@ from bihuan.loops.actions import (
     complete_duty,
     hand_over,
     record,
+    replan,
     sweep,
     undo_completion,
     waive,
 )
 from bihuan.loops.actions.quiet import Quiet
-from bihuan.loops.errors import EvidenceMissing, NotOpen, ReasonMissing
+from bihuan.loops.errors import EvidenceMissing, NotOpen, ReasonMissing, UnknownDuty
 from bihuan.loops.models import Duty, DutyHistory, Escalation, LogEvent, Loop, Schedule
 from bihuan.loops.queries import check, find_duties, my_duties
 from bihuan.registry import posts, scope
+from bihuan.registry.models import Post
 from tests.cast import COMMUNITY, COUNTY, GRID, NEXT_COUNTY
 from tests.rules.loop_examples import local
 
-from .loop_room import SYSTEM, Room, assert_stored_is_replayed, at
+from .loop_room import SYSTEM, Room, assert_stored_is_replayed, at, in_force_policy
 from .loop_room import open_room as open_room
 from .loop_room import packs_in_force as packs_in_force
 from .loop_room import room as room
@@ -361,3 +366,65 @@ def test_without_a_scope_nothing_is_seen(room: Room):
         assert find_duties().rows == []
     finally:
         scope._state.reset(token)
+
+
+@contextmanager
+def as_the_door() -> Iterator[None]:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL ROLE bihuan_door")
+        yield
+        cursor.execute("RESET ROLE")
+
+
+def test_the_door_may_record_and_complete_and_sees_only_its_scope(room: Room):
+    with room.cast.officer.acting(), as_the_door():
+        room.start()
+        room.say("K1", "contact.moved", local(1, 16), territory="420602001001")
+    with room.cast.officer.acting(), as_the_door(), connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM loops_duty WHERE state = 0")
+        assert cursor.fetchone()[0] == 0  # they are owed in the other city now
+    with at(local(1, 17)), room.cast.other_city.acting(), as_the_door():
+        assert {r.kind for r in find_duties().rows} == {"temperature", "test", "release"}
+        found = find_duties().rows[0]
+    with at(local(1, 21)), room.cast.neighbor.acting(), as_the_door(), pytest.raises(UnknownDuty):
+        complete_duty(found.id, {"value": 36.5, "result": "negative"}, local(1, 17), room.cast.neighbor.actor)
+
+
+def test_row_level_security_alone_shows_nothing_of_another_county(room: Room):
+    room.start()
+    sweep(local(2, 12))
+    room.say("K1", "contact.tested", local(2, 12))
+    tables = (
+        "subject", "event", "loop", "duty", "dutyhistory", "schedule", "escalation", "tally", "tallydelta",
+    )  # fmt: skip
+    for member, seen in ((room.cast.neighbor, False), (room.cast.city, True)):
+        with member.acting(), as_the_door(), connection.cursor() as cursor:
+            for table in tables:
+                cursor.execute(f"SELECT count(*) FROM loops_{table}")
+                found = cursor.fetchone()[0] > 0
+                assert found == seen or (seen and table == "tallydelta"), table
+
+
+def test_a_policy_that_changes_replans_open_loops_when_it_says_so(room: Room, packs_in_force: Any):
+    room.start()
+    packs_in_force.policy = in_force_policy("longer", transition="keep", observation__days=5)
+    assert replan(now=local(2, 12), actor=SYSTEM).recorded == 0
+    packs_in_force.policy = in_force_policy("longer", transition="replan", observation__days=5)
+    assert replan(now=local(2, 12), actor=SYSTEM).recorded == 1
+    assert replan(now=local(2, 13), actor=SYSTEM).recorded == 0
+    assert room.duties()["release#1"].due_at == local(7)
+    sweep(local(5, 12))
+    assert "temperature@2020-02-05/1" in room.duties()
+    assert room.loop().ruling.policy_id == "longer"
+    assert room.loop().binding.policy_id == "example"
+    assert_stored_is_replayed(local(5, 12))
+
+
+def test_an_owner_that_is_gone_is_replaced_by_the_next_sweep(room: Room):
+    room.start()
+    post = room.duties()["release#1"].owner_post_id
+    Post.objects.filter(id=post).update(active_to=local(2, 8))
+    result = sweep(local(2, 12))
+    assert result.rehomed >= 1
+    assert room.duties()["release#1"].owner_post_id != post
+    assert check().violations == []

@@ -15,6 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from bihuan.loops import bindings, store
 from bihuan.loops.actions.owners import Owners
@@ -96,8 +97,9 @@ def _check(events: Sequence[NewEvent]) -> None:
     for n, event in enumerate(events):
         if event.at.tzinfo is None:
             raise Invalid(
-                f"Event {n} ({event.kind} of {event.subject_id}) has a time without a zone.",
-                errors=[{"field": "at", "rule": "aware", "message": "time zone is missing", "hint": ""}],
+                _("Event %(n)s (%(kind)s of %(subject)s) has a time without a zone.")
+                % {"n": n, "kind": event.kind, "subject": event.subject_id},
+                hint=_("Give it one, such as +08:00."),
             )
 
 
@@ -135,7 +137,7 @@ class _Batch:
     def find_subjects(self, events: Sequence[NewEvent]) -> dict[tuple[str, str], int]:
         """Ids of the subjects, made where missing, locked in id order until the transaction ends."""
         wanted = {(e.subject_kind, e.subject_id): e for e in events}
-        kinds, refs = [k for k, _r in wanted], [r for _k, r in wanted]
+        kinds, refs = [kind for kind, _ref in wanted], [ref for _kind, ref in wanted]
         known = store.fetch(
             "SELECT s.kind, s.ref, s.id FROM loops_subject s JOIN unnest(%s::text[], %s::text[]) AS w"
             " (kind, ref)"
