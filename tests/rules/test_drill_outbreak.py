@@ -1,0 +1,67 @@
+"""The synthetic outbreak: the same every time, and never impossible."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bihuan.drill.rules import Scenario, play_out
+
+PLACES = [("420303101001", "甲社区"), ("420302001001", "乙社区")]
+SCENARIO = Scenario(
+    seed=1,
+    start=datetime(2020, 1, 15, tzinfo=UTC),
+    now=datetime(2020, 2, 17, 12, 40, tzinfo=UTC),
+    control_from=datetime(2020, 1, 26, tzinfo=UTC),
+)
+
+
+def test_the_same_scenario_gives_the_same_outbreak():
+    assert play_out(SCENARIO, PLACES, [0.7, 0.3]) == play_out(SCENARIO, PLACES, [0.7, 0.3])
+
+
+def test_another_seed_gives_another_outbreak():
+    assert play_out(SCENARIO, PLACES, [1, 1]) != play_out(replace(SCENARIO, seed=2), PLACES, [1, 1])
+
+
+def test_an_outbreak_without_homes_is_refused():
+    with pytest.raises(ValueError, match="at least one community"):
+        play_out(SCENARIO, [], [])
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**31))
+def test_nobody_infects_after_isolation_and_nothing_happens_before_its_cause(seed):
+    outbreak = play_out(replace(SCENARIO, seed=seed), PLACES, [0.7, 0.3])
+    by_key = {case.person.key: case for case in outbreak.cases}
+    for case in outbreak.cases:
+        assert case.infected_at < case.onset_at
+        assert case.diagnosed_at <= case.reported_at <= case.reviewed_at
+        assert case.reported_at <= case.investigated_at
+        assert case.diagnosed_at <= case.admitted_at < case.outcome_at
+        if case.infector is not None:
+            infector = by_key[case.infector]
+            assert infector.infected_at < case.infected_at < infector.isolated_at
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**31))
+def test_contacts_are_named_found_and_placed_in_this_order_and_belong_to_a_case(seed):
+    outbreak = play_out(replace(SCENARIO, seed=seed), PLACES, [0.7, 0.3])
+    cases = {case.person.key for case in outbreak.cases}
+    for contact in outbreak.contacts:
+        assert contact.case_key in cases
+        assert contact.confirmed_at <= contact.located_at <= contact.placed_at
+        assert contact.became_case == (contact.person.key in cases)
+
+
+def test_no_two_people_share_a_name():
+    outbreak = play_out(SCENARIO, PLACES, [0.7, 0.3])
+    people = {
+        p.key: p.name for p in (*[c.person for c in outbreak.cases], *[c.person for c in outbreak.contacts])
+    }
+    assert len(set(people.values())) == len(people)
