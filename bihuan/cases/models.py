@@ -11,18 +11,28 @@ from django.utils.translation import gettext_lazy as _
 
 from bihuan.cases.rules import DATED, TIMED, Classification, Origin, Outcome, Severity, TestResult
 from bihuan.registry.ids import new_id
-from bihuan.registry.models.base import ScopedModel
+from bihuan.registry.models.base import ScopedModel, TerritoryCodeField
 from bihuan.registry.models.history import append_only, track
 
 # Lists are indexed by the first characters of the territory code: in China's tree, the county.
 COUNTY = 6
 
 
-def county_field() -> models.GeneratedField:
-    """The first characters of the territory code as a column of its own.
+class WordField(TerritoryCodeField):
+    """An id with one plain index, and not a second for LIKE; in the collation of the database, so that it can
+    be matched with other ids by index."""
 
-    An expression index would not do: under row-level security the planner uses only conditions
-    that cannot leak.
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("db_collation", None)
+        super().__init__(*args, **kwargs)
+
+
+def county_field() -> models.GeneratedField:
+    """The first characters of the territory code as a column of its own, for lists in the order of time.
+
+    An expression index would not do: under row-level security the planner uses only conditions that cannot
+    leak. And the code itself has no index in such a table: beside this one it would only mislead the planner,
+    which cannot know that both say the same.
     """
     code = models.CharField(max_length=COUNTY, db_collation="C")
     return models.GeneratedField(
@@ -121,8 +131,9 @@ class Case(ScopedModel):
     `source_key` is the importing row's key: the same row comes in once.
     """
 
+    territory_code = TerritoryCodeField()  # without an index of its own: see county_field
     county = county_field()
-    public_id = models.CharField(max_length=20, unique=True, default=case_id)
+    public_id = WordField(max_length=20, unique=True, default=case_id)
     person = models.ForeignKey("registry.Person", on_delete=models.PROTECT, related_name="cases")
     local_id = models.CharField(_("Case number"), max_length=80, blank=True, db_collation="C")
     disease = models.CharField(max_length=40, default="covid-19")
@@ -153,11 +164,16 @@ class Case(ScopedModel):
     facility = models.CharField(max_length=200, blank=True)
     source_text = models.TextField(blank=True)
     reported_by = models.ForeignKey(
-        "registry.Organization", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+        "registry.Organization",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
     )
     found_at = models.DateTimeField()
     found_precision = models.CharField(max_length=6, default="minute")
-    source_key = models.CharField(max_length=120, null=True, blank=True, unique=True, db_collation="C")
+    source_key = WordField(max_length=120, null=True, blank=True, unique=True, db_collation="C")
     recorded_at = models.DateTimeField()
     recorded_by_account_id = models.BigIntegerField(null=True)
     recorded_by_post_id = models.BigIntegerField(null=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from bihuan.cases.models import county_field
+from bihuan.cases.models import WordField, county_field
 from bihuan.registry.ids import new_id
-from bihuan.registry.models.base import ScopedModel
+from bihuan.registry.models.base import ScopedModel, TerritoryCodeField
 from bihuan.registry.models.history import append_only, track
 from bihuan.tracing.rules import ExposureKind, Status
 
@@ -63,8 +63,9 @@ class Contact(ScopedModel):
     the person was named a close contact, from which the loop counts.
     """
 
+    territory_code = TerritoryCodeField()  # without an index of its own: see county_field
     county = county_field()
-    public_id = models.CharField(max_length=20, unique=True, default=contact_id)
+    public_id = WordField(max_length=20, unique=True, default=contact_id)
     person = models.ForeignKey("registry.Person", on_delete=models.PROTECT, related_name="contacts")
     case = models.ForeignKey(
         "cases.Case", null=True, blank=True, on_delete=models.PROTECT, related_name="contacts"
@@ -89,7 +90,7 @@ class Contact(ScopedModel):
     became_case = models.ForeignKey(
         "cases.Case", null=True, blank=True, on_delete=models.PROTECT, related_name="was_contact"
     )
-    source_key = models.CharField(max_length=120, null=True, blank=True, unique=True, db_collation="C")
+    source_key = WordField(max_length=120, null=True, blank=True, unique=True, db_collation="C")
     recorded_at = models.DateTimeField()
     recorded_by_account_id = models.BigIntegerField(null=True)
     recorded_by_post_id = models.BigIntegerField(null=True)

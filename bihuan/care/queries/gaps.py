@@ -100,7 +100,7 @@ class _Known:
 
 def _standing(territory: str, at: datetime, *, extra: Q | None = None) -> Iterable[_Known]:
     """Cases that had been found and not closed by `at`. `extra` thins them out in the database."""
-    rows: QuerySet[Case] = within(Case.objects.filter(found_at__lte=at), territory)
+    rows: QuerySet[Case] = within(Case, territory).filter(found_at__lte=at)
     if extra is not None:
         rows = rows.filter(extra)
     for case in rows.iterator(chunk_size=2000):
@@ -146,7 +146,7 @@ def _live_contacts(territory: str, at: datetime) -> QuerySet[Contact]:
 
     Somebody who cannot be found should still be observed, and stays on the list.
     """
-    rows: QuerySet[Contact] = within(Contact.objects.filter(confirmed_at__lte=at), territory)
+    rows: QuerySet[Contact] = within(Contact, territory).filter(confirmed_at__lte=at)
     open_now = Q(status__in=[Status.CONFIRMED.value, Status.CANDIDATE.value, Status.LOST.value])
     released_later = Q(released_at__gt=at)
     became_later = Q(status=Status.BECAME_CASE.value, became_case__found_at__gt=at)
@@ -195,12 +195,8 @@ def _test(territory: str, at: datetime) -> Gap:
 
 def _test_days(territory: str, at: datetime) -> Iterable[tuple[Contact, list[Any], set[Any]]]:
     """Contacts under observation, their test days up to `at`, and those answered by a result."""
-    orders = within(
-        Order.objects.filter(start_at__lte=at)
-        .exclude(tests_on=[])
-        .filter(Q(ended_at__isnull=True) | Q(ended_at__gt=at)),
-        territory,
-    ).select_related("contact")
+    orders = within(Order, territory).filter(start_at__lte=at).exclude(tests_on=[])
+    orders = orders.filter(Q(ended_at__isnull=True) | Q(ended_at__gt=at)).select_related("contact")
     running = list(orders)
     subjects = [order.contact.public_id for order in running]
     answers: dict[str, list[Any]] = {}

@@ -54,7 +54,7 @@ def running_order(contact_id: str, *, as_of: datetime | None = None) -> OrderVie
 
 def appeals_waiting(territory: str = "") -> QuerySet[Appeal]:
     """Appeals that wait for an answer, the most urgent first."""
-    rows: QuerySet[Appeal] = within(Appeal.objects.filter(decided_at__isnull=True), territory)
+    rows: QuerySet[Appeal] = within(Appeal, territory).filter(decided_at__isnull=True)
     return rows.order_by("due_at")
 
 

@@ -46,7 +46,7 @@ def _end(day: date, territory: str) -> datetime:
 
 def standing(territory: str, on: date | None) -> QuerySet[Case]:
     """Cases found by the end of `on` (None = all) that are not discarded."""
-    rows: QuerySet[Case] = within(Case.objects.all(), territory)
+    rows: QuerySet[Case] = within(Case, territory)
     rows = rows.exclude(classification=Classification.DISCARDED.value)
     return rows if on is None else rows.filter(found_at__lt=_end(on, territory))
 
@@ -245,7 +245,7 @@ def clearance(territory: str = "", *, as_of: datetime | None = None, day: date |
 def _near(territory: str, day: date) -> list[Case]:
     """Cases that became suspected or confirmed on `day`, and a few more that rules then leave out."""
     start = datetime.combine(day, time.min, tzinfo=_zone(territory))
-    rows = within(Case.objects.all(), territory)
+    rows = within(Case, territory)
     found = rows.filter(found_at__gte=start, found_at__lt=start + timedelta(days=1))
     confirmed = rows.filter(date_confirmation=day)
     decided = rows.filter(date_result=day)

@@ -35,7 +35,7 @@ def ledger(territory: str, day: date) -> list[LedgerRow]:
     start = datetime.combine(day, time.min, tzinfo=tz)
     end = start + timedelta(days=1)
     counts = {name: [0, 0, 0, 0] for name in CATEGORIES}
-    for case in within(Case.objects.all(), territory).filter(found_at__lt=end).iterator(chunk_size=2000):
+    for case in within(Case, territory).filter(found_at__lt=end).iterator(chunk_size=2000):
         _count(case, start, end, tz, counts)
     return [LedgerRow(name, *counts[name]) for name in CATEGORIES]
 

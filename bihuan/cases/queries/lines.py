@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
+from typing import TypeVar
 
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 
 from bihuan.cases.models import COUNTY, Case
 from bihuan.cases.queries import people
@@ -16,6 +16,7 @@ from bihuan.cases.queries.pages import Count, Page, Sort, count, page_size, read
 from bihuan.cases.queries.people import PersonBrief
 from bihuan.registry import scope
 
+M = TypeVar("M", bound=Model)
 SORTS = {"found_at": False, "date_onset": True, "date_report": True}
 
 
@@ -103,7 +104,7 @@ def export_cases(given: CaseFilter, *, chunk: int = 500) -> Iterator[CaseRow]:
 
 def filtered(given: CaseFilter) -> QuerySet[Case]:
     """The cases a filter finds within the scope, not yet ordered."""
-    rows: QuerySet[Case] = within(Case.objects.all(), given.territory)
+    rows: QuerySet[Case] = within(Case, given.territory)
     for name in ("classification", "severity", "outcome", "origin"):
         words = getattr(given, name)
         if words:
@@ -122,16 +123,25 @@ def filtered(given: CaseFilter) -> QuerySet[Case]:
     )
 
 
-def within(rows: QuerySet[Any], territory: str) -> QuerySet[Any]:
-    """Rows at or below `territory` (which can only narrow the scope), with the county said in a way that the
-    index by county and time can use."""
+def within(model: type[M], territory: str) -> QuerySet[M]:
+    """Rows at or below `territory` within the scope; nothing when it lies outside or nobody acts.
+
+    From a county down, the rows are asked for by the column `county`, whose index has the order of lists. For
+    exactly a county the interval of codes says the same and is left out: twice would mislead the planner.
+    """
     bounds = scope.bounds()
-    lo = max(territory, bounds[0] if bounds else "", key=len)
-    if territory:
-        rows = rows.filter(territory_code__gte=territory, territory_code__lt=territory + scope.LAST)
-    if len(lo) >= COUNTY and hasattr(rows.model, "county"):
-        rows = rows.filter(county=lo[:COUNTY])
-    return rows
+    lo = bounds[0] if bounds else ""
+    if bounds is None or not (territory.startswith(lo) or lo.startswith(territory)):
+        return model.objects.none()  # type: ignore[attr-defined,no-any-return]
+    place = max(territory, lo, key=len)
+    rows: QuerySet[M] = model.objects.all()  # type: ignore[attr-defined]
+    if len(place) >= COUNTY and hasattr(model, "county"):
+        rows = model.unscoped.filter(county=place[:COUNTY])  # type: ignore[attr-defined]
+        if len(place) == COUNTY:
+            return rows
+    elif place == lo:
+        return rows
+    return rows.filter(territory_code__gte=place, territory_code__lt=place + scope.LAST)
 
 
 def _named(rows: QuerySet[Case], text: str) -> QuerySet[Case]:

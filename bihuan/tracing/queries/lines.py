@@ -97,7 +97,7 @@ def export_contacts(given: ContactFilter, *, chunk: int = 500) -> Iterator[Conta
 
 def filtered(given: ContactFilter) -> QuerySet[Contact]:
     """The contacts a filter finds within the scope, not yet ordered."""
-    rows: QuerySet[Contact] = within(Contact.objects.all(), given.territory)
+    rows: QuerySet[Contact] = within(Contact, given.territory)
     if given.status:
         rows = rows.filter(status__in=given.status)
     if given.exposure_kind:
