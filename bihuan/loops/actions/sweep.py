@@ -101,8 +101,9 @@ SELECT (SELECT count(*) FROM added), (SELECT count(*) FROM moved)
 
 
 def open_slots(now: datetime) -> int:
-    """Open the slots of every repeat whose day has begun; with several hands when there is more than a
-    turn."""
+    """Open the slots of every repeat whose day has begun; with several hands if it is more than a turn."""
+    with transaction.atomic():  # its own, so that the lock it takes is held for a moment only
+        _ensure_slot_months(now)
     added, claimed = _slots_turn(now)
     if claimed < SCHEDULES_A_TURN:
         return added
@@ -133,7 +134,6 @@ def _slots_turn(now: datetime) -> tuple[int, int]:
     """Open the slots of up to SCHEDULES_A_TURN repeats. Returns slots added, repeats claimed."""
     with transaction.atomic(), scope.system(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('jit', 'off', true)")
-        _ensure_slot_months(now)
         cursor.execute(_SLOTS, {"now": now, "limit": SCHEDULES_A_TURN})
         added, claimed = cursor.fetchone()
         return int(added), int(claimed)

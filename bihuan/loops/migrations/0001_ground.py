@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 import bihuan.loops.models.loop
 import bihuan.registry.models.base
-from bihuan.loops import sql
+from bihuan.loops.migrations import _sql as sql
 from bihuan.registry.rls import enable_rls
 
 

@@ -1,4 +1,4 @@
-"""What is owed. `loops_duty` is partitioned by month of the deadline: `bihuan/loops/sql.py` makes its
+"""What is owed. `loops_duty` is partitioned by month of the deadline: `migrations/_sql.py` makes its
 table, and
 Django is told of it in the migration's state only."""
 
