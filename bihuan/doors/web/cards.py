@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from bihuan.care.verbs import VERBS, Field, Verb
+from bihuan.care.verbs import VERBS, Field, Result, Verb
 from bihuan.cases.queries import people
 from bihuan.cases.queries.people import PersonBrief
 from bihuan.cases.verbs import AT, NOTE
@@ -21,6 +21,7 @@ from bihuan.doors.web.shapes import DutyCard, Place
 from bihuan.loops.queries import DutyRow
 from bihuan.loops.queries.progress import LoopProgress, progress_of
 from bihuan.registry import access, territory
+from bihuan.registry.actor import Actor
 from bihuan.registry.text import label
 
 HOUR: Final = timedelta(hours=1)
@@ -61,7 +62,7 @@ def plain_verb(row: DutyRow) -> Verb:
     return Verb(row.verb, label(row.label), row.subject_kind, ("duty.do",), (*asked, AT, NOTE), _never)
 
 
-def _never(*args: object) -> None:
+def _never(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datetime | None) -> Result:
     raise AssertionError("a plain verb is completed by the loop engine")
 
 

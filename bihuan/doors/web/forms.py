@@ -59,7 +59,7 @@ def _form_field(described: Field, now: datetime) -> forms.Field:
     if described.default == NOW:
         initial = timezone.localtime(now).strftime(LOCAL_MINUTE)
     made = forms.Field(
-        label=described.label,
+        label=str(described.label),
         required=required,
         initial=initial,
         help_text=str(described.help or ""),

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
-from bihuan.doors.web import posts
+from bihuan.doors.web import posts as own_posts
 from bihuan.policy import packs
 from bihuan.registry import access, clock, scope, territory
 
@@ -117,11 +117,11 @@ class Frame:
         return self.scope.glass if self.scope else None
 
     @cached_property
-    def posts(self) -> list[posts.PostChoice]:
-        return posts.choices(self.request)
+    def posts(self) -> list[own_posts.PostChoice]:
+        return own_posts.choices(self.request)
 
     @cached_property
-    def _post(self) -> posts.PostChoice | None:
+    def _post(self) -> own_posts.PostChoice | None:
         return next((post for post in self.posts if post.current), None)
 
     @property
@@ -137,8 +137,12 @@ class Frame:
         return self._may("glass.break")
 
     @property
-    def demo_accounts(self) -> list[posts.DemoAccount]:
-        return posts.demo_accounts() if settings.BIHUAN_MODE == "demo" else []
+    def demo_accounts(self) -> list[own_posts.DemoAccount]:
+        return own_posts.demo_accounts() if settings.BIHUAN_MODE == "demo" else []
+
+    @property
+    def demo_password(self) -> str:
+        return own_posts.cast.PASSWORD
 
     def _may(self, right: str) -> bool:
         return self.scope is not None and (not right or access.may(self.scope, right).allowed)

@@ -56,7 +56,7 @@ class Filter:
 
     key: str
     label: str
-    choices: Sequence[tuple[str, str]] = ()
+    choices: Sequence[tuple[str, Any]] = ()
     type: str = "text"
     parse: Callable[[str], Any] = str
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest
 
+from bihuan.drill.actions import cast
 from bihuan.registry import territory
+from bihuan.registry.errors import BihuanError
 from bihuan.registry.text import name_of
 
 
@@ -45,4 +47,9 @@ def choices(request: HttpRequest) -> list[PostChoice]:
 
 
 def demo_accounts() -> list[DemoAccount]:
-    return []
+    """The accounts of the demo, shown on its log-in page only."""
+    try:
+        known = cast.accounts()
+    except (BihuanError, IndexError):  # the drill's territory is not loaded
+        return []
+    return [DemoAccount(one.username, name_of(one.zh, one.en)) for one in known]

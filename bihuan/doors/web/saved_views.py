@@ -17,7 +17,7 @@ def of(request: HttpRequest, list_key: str) -> list[SavedView]:
     """The reader's own views of a list, by name."""
     if not request.user.is_authenticated:
         return []
-    return list(SavedView.objects.filter(account_id=request.user.pk, list_key=list_key).order_by("name"))
+    return list(SavedView.objects.filter(account=request.user.pk, list_key=list_key).order_by("name"))
 
 
 def save(request: HttpRequest, *, list_key: str, name: str, query: str) -> SavedView | None:
@@ -28,7 +28,7 @@ def save(request: HttpRequest, *, list_key: str, name: str, query: str) -> Saved
     if not name.strip():
         return None
     view, _created = SavedView.objects.update_or_create(
-        account_id=request.user.pk,
+        account_id=request.user.pk or 0,  # a view of nobody cannot be saved: the address asks for a log-in
         list_key=list_key[:40],
         name=name.strip()[:60],
         defaults={"query": params.urlencode()},

@@ -11,13 +11,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from bihuan.care.models import END_LABELS, ORDER_KIND_LABELS, SYMPTOM_LABELS
 from bihuan.care.queries import Entry
+from bihuan.care.queries.words import END_LABELS, ORDER_KIND_LABELS, SYMPTOM_LABELS
 from bihuan.doors.web import seen, words
 from bihuan.doors.web.shapes import Moment
 from bihuan.doors.web.templatetags.bihuan import case_word
 from bihuan.registry import clock
-from bihuan.tracing.models import EXPOSURE_LABELS
+from bihuan.tracing.queries.words import EXPOSURE_LABELS
 
 Data = Mapping[str, Any]
 _TONES = {"fact": "fact", "decision": "soon", "duty": "late", "check": "done", "test": "quiet"}

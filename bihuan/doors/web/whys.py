@@ -9,8 +9,8 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from bihuan.care.models import END_LABELS, ORDER_KIND_LABELS
 from bihuan.care.queries import OrderView
+from bihuan.care.queries.words import END_LABELS, ORDER_KIND_LABELS
 from bihuan.doors.web import timeline, words
 from bihuan.doors.web.shapes import Why
 from bihuan.loops.queries import DutyRow

@@ -36,6 +36,21 @@ LONGEST: Final = 8
 CURVE_DAYS: Final = 42
 STILL_COMING: Final = timedelta(days=4)  # reports of these last days are still coming in
 WIDEST_MAP: Final = 24
+SHORTENED: Final = (
+    *("土家族苗族自治州", "土家族自治县", "街道办事处", "社区居民委员会", "村民委员会", "社区居委会"),
+    *("村委会", "街道", "林区", "市", "区", "县", "镇", "乡"),
+    *(
+        " Subdistrict",
+        " Development Zone",
+        " New Area",
+        " Township",
+        " Town",
+        " District",
+        " County",
+        " City",
+    ),
+    *(" Village", " Community"),
+)
 #: From which share of open duties being late a tile turns amber, and vermilion.
 SOME_LATE, MANY_LATE = 0.05, 0.25
 CLOSED: Final = [RingStage("", done=1) for _n in range(5)]
@@ -187,8 +202,8 @@ def _map(found: Board, figure: str, here: Place) -> dict[str, Any]:
 
 
 def _short(name: str) -> str:
-    """张湾区 as 张湾: tiles are small. Names of two characters stay whole."""
-    for ending in ("街道办事处", "社区居委会", "村委会", "街道", "林区", "市", "区", "县", "镇", "乡"):
+    """张湾区 as 张湾, Bolin Town as Bolin: tiles are small. Names of two characters stay whole."""
+    for ending in SHORTENED:
         if name.endswith(ending) and len(name) > len(ending) + 1:
             return name[: -len(ending)]
     return name
@@ -387,11 +402,11 @@ def _curve(code: str, today: date, here: Place) -> dict[str, Any]:
 
 def interval_words() -> Mapping[str, str]:
     return {
-        "found": _("Onset – first visit"),
-        "reported": _("Onset – report"),
-        "diagnosed": _("Onset – diagnosis"),
-        "isolated": _("Onset – isolation"),
-        "treated": _("Onset – admission"),
+        "found": _("First visit"),
+        "reported": _("Report"),
+        "diagnosed": _("Diagnosis"),
+        "isolated": _("Isolation"),
+        "treated": _("Admission"),
     }
 
 

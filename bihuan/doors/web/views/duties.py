@@ -165,15 +165,15 @@ def _show(request: HttpRequest, row: DutyRow, form: VerbForm, *, status: int = 2
 def _others(row: DutyRow) -> list[dict[str, str]]:
     """What else may be done about a duty: hand it over, or waive it with a reason."""
     found = []
-    place = {"territory_code": row.territory_code, "post_id": row.owner_post_id}
+    code, post = row.territory_code, row.owner_post_id
     if row.subject_kind == "contact" and registry_access.may(
         None, "contact.write", territory_code=row.territory_code
     ):
         href = reverse("web:act", args=["contact", row.subject_ref, "contact.lost"])
         found.append({"label": str(VERBS["contact.lost"].label), "href": href})
-    if registry_access.may(None, "duty.waive", **place):
+    if registry_access.may(None, "duty.waive", territory_code=code, post_id=post):
         found.append({"label": _("Waive…"), "href": reverse("web:duty_waive", args=[row.id])})
-    if registry_access.may(None, "duty.do", **place):
+    if registry_access.may(None, "duty.do", territory_code=code, post_id=post):
         found.append({"label": _("Hand over…"), "href": reverse("web:duty_hand_over", args=[row.id])})
     return found
 

@@ -22,10 +22,10 @@ SHOWN = 500
 
 def titles() -> Mapping[str, str]:
     return {
-        "isolate": _("Should be isolated, is not"),
-        "admit": _("Should be admitted, is not"),
-        "test": _("Should be tested, is not"),
-        "treat": _("Should be treated, is not"),
+        "isolate": _("Not isolated"),
+        "admit": _("Not admitted"),
+        "test": _("Not tested"),
+        "treat": _("Not treated"),
     }
 
 

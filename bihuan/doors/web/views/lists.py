@@ -16,9 +16,9 @@ from django.views.decorators.http import require_POST
 
 from bihuan.care.queries import find_rings
 from bihuan.cases import queries as cases
-from bihuan.cases.models import CLASSIFICATION_LABELS, ORIGIN_LABELS, OUTCOME_LABELS, SEVERITY_LABELS
 from bihuan.cases.queries import CaseFilter, CaseRow, Owed, people
 from bihuan.cases.queries.people import PersonBrief
+from bihuan.cases.queries.words import CLASSIFICATION_LABELS, ORIGIN_LABELS, OUTCOME_LABELS, SEVERITY_LABELS
 from bihuan.doors.web import cards, moments, places, saved_views, seen
 from bihuan.doors.web.access import access
 from bihuan.doors.web.lists import Asked, Cell, Column, Filter, Found, ListSpec, a_date, respond
@@ -29,8 +29,8 @@ from bihuan.registry import access as registry_access
 from bihuan.registry.errors import NotAllowed
 from bihuan.registry.text import label
 from bihuan.tracing import queries as contacts
-from bihuan.tracing.models import EXPOSURE_LABELS, STATUS_LABELS
 from bihuan.tracing.queries import ContactFilter, ContactRow
+from bihuan.tracing.queries.words import EXPOSURE_LABELS, STATUS_LABELS
 
 PEOPLE_SHOWN = 100  # of a search; a longer answer is narrowed by more letters
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
@@ -48,7 +49,13 @@ class SampleForm(forms.Form):
 def patterns(request: HttpRequest) -> HttpResponse:
     now = clock.now()
     form = SampleForm({"temperature": "63", "symptoms": ["none"]})
-    card = {"what": "午间体温与随访", "href": "#", "why_href": "#", "action": "#", "verb": _("Done")}
+    card: dict[str, Any] = {
+        "what": "午间体温与随访",
+        "href": "#",
+        "why_href": "#",
+        "action": "#",
+        "verb": _("Done"),
+    }
     return render(
         request,
         "web/patterns.html",
