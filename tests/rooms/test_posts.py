@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bihuan.registry import clock, posts, scope
-from bihuan.registry.actions import organizations
+from bihuan.registry.actions import organizations, territory
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Invalid, UnknownPost, UnknownTerritory
 from bihuan.registry.models import Organization, Post
@@ -140,6 +140,16 @@ def test_staffing_covers_every_function_that_definitions_may_name(cast: Cast) ->
         "hospital_follow_up", "inspector",
     ):  # fmt: skip
         assert not posts.resolve_owner([function], GRID).fallback, function
+
+
+def test_a_municipality_is_staffed_as_a_province_and_as_a_city(cast: Cast) -> None:
+    with scope.system():
+        territory.store_units([u for u in territory.builtin_units() if u.code == "12"])
+        organizations.establish("12", actor=SYSTEM)
+    for function in ("cdc_investigation", "cdc_report_review", "clinic_report", "hospital_admission"):
+        found = posts.resolve_owner([function], "12")
+        assert (found.fallback, function_of(found.post_id)) == (False, (function, "12"))
+    assert posts.get(posts.command_at("province", "12").post_id).role == "command_province"
 
 
 def test_a_community_is_not_staffed_by_itself(cast: Cast) -> None:

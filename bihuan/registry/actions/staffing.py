@@ -23,6 +23,8 @@ from bihuan.registry.territory import Territory
 
 #: Two characters of the code of a grid: at most 99 in one community.
 MOST_GRIDS = 99
+#: Kind of a province-level city.
+MUNICIPALITY = "municipality"
 _BATCH = 5000
 
 
@@ -175,8 +177,16 @@ def establish(
 
 
 def establish_province(code: str, *, actor: Actor) -> Establishment:
-    """Command post and inspection team of a province."""
-    return _store([(_place(code), (_command("command_province"), _INSPECTION))], actor=actor)
+    """Command post and inspection team of a province.
+
+    A municipality (直辖市) is also run as a city: it has its own disease control, hospital, fever clinic,
+    laboratory and transfer team.
+    """
+    place = _place(code)
+    wanted: tuple[StandardOrganization, ...] = (_command("command_province"), _INSPECTION)
+    if place.kind == MUNICIPALITY:
+        wanted += (_cdc("cdc_city"), *_CARE)
+    return _store([(place, wanted)], actor=actor)
 
 
 def establish_city(code: str, *, actor: Actor, above: bool = True) -> Establishment:
