@@ -138,7 +138,7 @@ def test_a_saved_view_keeps_the_filters_and_belongs_to_one_account(town):
     cast, _case, _contact = town
     client = logged_in(cast.officer)
     client.post(
-        reverse("web:save_view"), {"list": "cases", "name": "我的", "query": "late=1&after=x&export=csv"}
+        reverse("web:save_view"), {"list": "cases", "name": "留意", "query": "late=1&after=x&export=csv"}
     )
     assert "?late=1" in text(client, "cases")
     assert "留意" in text(client, "cases")
