@@ -133,7 +133,8 @@ def _slot_turns(now: datetime) -> int:
 def _slots_turn(now: datetime) -> tuple[int, int]:
     """Open the slots of up to SCHEDULES_A_TURN repeats. Returns slots added, repeats claimed."""
     with transaction.atomic(), scope.system(), connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('jit', 'off', true)")
+        # What a crash right after the commit loses, the next sweep makes again.
+        cursor.execute("SELECT set_config('jit', 'off', true), set_config('synchronous_commit', 'off', true)")
         cursor.execute(_SLOTS, {"now": now, "limit": SCHEDULES_A_TURN})
         added, claimed = cursor.fetchone()
         return int(added), int(claimed)

@@ -204,7 +204,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='loop',
             name='binding',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='loops', to='loops.binding'),
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='loops', to='loops.binding'),
         ),
         migrations.AddField(
             model_name='loop',
@@ -214,17 +214,17 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='loop',
             name='ruling',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loops.binding'),
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loops.binding'),
         ),
         migrations.AddField(
             model_name='schedule',
             name='binding',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loops.binding'),
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loops.binding'),
         ),
         migrations.AddField(
             model_name='schedule',
             name='loop',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='schedules', to='loops.loop'),
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='schedules', to='loops.loop'),
         ),
         migrations.AddConstraint(
             model_name='subject',
@@ -233,7 +233,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='loop',
             name='subject',
-            field=models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='loops', to='loops.subject'),
+            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='loops', to='loops.subject'),
         ),
         migrations.AddField(
             model_name='logevent',

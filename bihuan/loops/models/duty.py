@@ -82,8 +82,9 @@ class DutyHistory(ScopedModel):
 class Schedule(ScopedModel):
     """A daily repeat that runs: the sweep makes the slots of each local day from `next_day` to `last_day`."""
 
-    loop = models.ForeignKey(Loop, on_delete=models.CASCADE, related_name="schedules")
-    binding = models.ForeignKey(Binding, on_delete=models.PROTECT, related_name="+")
+    # Every night the sweep rewrites each row, so it carries no index it can do without.
+    loop = models.ForeignKey(Loop, on_delete=models.CASCADE, related_name="schedules", db_index=False)
+    binding = models.ForeignKey(Binding, on_delete=models.PROTECT, related_name="+", db_index=False)
     definition = models.CharField(max_length=60)
     kind = models.CharField(max_length=60)
     run = models.SmallIntegerField()

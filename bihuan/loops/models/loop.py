@@ -38,14 +38,16 @@ class Loop(ScopedModel):
     """
 
     public_id = models.CharField(max_length=20, unique=True, default=loop_id)
-    subject = models.ForeignKey(Subject, on_delete=models.PROTECT, related_name="loops", db_constraint=False)
+    subject = models.ForeignKey(
+        Subject, on_delete=models.PROTECT, related_name="loops", db_constraint=False, db_index=False
+    )
     subject_kind = models.CharField(max_length=30)
     subject_ref = models.CharField(max_length=40)
     person_id = models.BigIntegerField(null=True)
     definition = models.CharField(max_length=60)
     group = models.CharField(max_length=20)
-    binding = models.ForeignKey(Binding, on_delete=models.PROTECT, related_name="loops")
-    ruling = models.ForeignKey(Binding, on_delete=models.PROTECT, related_name="+")
+    binding = models.ForeignKey(Binding, on_delete=models.PROTECT, related_name="loops", db_index=False)
+    ruling = models.ForeignKey(Binding, on_delete=models.PROTECT, related_name="+", db_index=False)
     tz = models.CharField(max_length=40)
     state = models.SmallIntegerField(choices=LoopState.choices, default=LoopState.OPEN)
     opened_at = models.DateTimeField()
