@@ -428,3 +428,16 @@ def test_an_owner_that_is_gone_is_replaced_by_the_next_sweep(room: Room):
     assert result.rehomed >= 1
     assert room.duties()["release#1"].owner_post_id != post
     assert check().violations == []
+
+
+def test_a_slot_opened_early_is_not_opened_again_by_the_sweep(room: Room):
+    room.start()
+    with at(local(1, 19)):
+        open_now = {d.key: d.id for d in room.duties().values() if d.state == 0}
+        for key in ("test/1", "test/3", "release#1"):
+            waive(open_now[key], "not needed", SYSTEM)
+        complete_duty(open_now["temperature@2020-02-01/2"], {"value": 36.5}, local(1, 19), SYSTEM)
+    early = room.duties()["temperature@2020-02-02/1"]
+    assert (early.state, early.opened_at) == (0, local(1, 19))
+    assert sweep(local(2, 1)).slots == 1
+    assert_stored_is_replayed(local(2, 1))

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from bihuan.loops import bindings, store
 from bihuan.loops.actions.notices import tell_escalated, tell_posts
@@ -76,8 +76,8 @@ WITH claimed AS (
     WHERE s.until_at IS NULL AND s.next_day <= s.last_day AND s.next_open_at <= %(now)s
     ORDER BY s.next_open_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ), slots AS (
-    SELECT c.*, day::date AS day, slot.n, (day + make_interval(mins => slot.minute)) AT TIME ZONE c.tz AS
-    slot_due,
+    SELECT c.*, day::date AS day, slot.n,
+        (day + make_interval(mins => slot.minute)) AT TIME ZONE c.tz AS slot_due,
         greatest(day AT TIME ZONE c.tz, c.from_at) AS slot_opened
     FROM claimed c, generate_series(c.next_day::timestamp, c.upto::timestamp, interval '1 day') AS day,
         unnest(c.slots) WITH ORDINALITY AS slot (minute, n)
@@ -89,11 +89,11 @@ WITH claimed AS (
         stage, owner_post_id, owner_fallback, territory_code, person_id, slot_opened, slot_due,
         slot_due - warn_lead, %(now)s
     FROM slots WHERE slot_due > from_at
-    ON CONFLICT (loop_id, key, due_at) DO NOTHING
+    {conflict}
     RETURNING 1
 ), moved AS (
-    UPDATE loops_schedule s SET next_day = c.upto + 1, next_open_at = (c.upto + 1)::timestamp AT TIME ZONE
-    s.tz
+    UPDATE loops_schedule s
+    SET next_day = c.upto + 1, next_open_at = (c.upto + 1)::timestamp AT TIME ZONE s.tz
     FROM claimed c WHERE s.id = c.id RETURNING 1
 )
 SELECT (SELECT count(*) FROM added), (SELECT count(*) FROM moved)
@@ -135,7 +135,12 @@ def _slots_turn(now: datetime) -> tuple[int, int]:
     with transaction.atomic(), scope.system(), connection.cursor() as cursor:
         # What a crash right after the commit loses, the next sweep makes again.
         cursor.execute("SELECT set_config('jit', 'off', true), set_config('synchronous_commit', 'off', true)")
-        cursor.execute(_SLOTS, {"now": now, "limit": SCHEDULES_A_TURN})
+        given = {"now": now, "limit": SCHEDULES_A_TURN}
+        try:
+            with transaction.atomic():
+                cursor.execute(_SLOTS.format(conflict=""), given)
+        except IntegrityError:  # some slots are there already: opened early, or taken back by a late fact
+            cursor.execute(_SLOTS.format(conflict="ON CONFLICT (loop_id, key, due_at) DO NOTHING"), given)
         added, claimed = cursor.fetchone()
         return int(added), int(claimed)
 

@@ -80,8 +80,11 @@ END $$;
 
 DROP_PARTITIONS = "DROP FUNCTION loops_ensure_month(date)"
 
-_BUCKET = "to_timestamp(ceil(extract(epoch from due_at) / 900) * 900)"
-_LEAD = "(extract(epoch from due_at - warn_at) / 60)::int"
+_BUCKET = (
+    "date_bin(interval '15 minutes', due_at + interval '899.999999 seconds',"
+    " timestamptz '2000-01-01 00:00:00+00')"
+)
+_LEAD = "(date_part('epoch', due_at - warn_at) / 60)::int"
 _KEY = f"{_BUCKET}, left(territory_code, 9), definition, kind, stage, {_LEAD}"
 
 
@@ -100,7 +103,7 @@ CREATE FUNCTION loops_duty_inserted() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     {_DELTA}
     WITH counted AS ({_counted("new_rows", "")}),
-    made AS (SELECT to_timestamp, "left", definition, kind, stage, "int4", -1, sum(count) FROM counted
+    made AS (SELECT date_bin, "left", definition, kind, stage, "int4", -1, sum(count) FROM counted
              GROUP BY 1, 2, 3, 4, 5, 6)
     SELECT * FROM counted UNION ALL SELECT * FROM made;
     RETURN NULL;

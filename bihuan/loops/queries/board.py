@@ -150,7 +150,7 @@ SELECT left(territory_code, %(width)s) COLLATE "C", definition, stage,
     count(*) FILTER (WHERE due_at > %(from)s AND due_at <= %(to)s) FROM loops_duty
 WHERE state = 0 AND territory_code >= %(lo)s AND territory_code < %(hi)s AND due_at > %(from)s AND due_at <=
 %(to)s
-    AND (%(lead)s::int IS NULL OR (extract(epoch from due_at - warn_at) / 60)::int = %(lead)s)
+    AND (%(lead)s::int IS NULL OR (date_part('epoch', due_at - warn_at) / 60)::int = %(lead)s)
 GROUP BY 1, 2, 3
 """
 

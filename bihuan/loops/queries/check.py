@@ -97,7 +97,7 @@ HAVING sum(n) FILTER (WHERE state = -1) IS DISTINCT FROM sum(n) FILTER (WHERE st
 _COUNTED = f"""
 WITH raw AS (
     SELECT left(territory_code, 9) AS territory_code, definition, kind, state,
-        to_timestamp(ceil(extract(epoch from due_at) / 900) * 900) AS bucket, count(*) AS n
+        to_timestamp(ceil(date_part('epoch', due_at) / 900) * 900) AS bucket, count(*) AS n
     FROM loops_duty WHERE {_DUTIES} GROUP BY 1, 2, 3, 4, 5
 ), both_sides AS (
     SELECT territory_code, definition, kind, {_DAY} AS day, state, n, 0 AS m FROM raw
