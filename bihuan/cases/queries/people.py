@@ -34,6 +34,8 @@ class PersonBrief:
     birth_year: int | None
     address: str
     territory_code: str
+    local_id: str
+    """The number a source list gives her; all there is where a list names nobody."""
 
 
 def is_public_id(text: str) -> bool:
@@ -69,6 +71,6 @@ def many(text: str) -> QuerySet[Person]:
 def briefs(ids: Iterable[int]) -> dict[int, PersonBrief]:
     """People by row id; those out of sight are missing."""
     rows = Person.objects.filter(id__in=set(ids)).values_list(
-        "id", "public_id", "name", "sex", "age_years", "birth_year", "address", "territory_code"
+        "id", "public_id", "name", "sex", "age_years", "birth_year", "address", "territory_code", "local_id"
     )
     return {row[0]: PersonBrief(*row) for row in rows}

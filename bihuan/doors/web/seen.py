@@ -33,17 +33,23 @@ class Named(Protocol):
     def sex(self) -> str: ...
     @property
     def age_years(self) -> int | None: ...
+    @property
+    def local_id(self) -> str: ...
 
 
 def name_in_list(person: Named | None) -> str:
-    """The masked name; a dash for somebody who lives out of sight or was never named."""
+    """The masked name, or the number in the list she comes from where that names nobody."""
     if person is None:
         return _("out of sight")
-    return mask_name(person.name) or _("name unknown")
+    return mask_name(person.name) or _numbered(person)
 
 
-def name_on_page(name: str, classes: frozenset[str]) -> str:
-    return (name if IDENTITY in classes else mask_name(name)) or _("name unknown")
+def name_on_page(person: Named, classes: frozenset[str]) -> str:
+    return (person.name if IDENTITY in classes else mask_name(person.name)) or _numbered(person)
+
+
+def _numbered(person: Named) -> str:
+    return _("No. %(id)s") % {"id": person.local_id} if person.local_id else _("name unknown")
 
 
 def address_on_page(address: str, classes: frozenset[str]) -> str:

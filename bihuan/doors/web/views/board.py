@@ -38,7 +38,7 @@ STILL_COMING: Final = timedelta(days=4)  # reports of these last days are still 
 WIDEST_MAP: Final = 24
 SHORTENED: Final = (
     *("土家族苗族自治州", "土家族自治县", "街道办事处", "社区居民委员会", "村民委员会", "社区居委会"),
-    *("村委会", "街道", "林区", "市", "区", "县", "镇", "乡"),
+    *("村委会", "街道", "林区", "新区", "市", "区", "县", "镇", "乡"),
     *(
         " Subdistrict",
         " Development Zone",
@@ -105,11 +105,28 @@ def board(request: HttpRequest) -> HttpResponse:
         "late_total": found.total.late,
         "late_href": here.link("duties", status="late"),
         "closed_ring": CLOSED,
-        "no_late_title": _("Nothing is late"),
-        "no_late_text": _("Every duty of this territory is within its time."),
+        **_nothing_late(found),
         "figures_href": here.link("board_figures") if registry_access.may(None, "case.view") else "",
     }
     return render(request, "web/board/board.html", context)
+
+
+def _nothing_late(found: Board) -> dict[str, str]:
+    """What stands in place of the late duties: all in time, or nothing there yet and how it comes to be."""
+    if found.conservation.created:
+        return {
+            "no_late_title": _("Nothing is late"),
+            "no_late_text": _("Every duty of this territory is within its time."),
+        }
+    may_import = registry_access.may(None, "import.run").allowed
+    return {
+        "no_late_title": _("Nothing is owed yet"),
+        "no_late_text": _(
+            "Duties open with the first case or contact that is reported here, or comes in a list."
+        ),
+        "no_late_href": reverse("web:importing") if may_import else "",
+        "no_late_action": _("Import a list"),
+    }
 
 
 def _ring(ring: RingDef, found: Board, here: Place) -> RingCard:
@@ -190,6 +207,7 @@ def _map(found: Board, figure: str, here: Place) -> dict[str, Any]:
                 more=_more(counts, figure),
             )
         )
+    drawn += _not_placed(found, figure, here) if drawn else []
     width = max((tile.x or 0 for tile in drawn), default=0)
     height = max((tile.y or 0 for tile in drawn), default=0)
     fits = 0 < width <= WIDEST_MAP and height <= WIDEST_MAP
@@ -199,6 +217,18 @@ def _map(found: Board, figure: str, here: Place) -> dict[str, Any]:
         "no_tiles_title": _("No smaller territory"),
         "no_tiles_text": _("This is the smallest one known here; its people stand in the lists."),
     }
+
+
+def _not_placed(found: Board, figure: str, here: Place) -> list[Tile]:
+    """A tile for what lies in the territory and in none of its children, so that the map adds up."""
+    counts, inside = _counts_of(found, "", figure)
+    if not (counts.created or inside):
+        return []
+    tone = _tone(counts, figure, inside, 0)
+    status = "" if figure in ("inside", "rate") else figure.partition(":")[0]
+    href = here.link("duties", status=status)
+    value, more = _said(counts, figure, inside), _more(counts, figure)
+    return [Tile(code="", name=_("Not placed"), value=value, tone=tone, href=href, x=None, y=None, more=more)]
 
 
 def _short(name: str) -> str:
@@ -212,8 +242,15 @@ def _short(name: str) -> str:
 def _counts_of(found: Board, code: str, figure: str) -> tuple[Counts, int]:
     child = next((c for c in found.children if c.code == code), None)
     _kind, _colon, stage = figure.partition(":")
+    if not stage and child:
+        return child.counts, child.loops_open
     if not stage:
-        return (child.counts, child.loops_open) if child else (Counts(), 0)
+        rest = Counts()
+        for (place, _definition, _stage), counts in found.cells.items():
+            if place == code:
+                rest.add(counts)
+        loops_open = sum(loop.loops_open for loop in found.loops)
+        return rest, loops_open - sum(c.loops_open for c in found.children)
     ring_key, _dot, stage_key = stage.partition(".")
     ring = find_rings()[ring_key]
     total = Counts()

@@ -21,6 +21,7 @@ from bihuan.doors.exchange.models import ACCEPTED, DUPLICATE, REJECTED, ImportJo
 from bihuan.doors.web.access import access
 from bihuan.registry import territory
 from bihuan.registry.errors import BihuanError
+from bihuan.registry.text import label
 
 SAMPLES: Final = 3  # filled cells shown beside each column
 SAMPLED_ROWS: Final = 40
@@ -106,12 +107,23 @@ def columns(request: HttpRequest, job_id: str) -> HttpResponse:
         "territory_text": request.POST.get(
             "territory", job.given_territory or (base.territory.constant or "")
         ),
-        "territory_name": territory.name_path(job.given_territory) if job.given_territory else "",
+        "territory_name": _place_named(job.given_territory or base.territory.constant or ""),
+        "known_as": _shipped_title(base),
         "as_of": request.POST.get("as_of", job.as_of.isoformat() if job.as_of else ""),
         "error": error,
         "notes": table.notes,
     }
     return render(request, "web/importing/columns.html", context, status=422 if error else 200)
+
+
+def _place_named(code: str) -> str:
+    found = territory.find(code) if code else None
+    return territory.name_path(found.code) if found else ""
+
+
+def _shipped_title(base: Mapping) -> str:
+    """The title of the shipped mapping that this one is; "" for a guess."""
+    return label(base.title) if base.title and base.name in jobs.shipped() else ""
 
 
 def _label(field: Field) -> str:

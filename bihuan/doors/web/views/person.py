@@ -60,7 +60,7 @@ def person(request: HttpRequest, public_id: str) -> HttpResponse:
     duties = find_duties(DutyFilter(person_id=found.person.pk), limit=30).rows
     context = {
         "person": {
-            "name": seen.name_on_page(found.person.name, shown),
+            "name": seen.name_on_page(found.person, shown),
             "about": " · ".join(
                 part
                 for part in (seen.about(found.person), territory.name_path(found.person.territory_code))
