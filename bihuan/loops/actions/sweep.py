@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 
@@ -135,7 +136,7 @@ def _slots_turn(now: datetime) -> tuple[int, int]:
     with transaction.atomic(), scope.system(), connection.cursor() as cursor:
         # What a crash right after the commit loses, the next sweep makes again.
         cursor.execute("SELECT set_config('jit', 'off', true), set_config('synchronous_commit', 'off', true)")
-        given = {"now": now, "limit": SCHEDULES_A_TURN}
+        given: dict[str, Any] = {"now": now, "limit": SCHEDULES_A_TURN}
         try:
             with transaction.atomic():
                 cursor.execute(_SLOTS.format(conflict=""), given)

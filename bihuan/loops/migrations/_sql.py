@@ -62,9 +62,9 @@ DECLARE
 BEGIN
     IF to_regclass(name) IS NOT NULL THEN RETURN true; END IF;
     IF NOT pg_try_advisory_xact_lock(hashtext('loops_ensure_month')) THEN RETURN false; END IF;
-    IF to_regclass(name) IS NOT NULL THEN RETURN true; END IF;
     -- Nobody may be routing rows while the partition appears: they would land in the default one and be refused.
     LOCK TABLE loops_duty IN SHARE ROW EXCLUSIVE MODE;
+    IF to_regclass(name) IS NOT NULL THEN RETURN true; END IF;  -- only now do we see what others have made
     EXECUTE format('CREATE TABLE %I (LIKE loops_duty INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', name);
     EXECUTE format('ALTER TABLE %I ADD CONSTRAINT in_month CHECK (due_at >= %L AND due_at < %L)',
         name, lo, hi);
@@ -73,7 +73,7 @@ BEGIN
     EXECUTE format('ALTER TABLE loops_duty ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', name, lo, hi);
     EXECUTE format('ALTER TABLE %I DROP CONSTRAINT in_month', name);
     RETURN true;
-EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+EXCEPTION WHEN lock_not_available OR deadlock_detected OR duplicate_table THEN
     RETURN false;
 END $$;
 """
