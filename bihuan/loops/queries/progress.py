@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
@@ -64,7 +65,7 @@ def progress_of(loops: Iterable[str], *, as_of: datetime | None = None) -> dict[
     """The progress of loops by public id, within the scope; those out of sight are missing."""
     when = moment(as_of)
     lo, hi = fence()
-    params: dict[str, object] = {"ids": list(set(loops)), "lo": lo, "hi": hi, "at": when.at}
+    params: dict[str, Any] = {"ids": list(set(loops)), "lo": lo, "hi": hi, "at": when.at}
     with connection.cursor() as cursor:
         cursor.execute(_LOOPS, params)
         found = cursor.fetchall()
