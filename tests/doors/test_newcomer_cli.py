@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -131,3 +132,15 @@ def test_a_duty_done_from_the_terminal_leaves_the_loop_whole(
     after = command("loops", "check")
     assert (after["open"], after["done"]) == (before["open"] - 1, before["done"] + 1)
     assert (after["created"], after["violations"]) == (before["created"], [])
+
+
+def test_an_account_is_put_in_a_post_by_function_and_place(
+    command: Command, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("closed-loop-2020\n"))
+    made = command("account", "create", "tianjin", "--post", "cdc_investigation@12")
+    assert made == {"username": "tianjin", "posts": ["天津市疾病预防控制中心 流行病学调查"]}
+    assert run(["account", "create", "other", "--post", "nobody@12"]) == 4
+    said = capsys.readouterr().err
+    assert "12 has no post of function nobody" in said
+    assert "cdc_investigation" in said

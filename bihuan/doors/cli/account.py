@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from bihuan.doors.cli.output import Json, show
-from bihuan.registry import posts
+from bihuan.registry import posts, territory
 from bihuan.registry.actions import organizations
 from bihuan.registry.actor import Actor
+from bihuan.registry.errors import NotFound
 
 app = typer.Typer(
     no_args_is_help=True, help="Accounts: create, assign to a post, list posts, set a password."
@@ -25,13 +26,14 @@ def create(
     username: str,
     name: Annotated[str, typer.Option(help="Name shown to others.")] = "",
     post: Annotated[
-        list[str] | None, typer.Option(help="Public id of a post (T-…); may be repeated.")
+        list[str] | None,
+        typer.Option(help="A post: FUNCTION@TERRITORY as in cdc_investigation@12, or T-…; repeatable."),
     ] = None,
     administrator: Annotated[bool, typer.Option(help="Hold the system administrator's post.")] = False,
     json: Json = False,
 ) -> None:
     """Create an account; the password is asked for, or read from standard input."""
-    wanted = [posts.by_public_id(p).id for p in post or ()]
+    wanted = [_post_id(text) for text in post or ()]
     if administrator:
         wanted.append(organizations.ensure_administration(actor=ACTOR).pk)
     account = organizations.create_account(
@@ -73,6 +75,22 @@ def assign(username: str, post: str, json: Json = False) -> None:
     """Put an account in a post from now on."""
     made = organizations.assign_by_name(username=username, post=post, actor=ACTOR)
     show({"username": username, "post": posts.get(made.post_id).label, "from": made.from_at}, json=json)
+
+
+def _post_id(text: str) -> int:
+    function, sign, code = text.partition("@")
+    if not sign:
+        return posts.by_public_id(text).id
+    here = posts.of_territory(territory.resolve(code).code)
+    for post in here:
+        if post.function == function:
+            return post.id
+    raise NotFound(
+        f"{code} has no post of function {function or '(none)'}.",
+        hint=f"Its functions: {', '.join(sorted({p.function for p in here}))}."
+        if here
+        else f"bihuan territory staff {code} makes the standard ones.",
+    )
 
 
 def _password() -> str:
