@@ -1,9 +1,11 @@
 """First page of a filtered line list among a million cases, fifty users each asking once a second.
 
-Bar (issue: the house): p95 <= 0.3 s, for a user restricted to one county and an unrestricted one alike. Peers, as
+Bar (issue: the house): p95 <= 0.3 s, for a user restricted to one county and an unrestricted one
+alike. Peers, as
 they publish: Sara Alert <= 10 s at 10 users; SORMAS 32 s for 2,934 contacts (#9559).
 
-A page is what the web shows: fifty rows with the person and what the loop owes, as the role that serves the doors,
+A page is what the web shows: fifty rows with the person and what the loop owes, as the role that
+serves the doors,
 under row-level security. Time counts from the moment the user wanted the page, waiting for a worker included.
 
     python3 bihuan.py bench lists [--people 1000000] [--users 50] [--seconds 20] [--workers 2] [--keep]
@@ -80,11 +82,14 @@ def fill(n: int, *, seed: int = 20200123) -> dict[str, float]:
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute("SELECT setseed(0.42)")
         cursor.execute(
-            "CREATE TEMP TABLE pool (n serial, name text, pinyin text, initials text, key text, tokens text[], code text)"
+            "CREATE TEMP TABLE pool (n serial, name text, pinyin text, initials text, key text,"
+            " tokens text[], code text)"
         )
         with cursor.copy("COPY pool (name, pinyin, initials, key, tokens, code) FROM STDIN") as copy:
             for person in Maker(seed).many(NAMES):
-                row = people.columns(people.prepare(person, on=REPORTED, ring=ring), public_id="P-0", ring=ring)
+                row = people.columns(
+                    people.prepare(person, on=REPORTED, ring=ring), public_id="P-0", ring=ring
+                )
                 copy.write_row(
                     [
                         row["name"],
@@ -107,45 +112,59 @@ def fill(n: int, *, seed: int = 20200123) -> dict[str, float]:
 PUBLIC = "'{}-' || lpad(upper(to_hex(i)), 10, '0')"
 STATEMENTS = (
     f"""
-    INSERT INTO registry_person (id, root_id, public_id, territory_code, name, name_pinyin, name_initials, name_key,
-        name_tokens, sex, birth_year, age_years, id_kind, id_index, phone_index, address, occupation, source, local_id,
+    INSERT INTO registry_person (id, root_id, public_id, territory_code, name, name_pinyin,
+    name_initials, name_key,
+        name_tokens, sex, birth_year, age_years, id_kind, id_index, phone_index, address,
+        occupation, source, local_id,
         created_at)
     SELECT i, i, {PUBLIC.format("P")}, place.code, who.name, who.pinyin, who.initials, who.key, who.tokens,
-        CASE WHEN i % 2 = 0 THEN 'F' ELSE 'M' END, 1930 + i % 89, 20 + i % 60, '', '', '', '', '', '', '', now()
+        CASE WHEN i % 2 = 0 THEN 'F' ELSE 'M' END, 1930 + i % 89, 20 + i % 60, '', '', '', '', '', '', '',
+        now()
     FROM generate_series(1::bigint, %(n)s) AS i
-    JOIN pool who ON who.n = 1 + (i * 7919) %% %(names)s JOIN pool place ON place.n = 1 + (i * 104729) %% %(names)s
-    """.replace("i % 2", "i %% 2").replace("i % 89", "i %% 89").replace("i % 60", "i %% 60"),
+    JOIN pool who ON who.n = 1 + (i * 7919) %% %(names)s JOIN pool place ON place.n = 1 + (i *
+    104729) %% %(names)s
+    """.replace("i % 2", "i %% 2")
+    .replace("i % 89", "i %% 89")
+    .replace("i % 60", "i %% 60"),
     f"""
-    INSERT INTO cases_case (id, public_id, person_id, territory_code, local_id, disease, classification, severity,
-        date_onset, date_report, date_confirmation, test_result, outcome, origin, facility, source_text, found_at,
+    INSERT INTO cases_case (id, public_id, person_id, territory_code, local_id, disease,
+    classification, severity,
+        date_onset, date_report, date_confirmation, test_result, outcome, origin, facility,
+        source_text, found_at,
         found_precision, recorded_at)
     SELECT i, {PUBLIC.format("C")}, i, p.territory_code, 'HB' || i, 'covid-19',
         (ARRAY['confirmed','confirmed','confirmed','confirmed','suspected','suspected','clinically_diagnosed',
                'asymptomatic','probable','discarded'])[1 + (i * 31) %% 10],
-        (ARRAY['mild','mild','moderate','moderate','moderate','severe','critical','unknown'])[1 + (i * 17) %% 8],
+        (ARRAY['mild','mild','moderate','moderate','moderate','severe','critical','unknown'])
+            [1 + (i * 17) %% 8],
         CASE WHEN i %% 9 = 0 THEN NULL ELSE date '2019-12-20' + ((i * 13) %% 70)::int END,
         date '2020-01-10' + ((i * 11) %% 60)::int, date '2020-01-10' + ((i * 11) %% 60)::int, '', 'unknown',
-        'under_investigation', '', '', timestamptz '2020-01-10' + ((i * 37) %% 86400) * interval '1 minute', 'minute',
+        'under_investigation', '', '', timestamptz '2020-01-10' + ((i * 37) %% 86400) * interval '1 minute',
+        'minute',
         timestamptz '2020-03-11'
     FROM generate_series(1::bigint, %(n)s) AS i JOIN registry_person p ON p.id = i
     """,
     """
-    INSERT INTO loops_binding (id, digest, definition, policy_id, body) VALUES (1, 'bench', 'case', 'bench', '{}')
+    INSERT INTO loops_binding (id, digest, definition, policy_id, body)
+    VALUES (1, 'bench', 'case', 'bench', '{}')
     """,
     """
     INSERT INTO loops_subject (id, kind, ref, person_id, territory_code)
     SELECT id, 'case', public_id, person_id, territory_code FROM cases_case
     """,
     """
-    INSERT INTO loops_loop (id, public_id, subject_id, subject_kind, subject_ref, person_id, definition, "group",
+    INSERT INTO loops_loop (id, public_id, subject_id, subject_kind, subject_ref, person_id,
+    definition, "group",
         binding_id, ruling_id, tz, state, opened_at, outcome, openings, waits, passed_to, territory_code)
     SELECT id, 'L' || substr(public_id, 2), id, 'case', public_id, person_id, 'case', 'admission', 1, 1,
         'Asia/Shanghai', 0, found_at, '', 1, false, found_at, territory_code FROM cases_case
     """,
     """
-    INSERT INTO loops_duty (id, loop_id, owner_post_id, person_id, opened_at, due_at, warn_at, recorded_at, binding_id,
+    INSERT INTO loops_duty (id, loop_id, owner_post_id, person_id, opened_at, due_at, warn_at,
+    recorded_at, binding_id,
         territory_code, definition, kind, key, stage)
-    SELECT id, id, 1, person_id, found_at, found_at + interval '28 days', found_at + interval '27 days', found_at, 1,
+    SELECT id, id, 1, person_id, found_at, found_at + interval '28 days', found_at + interval '27
+    days', found_at, 1,
         territory_code, 'case', CASE WHEN id %% 7 = 0 THEN 'review' ELSE 'outcome' END, 'outcome#1',
         CASE WHEN id %% 7 = 0 THEN 'verify' ELSE 'treat' END
     FROM cases_case
@@ -181,7 +200,10 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     from django.db import connection
 
     url = _door_url(connection.settings_dict)
-    share = [options.users // options.workers + (n < options.users % options.workers) for n in range(options.workers)]
+    share = [
+        options.users // options.workers + (n < options.users % options.workers)
+        for n in range(options.workers)
+    ]
     context = multiprocessing.get_context("spawn")
     with context.Pool(options.workers) as pool:
         jobs = [pool.apply_async(_worker, (url, users, options.seconds, n)) for n, users in enumerate(share)]
