@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Annotated, Any
 
 import typer
+from django.utils import timezone
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -41,10 +42,13 @@ def show(data: Any, *, json: bool, human: Callable[[Console], None] | None = Non
 def table(
     console: Console, rows: Iterable[Any], columns: Sequence[str] | None = None, title: str = ""
 ) -> None:
-    """Print rows (mappings or dataclasses) under the keys of the first one, or under `columns`."""
-    flat = [plain(row) for row in rows]
+    """Print rows (mappings or dataclasses) under the keys of the first one, or under `columns`. Instants
+    stand in local time; what is too wide goes on in the next line, and nothing is cut off."""
+    flat = [_fields(row) for row in rows]
     names = list(columns or (flat[0] if flat else ()))
-    drawn = Table(*names, title=title or None, show_header=any(name.strip() for name in names))
+    drawn = Table(title=title or None, show_header=any(name.strip() for name in names))
+    for name in names:
+        drawn.add_column(name, overflow="fold")
     for row in flat:
         drawn.add_row(*(escape(_cell(row.get(name))) for name in names))
     console.print(drawn)
@@ -101,7 +105,16 @@ def complain_of_database(error: Exception, *, as_json: bool) -> int:
     return complain(wrapped, as_json=as_json)
 
 
+def _fields(row: Any) -> dict[str, Any]:
+    if dataclasses.is_dataclass(row) and not isinstance(row, type):
+        return {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}
+    return {str(plain(key)): value for key, value in row.items()}
+
+
 def _cell(value: Any) -> str:
+    if isinstance(value, datetime) and value.tzinfo:
+        return f"{timezone.localtime(value):%Y-%m-%d %H:%M}"
+    value = plain(value)
     if value is None:
         return ""
     if isinstance(value, (dict, list)):
