@@ -126,7 +126,7 @@ EVERY = (
     Shot("loop", "cdc", first_loop),
     Shot("cases", "cdc", at("/cases/")),
     Shot("contacts", "cdc", at("/contacts/")),
-    Shot("gap", "cdc", at("/gaps/quarantine/")),
+    Shot("gap", "cdc", at("/gaps/isolate/")),
     Shot("clearance", "cdc", at("/clearance/")),
     Shot("import-start", "cdc", at("/import/")),
     Shot("import-columns", "cdc", import_columns),
