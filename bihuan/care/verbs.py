@@ -146,6 +146,13 @@ def _release(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datet
     return Result("contact.release", "contact", subject_id, _("Released."))
 
 
+def _lost(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datetime | None) -> Result:
+    actions.record_lost(
+        subject_id, reason=given["reason"], at=given["at"], final=given["final"], actor=actor, now=now
+    )
+    return Result("contact.lost", "contact", subject_id, _("Recorded; a search is owed now."))
+
+
 def _convert(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datetime | None) -> Result:
     facts = CaseInput(
         person="",
@@ -273,6 +280,14 @@ _ALL = (
         ),
         _extend,
         adverse=True,
+    ),
+    Verb(
+        "contact.lost",
+        gettext_lazy("Person not found"),
+        "contact",
+        ("contact.write",),
+        (REASON, AT, Field("final", "boolean", gettext_lazy("Give up the search"), default=False)),
+        _lost,
     ),
     Verb(
         "contact.check",

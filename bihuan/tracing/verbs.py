@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from bihuan.cases.verbs import AT, DUTY, REASON, Field, Result, Verb
+from bihuan.cases.verbs import AT, DUTY, Field, Result, Verb
 from bihuan.registry.actor import Actor
 from bihuan.tracing import actions
 from bihuan.tracing.models import EXPOSURE_LABELS
@@ -20,13 +20,6 @@ RIGHTS = ("contact.write", "duty.do")
 def _locate(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datetime | None) -> Result:
     contact = actions.record_located(subject_id, at=given["at"], duty=given["duty"], actor=actor, now=now)
     return Result("contact.locate", "contact", contact.public_id, _("The person is found."))
-
-
-def _lost(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datetime | None) -> Result:
-    contact = actions.record_lost(
-        subject_id, reason=given["reason"], at=given["at"], final=given["final"], actor=actor, now=now
-    )
-    return Result("contact.lost", "contact", contact.public_id, _("Recorded; a search is owed now."))
 
 
 EXPOSURE = Field("kind", "choice", gettext_lazy("Kind of exposure"), choices=tuple(EXPOSURE_LABELS))
@@ -41,14 +34,6 @@ _ALL = (
         _locate,
         True,
         gettext_lazy("Found"),
-    ),
-    Verb(
-        "contact.lost",
-        gettext_lazy("Person not found"),
-        "contact",
-        ("contact.write",),
-        (REASON, AT, Field("final", "boolean", gettext_lazy("Give up the search"), default=False)),
-        _lost,
     ),
 )
 VERBS: dict[str, Verb] = {verb.key: verb for verb in _ALL}

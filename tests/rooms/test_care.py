@@ -10,7 +10,14 @@ import pytest
 
 from bihuan.care import actions as care
 from bihuan.care.actions import CheckInput, OrderInput
-from bihuan.care.errors import AlreadyObserved, AppealWaiting, NobodyDecides, NotReleasable, ReadingInvalid
+from bihuan.care.errors import (
+    AlreadyObserved,
+    AppealWaiting,
+    NobodyDecides,
+    NotObserved,
+    NotReleasable,
+    ReadingInvalid,
+)
 from bihuan.care.models import Appeal, DailyCheck, Order
 from bihuan.care.queries import all_gaps, find_order, find_rings, gap_list, person_page
 from bihuan.care.verbs import VERBS, offered, perform, perform_many
@@ -354,6 +361,35 @@ def test_somebody_who_cannot_be_found_is_searched_for_and_given_up_only_with_a_r
     assert owed(contact.public_id)
     do(cast.officer, "02-15 10:00", tracing.record_lost, contact.public_id, reason="gone", final=True)
     assert loop_of(contact.public_id).outcome == "lost"
+    assert_holds()
+
+
+def test_somebody_lost_under_an_order_is_no_longer_checked_but_searched_for_and_then_placed_anew(cast: Cast):
+    contact, order = placed_contact(cast)
+    do(cast.officer, "02-16 10:00", care.record_lost, contact.public_id, reason="left the house")
+    with scope.system():
+        order.refresh_from_db()
+    assert (order.end_reason, order.ended_at) == ("lost", local("02-16 10:00"))
+    sweep("02-17 08:00")
+    assert owed(contact.public_id) == {"search"}
+    do(cast.officer, "02-17 09:00", tracing.record_located, contact.public_id)
+    assert owed(contact.public_id) == {"place"}
+    again = place(cast.command, "02-17 11:00", contact, kind="facility")
+    assert again.last_day == order.last_day
+    assert {"temperature", "release"} <= owed(contact.public_id)
+    assert_holds()
+
+
+def test_somebody_found_after_the_days_have_passed_is_free(cast: Cast):
+    contact = make_contact(cast.officer, "02-14 10:00", exposure_last=EXPOSED)
+    do(cast.officer, "02-14 14:00", care.record_lost, contact.public_id, reason="moved away")
+    with pytest.raises(NotObserved):
+        do(cast.community, "02-26 12:00", care.release_contact, contact.public_id)
+    with cast.command.acting(), clock.frozen(local("02-27 12:00")):
+        assert gap_list("isolate", as_of=local("02-26 12:00")).missing == 1
+        assert gap_list("isolate").missing == 0
+    do(cast.community, "02-27 12:00", care.release_contact, contact.public_id)
+    assert loop_of(contact.public_id).outcome == "released"
     assert_holds()
 
 

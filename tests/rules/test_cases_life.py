@@ -180,3 +180,11 @@ def test_a_suspected_case_waits_for_a_sample_then_for_the_result():
 
 def test_yesterdays_case_is_not_todays_to_clear():
     assert not due_today(ClearanceFacts(confirmed_at=DAY - timedelta(minutes=1)), DAY, at("12:00"))
+
+
+def test_a_result_known_at_the_moment_of_opening_follows_the_opening():
+    case = facts(result="positive", **{"confirmation": date(2020, 2, 3)})
+    case = CaseFacts(
+        case.classification, KNOWN, {**case.moments, "result": Moment(date(2020, 2, 3))}, "", "positive"
+    )
+    assert [kind for kind, _at, _p in told(case)] == ["case.confirmed", "case.tested"]

@@ -17,6 +17,7 @@ from bihuan.care.actions.convert import (
     release_contacts_of_excluded,
 )
 from bihuan.care.actions.follow_up import record_follow_up
+from bihuan.care.actions.lost import record_lost
 from bihuan.care.actions.orders import (
     OrderInput,
     extend_observation,
@@ -44,6 +45,7 @@ __all__ = [
     "record_daily_check",
     "record_daily_checks",
     "record_follow_up",
+    "record_lost",
     "record_not_a_case",
     "record_placed",
     "record_referral",

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from bihuan.care.actions.release import finish
+from bihuan.care.actions.release import end_order, finish
 from bihuan.care.models import Order
 from bihuan.care.rules import EndReason, ReleaseReason
 from bihuan.cases.actions import CaseInput, report_case, revise_case
@@ -59,12 +59,7 @@ def convert_contact_to_case(
             .first()
         )
         if order is not None:
-            order.ended_at = max(min(when.instant(tz), order.end_at), order.start_at)
-            order.end_reason, order.ended_by = EndReason.BECAME_CASE.value, actor.name
-            order.save(update_fields=["ended_at", "end_reason", "ended_by"])
-            told.append(
-                news(contact, "order.ended", when, {"order": order.public_id, "reason": order.end_reason})
-            )
+            told.append(end_order(contact, order, reason=EndReason.BECAME_CASE, when=when, by=actor.name))
         told.append(
             news(contact, "contact.became_case", when, {"case": case.public_id}, key="contact.became_case")
         )

@@ -178,7 +178,8 @@ def extend_observation(
         plan = _plan(given, contact, actor, at, floor=old.last_day)
         _end_replaced(old, at, actor)
         when = Moment(plan.start.day, at)
-        tell_loops([news(contact, "order.replaced", when, {"order": old.public_id})], actor=actor, now=at)
+        told = news(contact, "order.replaced", when, {"order": old.public_id, "order_running": False})
+        tell_loops([told], actor=actor, now=at)
         return _start([plan], actor=actor, at=at, placed=False, replaces=old)[0]
 
 
@@ -331,6 +332,7 @@ def _evidence(contact: Contact) -> str:
 def _events(p: _Planned, placed: bool) -> list[NewEvent]:
     data = {
         "order": p.public_id,
+        "order_running": True,
         "order_kind": p.given.kind,
         "observe_until": p.plan.last.isoformat(),
         "observe_ends_at": p.plan.ends_at.isoformat(),

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from bihuan.care.errors import NotObserved, NotReleasable
 from bihuan.care.models import DailyCheck, Order
+from bihuan.care.queries.obliged import obliged_until
 from bihuan.care.rules import EndReason, ReleaseFacts, ReleaseReason, may_release
 from bihuan.cases.actions.common import Day, authorize, moment_now, writing, zone_of
 from bihuan.cases.models import Test
@@ -95,7 +96,7 @@ def _release(given: ReleaseInput, *, actor: Actor, now: datetime, told: list[New
     when = moment(given.at if given.at is not None else now, tz)
     assert when is not None
     order = Order.objects.select_for_update(of=("self",)).filter(contact=contact).order_by("-id").first()
-    if order is None and reason == ReleaseReason.COMPLETED:
+    if order is None and reason == ReleaseReason.COMPLETED and not _is_over(contact, when):
         raise NotObserved(
             _("Contact %(id)s was never under observation.") % {"id": given.contact},
             hint=_("Release for another reason, or place the person first."),
@@ -108,6 +109,14 @@ def _release(given: ReleaseInput, *, actor: Actor, now: datetime, told: list[New
     return contact
 
 
+def _is_over(contact: Contact, when: Moment) -> bool:
+    """Have the days passed that an order would have had? Then nothing obliges any more, observed or not."""
+    tz = zone_of(contact.territory_code)
+    return when.day > obliged_until(
+        contact.exposure_last, contact.confirmed_at.astimezone(tz).date(), contact.territory_code
+    )
+
+
 def finish(
     contact: Contact, order: Order | None, *, reason: ReleaseReason, text: str, when: Moment, by: str
 ) -> list[NewEvent]:
@@ -115,17 +124,29 @@ def finish(
     tz = zone_of(contact.territory_code)
     told = []
     if order is not None and order.ended_at is None:
-        order.ended_at = max(min(when.instant(tz), order.end_at), order.start_at)
-        order.end_reason, order.end_text, order.ended_by = END_REASON[reason].value, text[:300], by
-        order.save(update_fields=["ended_at", "end_reason", "end_text", "ended_by"])
-        ended = Moment(order.ended_at.astimezone(tz).date(), order.ended_at) if when.at else when
-        data = {"order": order.public_id, "reason": order.end_reason}
-        told.append(news(contact, "order.ended", ended, data, key=f"order.ended:{order.public_id}"))
+        told.append(end_order(contact, order, reason=END_REASON[reason], text=text, when=when, by=by))
     contact.status = (Status.GENERAL if reason == ReleaseReason.GENERAL_CONTACT else Status.RELEASED).value
     contact.released_at, contact.release_reason = when.instant(tz), reason.value
     contact.save(update_fields=["status", "released_at", "release_reason"])
     told.append(news(contact, "contact.released", when, {"reason": reason.value}, key="contact.released"))
     return told
+
+
+def end_order(
+    contact: Contact, order: Order, *, reason: EndReason, when: Moment, by: str, text: str = ""
+) -> NewEvent:
+    """Write the end of a running order, within its start and its own end; what the loops are to hear."""
+    tz = zone_of(contact.territory_code)
+    order.ended_at = max(min(when.instant(tz), order.end_at), order.start_at)
+    order.end_reason, order.end_text, order.ended_by = reason.value, text[:300], by
+    order.save(update_fields=["ended_at", "end_reason", "end_text", "ended_by"])
+    ended = Moment(order.ended_at.astimezone(tz).date(), order.ended_at) if when.at else when
+    return ended_event(contact, order, ended)
+
+
+def ended_event(contact: Contact, order: Order, when: Moment) -> NewEvent:
+    data = {"order": order.public_id, "order_running": False, "reason": order.end_reason}
+    return news(contact, "order.ended", when, data, key=f"order.ended:{order.public_id}")
 
 
 def facts_for(contact: Contact, order: Order, when: Moment) -> ReleaseFacts:

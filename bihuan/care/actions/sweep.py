@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from bihuan.care.actions.appeals import answer
 from bihuan.care.actions.convert import release_contacts_of_excluded
+from bihuan.care.actions.release import ended_event
 from bihuan.care.models import Appeal, Order
 from bihuan.care.rules import AppealDecision, EndReason, is_lapsed
 from bihuan.cases.actions.common import moment_now, writing, zone_of
@@ -20,7 +21,6 @@ from bihuan.cases.rules import Classification, Moment
 from bihuan.loops import actions as loops
 from bihuan.registry import scope
 from bihuan.registry.actor import Actor
-from bihuan.tracing.actions import news
 from bihuan.tracing.models import Contact
 from bihuan.tracing.rules import OPEN_STATUSES
 
@@ -86,8 +86,7 @@ def _end_orders(at: datetime, actor: Actor) -> int:
             )
             tz = zone_of(order.territory_code)
             when = Moment(order.end_at.astimezone(tz).date(), order.end_at)
-            data = {"order": order.public_id, "reason": order.end_reason}
-            told.append(news(order.contact, "order.ended", when, data, key=f"order.ended:{order.public_id}"))
+            told.append(ended_event(order.contact, order, when))
         Order.objects.bulk_update(orders, ["ended_at", "end_reason", "ended_by"])
         if told:
             loops.record(told, actor=actor, now=at)

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from bihuan.care.models import Order
+from bihuan.care.queries.obliged import obliged_until
 from bihuan.cases.models import Case, Test
 from bihuan.cases.queries.facts import facts_from
 from bihuan.cases.queries.figures import CONFIRMED, SUSPECTED
@@ -130,14 +131,17 @@ def _isolate(territory: str, at: datetime) -> Gap:
             rows.append(
                 _case_row(known, "case_not_isolated", known.since("case.suspected", "case.confirmed"))
             )
-    contacts = _live_contacts(territory, at)
-    should += contacts.count()
-    running = Order.objects.filter(contact=OuterRef("id"), start_at__lte=at).filter(
-        Q(ended_at__isnull=True) | Q(ended_at__gt=at)
-    )
-    over = Order.objects.filter(contact=OuterRef("id"), end_at__lte=at)
-    for contact in contacts.exclude(Exists(running.filter(end_at__gt=at))).exclude(Exists(over)):
-        rows.append(_contact_row(contact, "contact_not_observed", contact.confirmed_at))
+    contacts = [contact for contact in _live_contacts(territory, at) if _is_obliged(contact, at)]
+    should += len(contacts)
+    observed = within(Order, territory).filter(start_at__lte=at, end_at__gt=at)
+    observed = observed.filter(Q(ended_at__isnull=True) | Q(ended_at__gt=at))
+    served = within(Order, territory).filter(end_at__lte=at)
+    watched = {*observed.values_list("contact_id", flat=True), *served.values_list("contact_id", flat=True)}
+    rows += [
+        _contact_row(contact, "contact_not_observed", contact.confirmed_at)
+        for contact in contacts
+        if contact.id not in watched
+    ]
     return _gap("isolate", at, should, rows)
 
 
@@ -151,6 +155,13 @@ def _live_contacts(territory: str, at: datetime) -> QuerySet[Contact]:
     released_later = Q(released_at__gt=at)
     became_later = Q(status=Status.BECAME_CASE.value, became_case__found_at__gt=at)
     return rows.filter(open_now | released_later | became_later)
+
+
+def _is_obliged(contact: Contact, at: datetime) -> bool:
+    """Is the day of `at` one on which the exposure still asks for observation?"""
+    tz = clock.zone(tz_of(contact.territory_code))
+    named = contact.confirmed_at.astimezone(tz).date()
+    return at.astimezone(tz).date() <= obliged_until(contact.exposure_last, named, contact.territory_code)
 
 
 def _contact_row(contact: Contact, reason: str, since: datetime) -> GapRow:

@@ -8,36 +8,46 @@ import bihuan.registry.models.base
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('cases', '0002_lists'),
-        ('registry', '0004_posts_history'),
+        ("cases", "0002_lists"),
+        ("registry", "0004_posts_history"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='case',
-            name='public_id',
-            field=bihuan.cases.models.WordField(default=bihuan.cases.models.case_id, max_length=20, unique=True),
+            model_name="case",
+            name="public_id",
+            field=bihuan.cases.models.WordField(
+                default=bihuan.cases.models.case_id, max_length=20, unique=True
+            ),
         ),
         migrations.AlterField(
-            model_name='case',
-            name='reported_by',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.organization'),
+            model_name="case",
+            name="reported_by",
+            field=models.ForeignKey(
+                blank=True,
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="registry.organization",
+            ),
         ),
         migrations.AlterField(
-            model_name='case',
-            name='source_key',
-            field=bihuan.cases.models.WordField(blank=True, db_collation='C', max_length=120, null=True, unique=True),
+            model_name="case",
+            name="source_key",
+            field=bihuan.cases.models.WordField(
+                blank=True, db_collation="C", max_length=120, null=True, unique=True
+            ),
         ),
         migrations.AlterField(
-            model_name='case',
-            name='territory_code',
-            field=bihuan.registry.models.base.TerritoryCodeField(db_collation='C', max_length=64),
+            model_name="case",
+            name="territory_code",
+            field=bihuan.registry.models.base.TerritoryCodeField(db_collation="C", max_length=64),
         ),
         migrations.AlterField(
-            model_name='caseevent',
-            name='public_id',
+            model_name="caseevent",
+            name="public_id",
             field=bihuan.cases.models.WordField(default=bihuan.cases.models.case_id, max_length=20),
         ),
     ]

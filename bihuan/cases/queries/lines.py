@@ -132,7 +132,7 @@ def within(model: type[M], territory: str) -> QuerySet[M]:
     bounds = scope.bounds()
     lo = bounds[0] if bounds else ""
     if bounds is None or not (territory.startswith(lo) or lo.startswith(territory)):
-        return model.objects.none()  # type: ignore[attr-defined,no-any-return]
+        return model.objects.none()  # type: ignore[attr-defined]
     place = max(territory, lo, key=len)
     rows: QuerySet[M] = model.objects.all()  # type: ignore[attr-defined]
     if len(place) >= COUNTY and hasattr(model, "county"):

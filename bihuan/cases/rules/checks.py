@@ -46,25 +46,23 @@ class Issue:
 
 def check_dates(days: Mapping[str, date | None], today: date, born: date | None = None) -> list[Issue]:
     """Look at the dates of a case (`days` maps names of `words.DATED`); `today` is the local date now."""
-    issues: list[Issue] = []
-    for name in DATED:
-        day = days.get(name)
-        if day is None:
-            continue
-        params = {"field": name, "date": day.isoformat(), "today": today.isoformat()}
-        if day > today:
-            issues.append(
-                Issue("error", f"date_{name}", "future", "%(date)s lies after today (%(today)s).", params)
-            )
-        elif day < EARLIEST:
-            issues.append(Issue("error", f"date_{name}", "too_early", "%(date)s is too long ago.", params))
-        elif born is not None and day < born:
-            text = "%(date)s lies before the date of birth (%(born)s)."
-            issues.append(
-                Issue("error", f"date_{name}", "before_birth", text, {**params, "born": born.isoformat()})
-            )
-    issues.extend(_odd_order(days))
-    return issues
+    known = [(name, day) for name in DATED if (day := days.get(name)) is not None]
+    found = [_impossible(name, day, today, born) for name, day in known]
+    return [*(issue for issue in found if issue is not None), *_odd_order(days)]
+
+
+def _impossible(name: str, day: date, today: date, born: date | None) -> Issue | None:
+    field = f"date_{name}"
+    if day > today:
+        params = {"date": day.isoformat(), "today": today.isoformat()}
+        return Issue("error", field, "future", "%(date)s lies after today (%(today)s).", params)
+    if day < EARLIEST:
+        return Issue("error", field, "too_early", "%(date)s is too long ago.", {"date": day.isoformat()})
+    if born is not None and day < born:
+        params = {"date": day.isoformat(), "born": born.isoformat()}
+        text = "%(date)s lies before the date of birth (%(born)s)."
+        return Issue("error", field, "before_birth", text, params)
+    return None
 
 
 def _odd_order(days: Mapping[str, date | None]) -> list[Issue]:

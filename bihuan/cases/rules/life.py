@@ -101,10 +101,11 @@ def life(facts: CaseFacts, tz: ZoneInfo) -> list[LifeEvent]:
         if when is not None:
             word = kind.partition(".")[2]
             events.append(_not_before(events[0], _event(kind, when, tz, {"outcome": word}), tz))
-    return sorted(events, key=lambda e: (e.at, ORDER.index(e.kind)))
+    first = events[0]
+    return sorted(events, key=lambda e: (e.at, e is not first, ORDER.index(e.kind)))
 
 
-# Of events at one instant: what opens comes before what ends.
+# Of events at one instant the opening comes first, and what opens a duty before what ends it.
 ORDER = (
     "case.suspected",
     "case.tested",

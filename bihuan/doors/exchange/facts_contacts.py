@@ -16,10 +16,10 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from bihuan.care.actions import OrderInput, ReleaseInput, order_observations, release_contacts
+from bihuan.care.actions import OrderInput, ReleaseInput, order_observations, record_lost, release_contacts
 from bihuan.registry.errors import BihuanError
 from bihuan.registry.people import PersonInput
-from bihuan.tracing.actions import ContactInput, confirm_contacts, record_lost
+from bihuan.tracing.actions import ContactInput, confirm_contacts
 
 from . import lookups
 from .facts import Work, Writer, attempt

@@ -8,30 +8,33 @@ import bihuan.tracing.models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('tracing', '0002_lists'),
+        ("tracing", "0002_lists"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='contact',
-            name='public_id',
-            field=bihuan.cases.models.WordField(default=bihuan.tracing.models.contact_id, max_length=20, unique=True),
+            model_name="contact",
+            name="public_id",
+            field=bihuan.cases.models.WordField(
+                default=bihuan.tracing.models.contact_id, max_length=20, unique=True
+            ),
         ),
         migrations.AlterField(
-            model_name='contact',
-            name='source_key',
-            field=bihuan.cases.models.WordField(blank=True, db_collation='C', max_length=120, null=True, unique=True),
+            model_name="contact",
+            name="source_key",
+            field=bihuan.cases.models.WordField(
+                blank=True, db_collation="C", max_length=120, null=True, unique=True
+            ),
         ),
         migrations.AlterField(
-            model_name='contact',
-            name='territory_code',
-            field=bihuan.registry.models.base.TerritoryCodeField(db_collation='C', max_length=64),
+            model_name="contact",
+            name="territory_code",
+            field=bihuan.registry.models.base.TerritoryCodeField(db_collation="C", max_length=64),
         ),
         migrations.AlterField(
-            model_name='contactevent',
-            name='public_id',
+            model_name="contactevent",
+            name="public_id",
             field=bihuan.cases.models.WordField(default=bihuan.tracing.models.contact_id, max_length=20),
         ),
     ]
