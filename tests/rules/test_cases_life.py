@@ -183,7 +183,7 @@ def test_yesterdays_case_is_not_todays_to_clear():
 
 
 def test_a_result_known_at_the_moment_of_opening_follows_the_opening():
-    case = facts(result="positive", **{"confirmation": date(2020, 2, 3)})
+    case = facts(result="positive", confirmation=date(2020, 2, 3))
     case = CaseFacts(
         case.classification, KNOWN, {**case.moments, "result": Moment(date(2020, 2, 3))}, "", "positive"
     )
