@@ -111,6 +111,7 @@ INSTALLED_APPS = [
     "bihuan.drill",
     "bihuan.doors.exchange",
     "bihuan.doors.web",
+    "bihuan.doors.api",
 ]
 
 MIDDLEWARE = [

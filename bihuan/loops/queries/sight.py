@@ -40,9 +40,7 @@ def classes_of(
     return found
 
 
-def is_on_desk(
-    post_id: int, *, person_id: int | None = None, subject: tuple[str, str] | None = None
-) -> bool:
+def is_on_desk(post_id: int, *, person_id: int | None = None, subject: tuple[str, str] | None = None) -> bool:
     """Whether a post owes or owed something about a subject or a person."""
     asked = []
     if subject is not None:

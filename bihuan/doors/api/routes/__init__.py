@@ -1,0 +1,33 @@
+"""The routers, by the tag under which the description lists them."""
+
+from ninja import Router
+
+from bihuan.doors.api.routes import (
+    board,
+    cases,
+    contacts,
+    duties,
+    figures,
+    imports,
+    loops,
+    orders,
+    persons,
+    policy,
+    territories,
+    verbs,
+)
+
+ROUTERS: dict[str, Router] = {
+    "duties": duties.router,
+    "loops": loops.router,
+    "cases": cases.router,
+    "contacts": contacts.router,
+    "persons": persons.router,
+    "orders": orders.router,
+    "verbs": verbs.router,
+    "board": board.router,
+    "figures": figures.router,
+    "imports": imports.router,
+    "policy": policy.router,
+    "territories": territories.router,
+}
