@@ -8,7 +8,8 @@ A page is what the web shows: fifty rows with the person and what the loop owes,
 serves the doors,
 under row-level security. Time counts from the moment the user wanted the page, waiting for a worker included.
 
-    python3 bihuan.py bench lists [--people 1000000] [--users 50] [--seconds 20] [--workers 2] [--keep]
+    python3 bihuan.py bench lists [--people 1000000] [--users 50] [--seconds 20] [--runs 5]
+        [--workers 2] [--keep]
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def main(words: Sequence[str] = ()) -> dict[str, Any]:
             "people": options.people,
             "users": options.users,
             **filled,
-            **measure(options),
+            **summed([measure(options) for _run in range(options.runs)]),
             "bar, p95 s": BAR_SECONDS,
             "peers": PEERS,
         }
@@ -61,6 +62,7 @@ def _options(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--people", type=int, default=1_000_000)
     parser.add_argument("--users", type=int, default=50)
     parser.add_argument("--seconds", type=int, default=20)
+    parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--keep", action="store_true", help="keep the filled database for the next run")
     return parser.parse_args(list(words))
@@ -218,6 +220,21 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "by user": {name: _figures(times) for name, times in sorted(by_scope.items())},
         "by filter": {name: _figures(times) for name, times in sorted(by_filter.items())},
     }
+
+
+def summed(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """The median run by run: of each figure, the median over the runs."""
+    middle: dict[str, Any] = {"runs": len(runs), "pages a run": runs[0]["pages"]}
+    for group in ("by user", "by filter"):
+        names = sorted({name for run in runs for name in run[group]})
+        middle[group] = {
+            name: {
+                key: round(statistics.median(run[group][name][key] for run in runs if name in run[group]), 4)
+                for key in ("p50", "p95")
+            }
+            for name in names
+        }
+    return middle
 
 
 def _figures(times: list[float]) -> dict[str, float]:
