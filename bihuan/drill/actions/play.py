@@ -7,7 +7,7 @@ day), then what was done is recorded, each fact with its own time.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,6 +16,7 @@ from itertools import groupby
 from django.db import transaction
 
 from bihuan.care import actions as care
+from bihuan.care.models import Order
 from bihuan.cases import actions as cases
 from bihuan.drill.queries import running_orders
 from bihuan.drill.rules import CaseStory, ContactStory, Outbreak, Scenario, SyntheticPerson, play_out
@@ -37,6 +38,11 @@ from bihuan.registry.people import PersonInput
 from bihuan.tracing import actions as tracing
 
 WINDOW = timedelta(hours=6)
+# What is recorded for many places at once is recorded by nobody in particular.
+CLINICS, INVESTIGATORS, WORKERS = (
+    Actor.system(name, door="drill")
+    for name in ("发热门诊（演练）", "疾控流调（演练）", "社区工作者（演练）")
+)
 Progress = Callable[[float, str], None]
 
 
@@ -218,8 +224,7 @@ class _Player:
     def _all_report(self, steps: Sequence[Step]) -> None:
         stories = [step.case for step in steps if step.case]
         inputs = [_case_input(story) for story in stories]
-        actor = self._actor(stories[0].person.territory_code, "clinic_report")
-        made = cases.report_cases(inputs, actor=actor, now=self.now)
+        made = cases.report_cases(inputs, actor=CLINICS, now=self.now)
         for story, (_pk, public_id) in zip(stories, made.cases, strict=True):
             self.case_ids[story.person.key] = public_id
 
@@ -282,8 +287,9 @@ class _Player:
     def _forget(self, contact_ids: set[str]) -> None:
         """These contacts are free: their stories end here."""
         for key in [key for key, contact_id in self.contact_ids.items() if contact_id in contact_ids]:
-            for book in (self.contact_ids, self.observed, self.overdue):
-                book.pop(key, None)  # type: ignore[attr-defined]
+            del self.contact_ids[key]
+            self.observed.pop(key, None)
+            self.overdue.pop(key, None)
 
     def _transferred(self, step: Step) -> None:
         actor = self._case_actor(step, "transfer_team")
@@ -312,8 +318,7 @@ class _Player:
     def _all_contacts(self, steps: Sequence[Step]) -> None:
         stories = [step.contact for step in steps if step.contact]
         inputs = [_contact_input(story, self.case_ids[story.case_key]) for story in stories]
-        actor = self._actor(stories[0].person.territory_code, "cdc_investigation")
-        made = tracing.confirm_contacts(inputs, actor=actor, now=self.now)
+        made = tracing.confirm_contacts(inputs, actor=INVESTIGATORS, now=self.now)
         for story, (_pk, public_id) in zip(stories, made.contacts, strict=True):
             self.contact_ids[story.person.key] = public_id
         self.named += len(stories)
@@ -325,28 +330,21 @@ class _Player:
         return self.contact_ids[step.contact.person.key]
 
     def _all_located(self, steps: Sequence[Step]) -> None:
-        assert steps[0].contact is not None
-        code = steps[0].contact.person.territory_code
-        actor = self._actor(code, "community_follow_up", "street_quarantine")
         found = {self._contact_id(step): step.at for step in steps}
-        tracing.record_all_located(found, actor=actor, now=self.now)
+        tracing.record_all_located(found, actor=WORKERS, now=self.now)
 
     def _all_placed(self, steps: Sequence[Step]) -> None:
-        assert steps[0].contact is not None
-        code = steps[0].contact.person.territory_code
-        decider = self._actor(code, "command")
         orders = [
             care.OrderInput(
                 contact=self._contact_id(step),
                 kind=step.contact.kind,
                 started=step.at,
-                approver=decider.name,
+                approver=self._actor(step.contact.person.territory_code, "command").name,
             )
             for step in steps
             if step.contact is not None
         ]
-        actor = self._actor(code, "street_quarantine")
-        care.order_observations(orders, actor=actor, now=self.now, placed=True)
+        care.order_observations(orders, actor=WORKERS, now=self.now, placed=True)
         self.observed |= {s.contact.person.key: s.contact for s in steps if s.contact is not None}
 
     def _convert(self, step: Step) -> None:
@@ -380,10 +378,9 @@ class _Player:
             for check in self._checks(story, order.start_at, order.end_at, window)
         ]
         if inputs:
-            actor = self._actor(f"{territory.children(TOWN)[0].code}-01", "grid_worker")
-            signs = care.record_daily_checks(inputs, actor=actor, now=self.now)
+            signs = care.record_daily_checks(inputs, actor=WORKERS, now=self.now)
             self.checks += len(inputs)
-            self._refer({given.contact: given.at for given, ill in zip(inputs, signs, strict=True) if ill})
+            self._refer([given.contact for given, ill in zip(inputs, signs, strict=True) if ill])
         self._test_and_release(orders, window)
 
     def _checks(
@@ -414,13 +411,13 @@ class _Player:
                     else None,
                 )
 
-    def _refer(self, ill: dict[str, datetime | None]) -> None:
-        for contact_id, seen in ill.items():
-            at = min((seen or self.now) + timedelta(minutes=self.draw.uniform(20, 150)), self.now)
+    def _refer(self, ill: Sequence[str]) -> None:
+        for contact_id in ill:
+            at = min(self.now - WINDOW + timedelta(minutes=self.draw.uniform(200, 350)), self.now)
             actor = self._actor(COUNTY, "transfer_team")
             care.record_referral(contact_id, at=at, to="发热门诊", actor=actor, now=self.now)
 
-    def _test_and_release(self, orders: dict, window: datetime) -> None:  # type: ignore[type-arg]
+    def _test_and_release(self, orders: Mapping[str, Order], window: datetime) -> None:
         sampler = self._actor(COUNTY, "sampling")
         for key, story in list(self.observed.items()):
             contact_id = self.contact_ids[key]
