@@ -85,12 +85,17 @@ def _options(words: Sequence[str]) -> argparse.Namespace:
 
 
 def _prepare(people: int) -> None:
-    """The tree of China, and that many known people."""
+    """The tree of China, the administrator's post, and that many known people."""
     from benchmarks.duplicates import fill
+    from bihuan.registry.actions.organizations import ensure_administration
+    from bihuan.registry.actions.roles import sync_roles
     from bihuan.registry.actions.territory import load_builtin
     from bihuan.registry.actor import Actor
 
-    load_builtin(actor=Actor.system("bench"))
+    actor = Actor.system("bench")
+    load_builtin(actor=actor)
+    sync_roles(actor=actor)
+    ensure_administration(actor=actor)
     if people:
         fill(people)
 
@@ -155,4 +160,6 @@ def write_list(path: Path, rows: int, *, seed: int) -> Path:
 
 
 if __name__ == "__main__":
-    main()
+    import sys
+
+    main(sys.argv[1:])

@@ -126,9 +126,11 @@ class Writer:
         registered, noted, and the pair kept for a person to decide.
         """
         answer: list[PersonInput | str] = list(people_of)
+        if not self.look_for_duplicates:
+            return answer  # the verb that reports them judges and registers them
         named = [i for i, w in enumerate(works) if w.open and any(k in w.row.values for k in NAMING)]
         sound = [i for i in named if self._judge(works[i], people_of[i])]
-        if not sound or not self.look_for_duplicates:
+        if not sound:
             return answer
         found = register_or_find([people_of[i] for i in sound], self.actor)
         likely = {m.person_id for one in found for m in one.matches[:1] if one.is_new}
@@ -183,9 +185,10 @@ class CaseWriter(Writer):
 
     def create(self, works: Sequence[Work]) -> None:
         given = [self.person(w, CASE_DATES) for w in works]
-        for row, (work, person) in enumerate(zip(works, given, strict=True)):
-            if any(k in work.row.values for k in NAMING):
-                self._check(row, work, person)
+        if self.look_for_duplicates:
+            for row, (work, person) in enumerate(zip(works, given, strict=True)):
+                if any(k in work.row.values for k in NAMING):
+                    self._check(row, work, person)
         who = self.identify(works, given)
         self._known_cases(works, who)
         inputs = {id(w): self._input(w, p) for w, p in zip(works, who, strict=True) if w.open}
