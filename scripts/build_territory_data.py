@@ -4,7 +4,8 @@
 
 DIVISIONS holds `china_province_city_county.csv` and `hubei_five_levels.csv.gz` (columns code, name;
 statistical division codes of 2023), POPULATION holds `china_counties.csv`, `china_provinces.csv`,
-`hubei_cities.csv` (seventh census, 2020). What comes out, and where it is from, is told in bihuan/registry/data/README.md.
+`hubei_cities.csv` (seventh census, 2020). What comes out, and where it is from, is told in
+bihuan/registry/data/README.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Places in English, by rule: pinyin of the name proper and a word for its kind. No Django.
 
-    武汉市 -> Wuhan City    硚口区 -> Qiaokou District
-    恩施土家族苗族自治州 -> Enshi Tujia and Miao Autonomous Prefecture
+武汉市 -> Wuhan City    硚口区 -> Qiaokou District
+恩施土家族苗族自治州 -> Enshi Tujia and Miao Autonomous Prefecture
 """
 
 from __future__ import annotations

@@ -10,7 +10,16 @@ import pytest
 
 from bihuan.loops.actions import complete_duty, fold_tallies, sweep, waive
 from bihuan.loops.models import Duty
-from bihuan.loops.queries import board, escalations, find_loops, loop_detail, rings, same_day
+from bihuan.loops.queries import (
+    board,
+    escalations,
+    find_duties,
+    find_loops,
+    loop_detail,
+    loops_owing,
+    rings,
+    same_day,
+)
 from tests.cast import CITY, COUNTY, NEXT_COUNTY, PROVINCE, STREET
 from tests.rules.loop_examples import local
 
@@ -140,3 +149,14 @@ def test_rungs_come_from_time_also_where_no_sweep_ran(room: Room):
             (1, local(1, 12), None),
             (2, local(1, 16), None),
         ]
+
+
+def test_loops_that_owe_something_in_given_stages_are_counted_once_each(room: Room):
+    fill(room)
+    with at(local(2, 12)):
+        found = {(row.definition, row.stage, row.loop) for row in find_duties(limit=500).rows}
+        for stages in ({("case", "report")}, {("case", "report"), ("case", "act")}, {("contact", "observe")}):
+            loops = {loop for definition, stage, loop in found if (definition, stage) in stages}
+            assert loops_owing(stages) == len(loops)
+        assert loops_owing({("case", "report"), ("case", "act")}, NEXT_COUNTY) == 0
+        assert loops_owing(set()) == 0

@@ -73,9 +73,7 @@ def test_whatever_comes_in_whatever_order_the_rows_are_those_of_a_replay(undone:
 
 def _play(room: Room, packs: Any, listed: list[tuple[Any, ...]]) -> None:
     latest = local(1, 15)
-    room.start(
-        "K0"
-    )  # under observation from the first day
+    room.start("K0")  # under observation from the first day
     said: list[tuple[Any, ...]] = []
     for number, (word, hours, pick) in enumerate(listed):
         moment = local(1) + timedelta(hours=hours)

@@ -8,7 +8,9 @@ import structlog
 from bihuan.config.logs import configuration, hide_numbers
 
 
-@pytest.mark.parametrize("number", ["420302199001011234", "42030219900101123X", "420302900101123", "13812345678"])
+@pytest.mark.parametrize(
+    "number", ["420302199001011234", "42030219900101123X", "420302900101123", "13812345678"]
+)
 def test_it_hides_identity_and_phone_numbers_wherever_they_stand(number: str) -> None:
     said = {"event": f"seen {number}.", "list": [number], "deep": {"x": (f"a{number}b",)}}
     assert number not in repr(hide_numbers(said))

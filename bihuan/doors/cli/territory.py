@@ -46,7 +46,7 @@ def load(
 ) -> None:
     """Load any country's tree from a CSV (UTF-8 or GB18030).
 
-    Columns: code, name, level (1-7 or province, city, county, street, community, grid, unit), parent_code; and
+    Columns: code, name, level (1-7, or province, city, county, street, community, grid, unit), parent_code;
     if known valid_from, valid_to, successor, name_en, kind, tz, population. A child's code begins with its
     parent's.
     Loading the same file again changes nothing; a bad row refuses the whole file.

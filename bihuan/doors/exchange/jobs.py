@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from bihuan.registry import access, clock, scope
@@ -134,7 +135,7 @@ def _store(job: ImportJob, file: IO[bytes]) -> Path:
 
 def get(job_id: str) -> ImportJob:
     """The job of that public id, within the territory acted in. Raises UnknownJob."""
-    job = ImportJob.objects.filter(public_id=job_id).first()
+    job = _seen().filter(public_id=job_id).first()
     if job is None:
         raise UnknownJob(
             _("There is no import %(id)s here.") % {"id": job_id}, hint=_("bihuan import status lists them.")
@@ -144,7 +145,17 @@ def get(job_id: str) -> ImportJob:
 
 def recent(limit: int = 20) -> list[ImportJob]:
     """The newest jobs within the territory acted in."""
-    return list(ImportJob.objects.order_by("-created_at")[:limit])
+    return list(_seen().order_by("-created_at")[:limit])
+
+
+def _seen() -> QuerySet[ImportJob]:
+    """The jobs whose files may be looked into: files hold names, so a post that may not see names (a partner
+    system's) sees only what it sent itself."""
+    rows: QuerySet[ImportJob] = ImportJob.objects.all()
+    acting = scope.current()
+    if acting is None or access.may(None, "person.view", field_class="identity"):
+        return rows
+    return rows.filter(by_post_id=acting.post_id)
 
 
 def table_of(job: ImportJob, mapping: Mapping | None = None) -> Table:

@@ -8,7 +8,7 @@ themselves.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -219,6 +219,21 @@ def _raw(ask: dict[str, Any], when: Moment) -> tuple[Cells, None]:
         2, 3
     """
     return {(row[0], row[1], row[2]): Counts(*row[3:]) for row in _ask(sql, ask)}, None
+
+
+def loops_owing(
+    stages: Collection[tuple[str, str]], territory_code: str = "", *, as_of: datetime | None = None
+) -> int:
+    """How many distinct loops owe something now in any of these (definition, stage) pairs."""
+    when = moment(as_of)
+    lo, hi = fence(territory_code)
+    params = {"lo": lo, "hi": hi, "at": when.at, "stages": [f"{name}/{stage}" for name, stage in stages]}
+    sql = (
+        "SELECT count(DISTINCT loop_id) FROM loops_duty"
+        " WHERE territory_code >= %(lo)s AND territory_code < %(hi)s"
+        f" AND definition || '/' || stage = ANY(%(stages)s) AND {is_open_sql(when)}"
+    )
+    return int(_ask(sql, params)[0][0])
 
 
 def _put(counts: Counts, state: int, n: int) -> None:

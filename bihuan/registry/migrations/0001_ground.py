@@ -13,203 +13,540 @@ from bihuan.registry.rls import CREATE_DOOR_ROLE
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('pghistory', '0007_auto_20250421_0444'),
+        ("pghistory", "0007_auto_20250421_0444"),
     ]
 
     operations = [
         migrations.RunSQL(CREATE_DOOR_ROLE, migrations.RunSQL.noop),
         migrations.CreateModel(
-            name='Account',
+            name="Account",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('username', models.CharField(error_messages={'unique': 'This username is taken.'}, max_length=150, unique=True, validators=[django.contrib.auth.validators.UnicodeUsernameValidator()], verbose_name='username')),
-                ('display_name', models.CharField(blank=True, max_length=80, verbose_name='name')),
-                ('language', models.CharField(default='zh-hans', max_length=10, verbose_name='language')),
-                ('email', models.EmailField(blank=True, max_length=254, verbose_name='e-mail')),
-                ('is_active', models.BooleanField(default=True, verbose_name='active')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                (
+                    "username",
+                    models.CharField(
+                        error_messages={"unique": "This username is taken."},
+                        max_length=150,
+                        unique=True,
+                        validators=[django.contrib.auth.validators.UnicodeUsernameValidator()],
+                        verbose_name="username",
+                    ),
+                ),
+                ("display_name", models.CharField(blank=True, max_length=80, verbose_name="name")),
+                ("language", models.CharField(default="zh-hans", max_length=10, verbose_name="language")),
+                ("email", models.EmailField(blank=True, max_length=254, verbose_name="e-mail")),
+                ("is_active", models.BooleanField(default=True, verbose_name="active")),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='Role',
+            name="Role",
             fields=[
-                ('key', models.CharField(max_length=40, primary_key=True, serialize=False)),
-                ('label', models.JSONField(default=dict)),
-                ('second_factor', models.BooleanField(default=False)),
+                ("key", models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ("label", models.JSONField(default=dict)),
+                ("second_factor", models.BooleanField(default=False)),
             ],
         ),
         migrations.CreateModel(
-            name='Assignment',
+            name="Assignment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('from_at', models.DateTimeField()),
-                ('to_at', models.DateTimeField(blank=True, null=True)),
-                ('reason', models.CharField(blank=True, max_length=300)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='assignments', to=settings.AUTH_USER_MODEL)),
-                ('delegated_from', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='delegations', to='registry.assignment')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("from_at", models.DateTimeField()),
+                ("to_at", models.DateTimeField(blank=True, null=True)),
+                ("reason", models.CharField(blank=True, max_length=300)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="assignments",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "delegated_from",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="delegations",
+                        to="registry.assignment",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Organization',
+            name="Organization",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.CharField(default=bihuan.registry.models.organization.organization_id, max_length=20, unique=True)),
-                ('name', models.CharField(max_length=160)),
-                ('name_en', models.CharField(blank=True, max_length=200)),
-                ('kind', models.CharField(choices=[('command', 'Command post'), ('cdc', 'Center for disease control'), ('hospital', 'Hospital'), ('fever_clinic', 'Fever clinic'), ('laboratory', 'Laboratory'), ('street_office', 'Street office'), ('community_committee', 'Community committee'), ('quarantine_site', 'Quarantine site'), ('transfer_team', 'Transfer team'), ('school', 'School'), ('port', 'Point of entry'), ('inspection', 'Inspection team'), ('administration', 'System administration')], max_length=30)),
-                ('territory_code', bihuan.registry.models.base.TerritoryCodeField(db_collation='C', db_index=True, max_length=64)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "public_id",
+                    models.CharField(
+                        default=bihuan.registry.models.organization.organization_id,
+                        max_length=20,
+                        unique=True,
+                    ),
+                ),
+                ("name", models.CharField(max_length=160)),
+                ("name_en", models.CharField(blank=True, max_length=200)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("command", "Command post"),
+                            ("cdc", "Center for disease control"),
+                            ("hospital", "Hospital"),
+                            ("fever_clinic", "Fever clinic"),
+                            ("laboratory", "Laboratory"),
+                            ("street_office", "Street office"),
+                            ("community_committee", "Community committee"),
+                            ("quarantine_site", "Quarantine site"),
+                            ("transfer_team", "Transfer team"),
+                            ("school", "School"),
+                            ("port", "Point of entry"),
+                            ("inspection", "Inspection team"),
+                            ("administration", "System administration"),
+                        ],
+                        max_length=30,
+                    ),
+                ),
+                (
+                    "territory_code",
+                    bihuan.registry.models.base.TerritoryCodeField(
+                        db_collation="C", db_index=True, max_length=64
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('territory_code', 'kind', 'name'), name='registry_organization_once')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("territory_code", "kind", "name"), name="registry_organization_once"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Post',
+            name="Post",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.CharField(default=bihuan.registry.models.organization.post_id, max_length=20, unique=True)),
-                ('title', models.CharField(max_length=120)),
-                ('title_en', models.CharField(blank=True, max_length=160)),
-                ('function', models.CharField(choices=[('command', 'Command'), ('cdc_report_review', 'Report review'), ('cdc_investigation', 'Case investigation'), ('clinic_report', 'Case reporting'), ('hospital_admission', 'Admission'), ('transfer_team', 'Transfer'), ('street_quarantine', 'Quarantine of the street'), ('community_follow_up', 'Community follow-up'), ('grid_worker', 'Grid work'), ('sampling', 'Sampling'), ('hospital_follow_up', 'Follow-up after discharge'), ('inspector', 'Inspection'), ('administration', 'Administration')], max_length=40)),
-                ('territory_code', bihuan.registry.models.base.TerritoryCodeField(db_collation='C', db_index=True, max_length=64)),
-                ('active_from', models.DateTimeField(blank=True, null=True)),
-                ('active_to', models.DateTimeField(blank=True, null=True)),
-                ('duty_hours', models.JSONField(blank=True, default=dict)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='posts', to='registry.organization')),
-                ('role', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='posts', to='registry.role')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "public_id",
+                    models.CharField(
+                        default=bihuan.registry.models.organization.post_id, max_length=20, unique=True
+                    ),
+                ),
+                ("title", models.CharField(max_length=120)),
+                ("title_en", models.CharField(blank=True, max_length=160)),
+                (
+                    "function",
+                    models.CharField(
+                        choices=[
+                            ("command", "Command"),
+                            ("cdc_report_review", "Report review"),
+                            ("cdc_investigation", "Case investigation"),
+                            ("clinic_report", "Case reporting"),
+                            ("hospital_admission", "Admission"),
+                            ("transfer_team", "Transfer"),
+                            ("street_quarantine", "Quarantine of the street"),
+                            ("community_follow_up", "Community follow-up"),
+                            ("grid_worker", "Grid work"),
+                            ("sampling", "Sampling"),
+                            ("hospital_follow_up", "Follow-up after discharge"),
+                            ("inspector", "Inspection"),
+                            ("administration", "Administration"),
+                        ],
+                        max_length=40,
+                    ),
+                ),
+                (
+                    "territory_code",
+                    bihuan.registry.models.base.TerritoryCodeField(
+                        db_collation="C", db_index=True, max_length=64
+                    ),
+                ),
+                ("active_from", models.DateTimeField(blank=True, null=True)),
+                ("active_to", models.DateTimeField(blank=True, null=True)),
+                ("duty_hours", models.JSONField(blank=True, default=dict)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="posts",
+                        to="registry.organization",
+                    ),
+                ),
+                (
+                    "role",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="posts", to="registry.role"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='AssignmentEvent',
+            name="AssignmentEvent",
             fields=[
-                ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
-                ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
-                ('pgh_label', models.TextField(help_text='The event label.')),
-                ('id', models.BigIntegerField()),
-                ('from_at', models.DateTimeField()),
-                ('to_at', models.DateTimeField(blank=True, null=True)),
-                ('reason', models.CharField(blank=True, max_length=300)),
-                ('account', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to=settings.AUTH_USER_MODEL)),
-                ('delegated_from', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='registry.assignment')),
-                ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
-                ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='registry.assignment')),
-                ('post', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='registry.post')),
+                ("pgh_id", models.AutoField(primary_key=True, serialize=False)),
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                ("id", models.BigIntegerField()),
+                ("from_at", models.DateTimeField()),
+                ("to_at", models.DateTimeField(blank=True, null=True)),
+                ("reason", models.CharField(blank=True, max_length=300)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "delegated_from",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="registry.assignment",
+                    ),
+                ),
+                (
+                    "pgh_context",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="pghistory.context",
+                    ),
+                ),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="events",
+                        to="registry.assignment",
+                    ),
+                ),
+                (
+                    "post",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="registry.post",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.AddField(
-            model_name='assignment',
-            name='post',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='assignments', to='registry.post'),
+            model_name="assignment",
+            name="post",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="assignments", to="registry.post"
+            ),
         ),
         migrations.CreateModel(
-            name='ApiToken',
+            name="ApiToken",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120)),
-                ('hash', models.CharField(max_length=64, unique=True)),
-                ('created_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField(blank=True, null=True)),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='tokens', to='registry.organization')),
-                ('post', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='tokens', to='registry.post')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                ("hash", models.CharField(max_length=64, unique=True)),
+                ("created_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField(blank=True, null=True)),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="tokens",
+                        to="registry.organization",
+                    ),
+                ),
+                (
+                    "post",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="tokens", to="registry.post"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='PostEvent',
+            name="PostEvent",
             fields=[
-                ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
-                ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
-                ('pgh_label', models.TextField(help_text='The event label.')),
-                ('id', models.BigIntegerField()),
-                ('public_id', models.CharField(default=bihuan.registry.models.organization.post_id, max_length=20)),
-                ('title', models.CharField(max_length=120)),
-                ('title_en', models.CharField(blank=True, max_length=160)),
-                ('function', models.CharField(choices=[('command', 'Command'), ('cdc_report_review', 'Report review'), ('cdc_investigation', 'Case investigation'), ('clinic_report', 'Case reporting'), ('hospital_admission', 'Admission'), ('transfer_team', 'Transfer'), ('street_quarantine', 'Quarantine of the street'), ('community_follow_up', 'Community follow-up'), ('grid_worker', 'Grid work'), ('sampling', 'Sampling'), ('hospital_follow_up', 'Follow-up after discharge'), ('inspector', 'Inspection'), ('administration', 'Administration')], max_length=40)),
-                ('territory_code', bihuan.registry.models.base.TerritoryCodeField(db_collation='C', max_length=64)),
-                ('active_from', models.DateTimeField(blank=True, null=True)),
-                ('active_to', models.DateTimeField(blank=True, null=True)),
-                ('duty_hours', models.JSONField(blank=True, default=dict)),
-                ('organization', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='registry.organization')),
-                ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
-                ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='registry.post')),
-                ('role', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='registry.role')),
+                ("pgh_id", models.AutoField(primary_key=True, serialize=False)),
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                ("id", models.BigIntegerField()),
+                (
+                    "public_id",
+                    models.CharField(default=bihuan.registry.models.organization.post_id, max_length=20),
+                ),
+                ("title", models.CharField(max_length=120)),
+                ("title_en", models.CharField(blank=True, max_length=160)),
+                (
+                    "function",
+                    models.CharField(
+                        choices=[
+                            ("command", "Command"),
+                            ("cdc_report_review", "Report review"),
+                            ("cdc_investigation", "Case investigation"),
+                            ("clinic_report", "Case reporting"),
+                            ("hospital_admission", "Admission"),
+                            ("transfer_team", "Transfer"),
+                            ("street_quarantine", "Quarantine of the street"),
+                            ("community_follow_up", "Community follow-up"),
+                            ("grid_worker", "Grid work"),
+                            ("sampling", "Sampling"),
+                            ("hospital_follow_up", "Follow-up after discharge"),
+                            ("inspector", "Inspection"),
+                            ("administration", "Administration"),
+                        ],
+                        max_length=40,
+                    ),
+                ),
+                (
+                    "territory_code",
+                    bihuan.registry.models.base.TerritoryCodeField(db_collation="C", max_length=64),
+                ),
+                ("active_from", models.DateTimeField(blank=True, null=True)),
+                ("active_to", models.DateTimeField(blank=True, null=True)),
+                ("duty_hours", models.JSONField(blank=True, default=dict)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="registry.organization",
+                    ),
+                ),
+                (
+                    "pgh_context",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="pghistory.context",
+                    ),
+                ),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="events",
+                        to="registry.post",
+                    ),
+                ),
+                (
+                    "role",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="registry.role",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='Grant',
+            name="Grant",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('right', models.CharField(max_length=40)),
-                ('field_class', models.CharField(max_length=20)),
-                ('relation', models.CharField(max_length=20)),
-                ('role', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='cells', to='registry.role')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("right", models.CharField(max_length=40)),
+                ("field_class", models.CharField(max_length=20)),
+                ("relation", models.CharField(max_length=20)),
+                (
+                    "role",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="cells", to="registry.role"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Territory',
+            name="Territory",
             fields=[
-                ('code', bihuan.registry.models.base.TerritoryCodeField(db_collation='C', max_length=64, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=120)),
-                ('name_en', models.CharField(blank=True, max_length=200)),
-                ('level', models.PositiveSmallIntegerField(choices=[(1, 'Province'), (2, 'City'), (3, 'County'), (4, 'Street'), (5, 'Community'), (6, 'Grid'), (7, 'Unit')])),
-                ('kind', models.CharField(blank=True, max_length=40)),
-                ('parent_code', bihuan.registry.models.base.TerritoryCodeField(blank=True, db_collation='C', db_index=True, max_length=64)),
-                ('valid_from', models.DateField(blank=True, null=True)),
-                ('valid_to', models.DateField(blank=True, null=True)),
-                ('successor_code', bihuan.registry.models.base.TerritoryCodeField(blank=True, db_collation='C', max_length=64, null=True)),
-                ('tz', models.CharField(default='Asia/Shanghai', max_length=40)),
-                ('geometry_tile', models.JSONField(blank=True, null=True)),
-                ('population', models.BigIntegerField(blank=True, null=True)),
+                (
+                    "code",
+                    bihuan.registry.models.base.TerritoryCodeField(
+                        db_collation="C", max_length=64, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                ("name_en", models.CharField(blank=True, max_length=200)),
+                (
+                    "level",
+                    models.PositiveSmallIntegerField(
+                        choices=[
+                            (1, "Province"),
+                            (2, "City"),
+                            (3, "County"),
+                            (4, "Street"),
+                            (5, "Community"),
+                            (6, "Grid"),
+                            (7, "Unit"),
+                        ]
+                    ),
+                ),
+                ("kind", models.CharField(blank=True, max_length=40)),
+                (
+                    "parent_code",
+                    bihuan.registry.models.base.TerritoryCodeField(
+                        blank=True, db_collation="C", db_index=True, max_length=64
+                    ),
+                ),
+                ("valid_from", models.DateField(blank=True, null=True)),
+                ("valid_to", models.DateField(blank=True, null=True)),
+                (
+                    "successor_code",
+                    bihuan.registry.models.base.TerritoryCodeField(
+                        blank=True, db_collation="C", max_length=64, null=True
+                    ),
+                ),
+                ("tz", models.CharField(default="Asia/Shanghai", max_length=40)),
+                ("geometry_tile", models.JSONField(blank=True, null=True)),
+                ("population", models.BigIntegerField(blank=True, null=True)),
             ],
             options={
-                'indexes': [models.Index(fields=['name'], name='registry_territory_name')],
+                "indexes": [models.Index(fields=["name"], name="registry_territory_name")],
             },
         ),
         migrations.AddConstraint(
-            model_name='assignment',
-            constraint=models.CheckConstraint(condition=models.Q(('to_at__isnull', True), ('to_at__gt', models.F('from_at')), _connector='OR'), name='registry_assignment_forward'),
+            model_name="assignment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("to_at__isnull", True), ("to_at__gt", models.F("from_at")), _connector="OR"
+                ),
+                name="registry_assignment_forward",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='assignment',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "registry_assignmentevent" ("account_id", "delegated_from_id", "from_at", "id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "post_id", "reason", "to_at") VALUES (NEW."account_id", NEW."delegated_from_id", NEW."from_at", NEW."id", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."post_id", NEW."reason", NEW."to_at"); RETURN NULL;', hash='e2c19be7de035c53a52526b3c038e71f06231c99', operation='INSERT', pgid='pgtrigger_insert_insert_9ddd6', table='registry_assignment', when='AFTER')),
+            model_name="assignment",
+            trigger=pgtrigger.compiler.Trigger(
+                name="insert_insert",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "registry_assignmentevent" ("account_id", "delegated_from_id", "from_at", "id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "post_id", "reason", "to_at") VALUES (NEW."account_id", NEW."delegated_from_id", NEW."from_at", NEW."id", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."post_id", NEW."reason", NEW."to_at"); RETURN NULL;',
+                    hash="e2c19be7de035c53a52526b3c038e71f06231c99",
+                    operation="INSERT",
+                    pgid="pgtrigger_insert_insert_9ddd6",
+                    table="registry_assignment",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='assignment',
-            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "registry_assignmentevent" ("account_id", "delegated_from_id", "from_at", "id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "post_id", "reason", "to_at") VALUES (NEW."account_id", NEW."delegated_from_id", NEW."from_at", NEW."id", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."post_id", NEW."reason", NEW."to_at"); RETURN NULL;', hash='48cda0a6fa38665018ea7e4d5a557c2797c6a4f6', operation='UPDATE', pgid='pgtrigger_update_update_71174', table='registry_assignment', when='AFTER')),
+            model_name="assignment",
+            trigger=pgtrigger.compiler.Trigger(
+                name="update_update",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition="WHEN (OLD.* IS DISTINCT FROM NEW.*)",
+                    func='INSERT INTO "registry_assignmentevent" ("account_id", "delegated_from_id", "from_at", "id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "post_id", "reason", "to_at") VALUES (NEW."account_id", NEW."delegated_from_id", NEW."from_at", NEW."id", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."post_id", NEW."reason", NEW."to_at"); RETURN NULL;',
+                    hash="48cda0a6fa38665018ea7e4d5a557c2797c6a4f6",
+                    operation="UPDATE",
+                    pgid="pgtrigger_update_update_71174",
+                    table="registry_assignment",
+                    when="AFTER",
+                ),
+            ),
         ),
         migrations.AddIndex(
-            model_name='post',
-            index=models.Index(fields=['function', 'territory_code'], name='registry_post_function'),
+            model_name="post",
+            index=models.Index(fields=["function", "territory_code"], name="registry_post_function"),
         ),
         migrations.AddConstraint(
-            model_name='post',
-            constraint=models.UniqueConstraint(fields=('organization', 'function', 'territory_code', 'title'), name='registry_post_once'),
+            model_name="post",
+            constraint=models.UniqueConstraint(
+                fields=("organization", "function", "territory_code", "title"), name="registry_post_once"
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='post',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "registry_postevent" ("active_from", "active_to", "duty_hours", "function", "id", "organization_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "role_id", "territory_code", "title", "title_en") VALUES (NEW."active_from", NEW."active_to", NEW."duty_hours", NEW."function", NEW."id", NEW."organization_id", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."public_id", NEW."role_id", NEW."territory_code", NEW."title", NEW."title_en"); RETURN NULL;', hash='4b8a60ae2d553282da8c6c9fda5139ffb1a52c4c', operation='INSERT', pgid='pgtrigger_insert_insert_3bec3', table='registry_post', when='AFTER')),
+            model_name="post",
+            trigger=pgtrigger.compiler.Trigger(
+                name="insert_insert",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "registry_postevent" ("active_from", "active_to", "duty_hours", "function", "id", "organization_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "role_id", "territory_code", "title", "title_en") VALUES (NEW."active_from", NEW."active_to", NEW."duty_hours", NEW."function", NEW."id", NEW."organization_id", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."public_id", NEW."role_id", NEW."territory_code", NEW."title", NEW."title_en"); RETURN NULL;',
+                    hash="4b8a60ae2d553282da8c6c9fda5139ffb1a52c4c",
+                    operation="INSERT",
+                    pgid="pgtrigger_insert_insert_3bec3",
+                    table="registry_post",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='post',
-            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "registry_postevent" ("active_from", "active_to", "duty_hours", "function", "id", "organization_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "role_id", "territory_code", "title", "title_en") VALUES (NEW."active_from", NEW."active_to", NEW."duty_hours", NEW."function", NEW."id", NEW."organization_id", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."public_id", NEW."role_id", NEW."territory_code", NEW."title", NEW."title_en"); RETURN NULL;', hash='0ee363709c1160c1d933768623d683f5348f1066', operation='UPDATE', pgid='pgtrigger_update_update_0ea53', table='registry_post', when='AFTER')),
+            model_name="post",
+            trigger=pgtrigger.compiler.Trigger(
+                name="update_update",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition="WHEN (OLD.* IS DISTINCT FROM NEW.*)",
+                    func='INSERT INTO "registry_postevent" ("active_from", "active_to", "duty_hours", "function", "id", "organization_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "role_id", "territory_code", "title", "title_en") VALUES (NEW."active_from", NEW."active_to", NEW."duty_hours", NEW."function", NEW."id", NEW."organization_id", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."public_id", NEW."role_id", NEW."territory_code", NEW."title", NEW."title_en"); RETURN NULL;',
+                    hash="0ee363709c1160c1d933768623d683f5348f1066",
+                    operation="UPDATE",
+                    pgid="pgtrigger_update_update_0ea53",
+                    table="registry_post",
+                    when="AFTER",
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.UniqueConstraint(fields=('role', 'right', 'field_class', 'relation'), name='registry_grant_once'),
+            model_name="grant",
+            constraint=models.UniqueConstraint(
+                fields=("role", "right", "field_class", "relation"), name="registry_grant_once"
+            ),
         ),
     ]

@@ -94,7 +94,7 @@ def board(request: HttpRequest) -> HttpResponse:
         "looking_back": moment.looking_back,
         "as_of_choices": moments.choices(moment),
         "as_of_kept": [(key, value) for key, value in request.GET.items() if key != "as_of"],
-        "rings": [_ring(ring, found, here) for ring in find_rings().values()],
+        "rings": [_ring(ring, found, here, moment.given) for ring in find_rings().values()],
         "inside_word": _("in the ring"),
         "kept": [*kept, *([("as_of", here.as_of)] if here.as_of else [])],
         "figures": figures,
@@ -129,7 +129,7 @@ def _nothing_late(found: Board) -> dict[str, str]:
     }
 
 
-def _ring(ring: RingDef, found: Board, here: Place) -> RingCard:
+def _ring(ring: RingDef, found: Board, here: Place, as_of: datetime | None) -> RingCard:
     counts = {(loop.definition, stage.stage): stage.counts for loop in found.loops for stage in loop.stages}
     rows = []
     total = Counts()
@@ -155,6 +155,14 @@ def _ring(ring: RingDef, found: Board, here: Place) -> RingCard:
             )
         )
     inside = sum(loop.loops_open for loop in found.loops if loop.group == ring.key)
+    guests = {
+        source
+        for stage in ring.stages
+        for source in stage.sources
+        if source in counts and counts[source].open and source[0] in _of_another_ring(ring, found)
+    }
+    if guests:  # such as cases whose report or investigation is still owed, in the data ring
+        inside += queries.loops_owing(guests, here.code, as_of=as_of)
     owed = total.done + total.late
     return RingCard(
         key=ring.key,
@@ -164,6 +172,10 @@ def _ring(ring: RingDef, found: Board, here: Place) -> RingCard:
         stages=rows,
         rate=total.done / owed if owed else None,
     )
+
+
+def _of_another_ring(ring: RingDef, found: Board) -> set[str]:
+    return {loop.definition for loop in found.loops if loop.group != ring.key}
 
 
 # --- the map ------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from bihuan.care.queries import PersonPage, find_order, person_page
+from bihuan.care.queries import PersonPage, appeals_waiting, find_order, person_page
 from bihuan.care.verbs import VERBS, perform
 from bihuan.cases.queries import find_case, people
 from bihuan.cases.verbs import Verb
@@ -240,6 +241,7 @@ def act(request: HttpRequest, kind: str, public_id: str, key: str) -> HttpRespon
         raise NotFound(_("There is nothing called %(key)s to be done here.") % {"key": key})
     if not any(registry_access.may(None, right).allowed for right in verb.rights):
         registry_access.require(verb.rights[0])
+    _require_in_sight(kind, public_id)
     form = VerbForm(verb, request.POST or None, now=clock.now())
     error = ""
     if request.method == "POST":
@@ -257,6 +259,22 @@ def act(request: HttpRequest, kind: str, public_id: str, key: str) -> HttpRespon
     piece = request.headers.get("HX-Request")
     template = "web/person/act.html" if piece else "web/person/act_page.html"
     return render(request, template, context, status=422 if error or form.errors else 200)
+
+
+def _require_in_sight(kind: str, public_id: str) -> None:
+    """Raise NotFound for a subject outside the territory, before its form is shown."""
+    if kind == "appeal":
+        if not appeals_waiting().filter(public_id=public_id).exists():
+            raise NotFound(_("There is no appeal %(id)s that waits here.") % {"id": public_id})
+        return
+    _FIND[kind](public_id)
+
+
+_FIND: Final[dict[str, Callable[[str], object]]] = {
+    "case": find_case,
+    "contact": find_contact,
+    "order": find_order,
+}
 
 
 def _onward(request: HttpRequest, public_id: str) -> HttpResponse:
