@@ -229,9 +229,9 @@ def _plan(
 
 
 def _clause_of(policy: ResolvedPolicy) -> str:
-    """The source of the number of days where the pack names no clause: its English title."""
+    """The source of the number of days where the pack names no clause, in the language of record."""
     source: Mapping[str, str] = policy.value(RULE).source
-    return (source.get("en") or source.get("zh") or policy.value(RULE).pack)[:160]
+    return (source.get("zh") or source.get("en") or policy.value(RULE).pack)[:160]
 
 
 def _observation(
