@@ -5,11 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from django.utils import translation
 
 from bihuan.policy.errors import PacksBroken
 from bihuan.policy.rules.library import load_all, read_all
 from bihuan.policy.rules.lint import find_problems
 from bihuan.policy.rules.source import read_text
+
+
+@pytest.fixture(autouse=True)
+def english():
+    """The messages are read word for word, in the language they are written in."""
+    with translation.override("en"):
+        yield
+
 
 VOCABULARY = """
 keys:
