@@ -455,6 +455,18 @@ def test_a_mapping_that_does_not_fit_the_file_is_refused(trees, tmp_path):
         make(path, MAP)
 
 
+def test_a_file_that_breaks_off_half_way_changes_nothing(trees, tmp_path):
+    rows = [f"{n},,,男,40,2020-01-20,2020-01-25,普通型," for n in range(2_500)]
+    path = write(tmp_path, *rows, '9999,,,男,"' + "x" * 40_000)
+    with pytest.raises(FileRefused) as refused:
+        bring(path, MAP)
+    assert refused.value.rule == "file.cell"
+    assert set(totals().values()) == {0}
+    with scope.system():
+        assert ImportRow.objects.count() == 0
+        assert ImportJob.objects.get().state == "failed"
+
+
 def test_a_formula_in_a_cell_is_stored_as_text_and_leaves_the_ledger_harmless(trees, tmp_path):
     job, counts = bring(
         write(tmp_path, '1,,,男,"=HYPERLINK(""http://x"")",2020-01-20,2020-01-25,普通型,'), MAP

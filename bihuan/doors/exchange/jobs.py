@@ -214,7 +214,7 @@ def set_mapping(
 ) -> list[str]:
     """Keep a mapping for a job after holding it against the file.
 
-    Returns notes; raises MappingError, NotFound.
+    Returns notes; raises MappingError, NotFound, Invalid (an as-of day in the future).
     """
     if job.state not in (NEW, MAPPED, FAILED) or job.n_rows:
         raise JobBusy(_("Import %(job)s has begun; its mapping stays.") % {"job": job.public_id})
@@ -228,6 +228,7 @@ def set_mapping(
         job.given_territory = territory_code
     if as_of is not None:
         job.as_of = as_of
+    moment_of(job.as_of, clock.zone(mapping.timezone))
     _positions, notes = mappings.bind(mapping, table_of(job, mapping))
     PlaceFinder(mapping.territory, given=job.given_territory, scope=job.territory_code)
     job.mapping, job.kind, job.list_id = mappings.dumps(mapping), mapping.kind, mapping.list_id[:80]

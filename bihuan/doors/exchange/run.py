@@ -81,18 +81,19 @@ def run(job_id: str, *, progress: Progress | None = None, chunk: int = CHUNK) ->
     An error of the house (a damaged file, a territory that is not there) ends the job as failed, with every
     chunk before it kept; resuming after mending goes on. Any other error leaves it to be resumed.
     """
-    with scope.system(), _only_one(job_id):
-        job = ImportJob.objects.get(public_id=job_id)
-        if job.state == DONE:
+    try:
+        with scope.system(), _only_one(job_id):
+            job = ImportJob.objects.get(public_id=job_id)
+            if job.state != DONE:
+                _Runner(job, progress=progress, chunk=chunk).go()
             return counts_of(job)
-        try:
-            _Runner(job, progress=progress, chunk=chunk).go()
-        except BihuanError as error:
-            ImportJob.objects.filter(id=job.id).update(
-                state=FAILED, error=str(error), finished_at=clock.now()
-            )
-            raise
-        return counts_of(job)
+    except JobBusy:
+        raise
+    except BihuanError as error:
+        with scope.system():
+            stopped = ImportJob.objects.filter(public_id=job_id)
+            stopped.update(state=FAILED, error=str(error), finished_at=clock.now())
+        raise
 
 
 def dry_run(job_id: str, *, look: Callable[[ImportJob], None] | None = None, chunk: int = CHUNK) -> Counts:
@@ -180,6 +181,8 @@ class _Runner:
         places = PlaceFinder(self.mapping.territory, given=self.job.given_territory, scope=self.space)
         with self._as_importer():
             writer = self._writer()
+        if self.job.n_rows == 0:  # a file that breaks off half way must not come in half
+            self.job.n_total = sum(1 for _row in table.rows())
         self._begin([*table.notes, *notes])
         source = islice(enumerate(table.rows(), start=1), self.job.n_rows, None)
         while part := list(islice(source, self.chunk)):
@@ -227,7 +230,7 @@ class _Runner:
         self.job.state, self.job.error = RUNNING, ""
         self.job.notes = list(dict.fromkeys(str(n) for n in notes))
         self.job.started_at = self.job.started_at or clock.now()
-        self.job.save(update_fields=["state", "error", "notes", "started_at"])
+        self.job.save(update_fields=["state", "error", "notes", "started_at", "n_total"])
 
     def _chunk(
         self,
