@@ -14,6 +14,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from bihuan.config import messages
+
+messages.settle()
 os.environ["BIHUAN_MODE"] = "test"
 os.environ.setdefault("BIHUAN_SECRET_KEY", secrets.token_urlsafe(48))
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from bihuan.config import home
+from bihuan.config import home, messages
 from bihuan.config.postgres import Cluster, PostgresError
 from bihuan.doors.cli import main as doors
 
@@ -29,6 +29,7 @@ def main() -> int:
 
     try:
         settle_environment(sys.argv[1:])
+        messages.settle()
         doors.set_up_django()
         doors.around = on_the_database
         commands.register(doors.app)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +35,13 @@ def compile_all(root: Path = PACKAGE) -> int:
     return written
 
 
+def settle(root: Path = PACKAGE) -> None:
+    """Bring a checkout's compiled catalogs up to date before Django reads them; an installed wheel carries
+    them already, and a folder that may not be written keeps what it has."""
+    with suppress(PermissionError):
+        compile_all(root)
+
+
 def check_all(root: Path = PACKAGE) -> list[Catalog]:
     from babel.messages.pofile import read_po
 
@@ -52,7 +61,7 @@ def _compile(source: Path, target: Path) -> None:
 
     with source.open("rb") as file:
         catalog = read_po(file, locale=source.parent.parent.name, abort_invalid=True)
-    making = target.with_suffix(".making")
+    making = target.with_suffix(f".{os.getpid()}.making")  # two processes may start at once
     with making.open("wb") as file:
         write_mo(file, catalog)
     making.replace(target)

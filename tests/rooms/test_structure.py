@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.core.management import call_command
@@ -23,3 +24,15 @@ def test_every_text_is_translated() -> None:
     missing = [f"{place}  {text!r}" for text, place in messages.untranslated().items()]
     empty = [f"{found.path}  {text!r}" for found in messages.check_all() for text in found.missing]
     assert not missing + empty, "\n".join(["texts without a translation:", *missing, *empty])
+
+
+def test_a_fresh_checkout_compiles_its_translations_by_itself(tmp_path: Path) -> None:
+    folder = tmp_path / "room" / "locale" / "zh_Hans" / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    source = folder / "django.po"
+    source.write_text(
+        'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n\nmsgid "Done"\nmsgstr "完成"\n'
+    )
+    messages.settle(tmp_path)
+    assert "完成".encode() in (folder / "django.mo").read_bytes()
+    assert [found.name for found in folder.iterdir() if found.suffix == ".making"] == []
