@@ -13,6 +13,7 @@ from bihuan.doors.api import answers
 from bihuan.doors.api.models import Answer
 from bihuan.registry import clock, scope
 from bihuan.registry.models import AccessLog
+from bihuan.registry.rls import DOOR_ROLE
 from bihuan.tracing.models import Contact
 from tests.cast import GRID, NEXT_COUNTY, Cast
 from tests.doors.api_room import ROOT, Api, api_of, partner_token
@@ -29,7 +30,15 @@ def at_noon():
 
 
 @pytest.fixture
-def officer(cast: Cast, at_noon: None) -> Api:
+def as_door(cast: Cast, settings):
+    """The connection is the restricted role, as in the servers."""
+    settings.DATABASE_ROLE = "door"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL ROLE {DOOR_ROLE}")
+
+
+@pytest.fixture
+def officer(cast: Cast, at_noon: None, as_door: None) -> Api:
     return api_of(cast.officer)
 
 
