@@ -162,5 +162,5 @@ def test_the_lock_files_name_no_address() -> None:
 def test_the_npm_lock_pins_what_package_json_asks_for() -> None:
     asked = json.loads((ROOT / "package.json").read_text())
     locked = json.loads((ROOT / "package-lock.json").read_text())["packages"]
-    for name, version in {**asked["dependencies"], **asked["devDependencies"]}.items():
+    for name, version in {**asked.get("dependencies", {}), **asked["devDependencies"]}.items():
         assert locked[f"node_modules/{name}"]["version"] == version
