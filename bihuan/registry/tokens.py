@@ -12,7 +12,7 @@ from bihuan.registry import clock, posts
 from bihuan.registry.acting import Acting, scope_of
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import NotAllowed
-from bihuan.registry.models.organization import ApiToken
+from bihuan.registry.models.organization import ApiToken, Organization
 from bihuan.registry.scope import Scope
 
 #: What every token begins with, so that one found in a log or a script is known for what it is.
@@ -41,6 +41,12 @@ def acting_for_token(secret: str, *, at: datetime | None = None) -> Acting:
         raise NotAllowed(_("This token is unknown, expired or revoked."), code="bad-token")
     post = posts.get(token.post_id)
     return Acting(Actor(None, post.id, token.name, "api"), post, scope_of(post, None))
+
+
+def organization_of(post_id: int) -> str:
+    """Return the public id of the organization that a post belongs to."""
+    found: str = Organization.objects.values_list("public_id", flat=True).get(posts=post_id)
+    return found
 
 
 def token_hash(secret: str) -> str:

@@ -33,7 +33,7 @@ def create(
     json: Json = False,
 ) -> None:
     """Create an account; the password is asked for, or read from standard input."""
-    wanted = [_post_id(text) for text in post or ()]
+    wanted = [post_id_of(text) for text in post or ()]
     if administrator:
         wanted.append(organizations.ensure_administration(actor=ACTOR).pk)
     account = organizations.create_account(
@@ -77,7 +77,8 @@ def assign(username: str, post: str, json: Json = False) -> None:
     show({"username": username, "post": posts.get(made.post_id).label, "from": made.from_at}, json=json)
 
 
-def _post_id(text: str) -> int:
+def post_id_of(text: str) -> int:
+    """The post that a public id or `function@territory` names. Raises UnknownPost, NotFound."""
     function, sign, code = text.partition("@")
     if not sign:
         return posts.by_public_id(text).id

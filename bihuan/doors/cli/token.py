@@ -8,9 +8,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from bihuan.doors.cli.account import post_id_of
 from bihuan.doors.cli.output import Json, show, table
+from bihuan.registry import posts
 from bihuan.registry.actions import tokens
 from bihuan.registry.actor import Actor
+from bihuan.registry.tokens import organization_of
 
 app = typer.Typer(no_args_is_help=True, help="Tokens: create, list, revoke keys of other systems.")
 
@@ -19,17 +22,22 @@ ACTOR = Actor.system("bihuan token", door="cli")
 
 @app.command()
 def create(
-    organization: Annotated[str, typer.Option(help="Public id of the organization (G-…).")],
     name: Annotated[str, typer.Option(help="Whose key it is.")],
-    post: Annotated[str, typer.Option(help="Public id of the post it acts in (T-…).")] = "",
+    organization: Annotated[
+        str, typer.Option(help="Its public id (G-…), or one of its posts, as in cdc_investigation@420303.")
+    ] = "",
+    post: Annotated[
+        str, typer.Option(help="The post it acts in (T-… or function@territory). Default: a partner's.")
+    ] = "",
     expires: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day (UTC).")] = None,
     json: Json = False,
 ) -> None:
     """Make a token. It is shown once, now; only its hash is kept."""
+    desk = posts.get(post_id_of(post)) if post else None
     made = tokens.create_token(
-        organization=organization,
+        organization=_organization(organization, desk),
         name=name,
-        post=post or None,
+        post=desk.public_id if desk else None,
         expires_at=expires.replace(hour=23, minute=59, tzinfo=UTC) if expires else None,
         actor=ACTOR,
     )
@@ -39,6 +47,15 @@ def create(
         console.print(made.secret, soft_wrap=True, highlight=False, markup=False)
 
     show(made, json=json, human=human)
+
+
+def _organization(text: str, desk: posts.PostView | None) -> str:
+    """The public id of the organization named, or of the one the post belongs to."""
+    if "@" in text:
+        return organization_of(post_id_of(text))
+    if text or desk is None:
+        return text
+    return organization_of(desk.id)
 
 
 @app.command("list")
