@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.utils import translation
 
 from bihuan.registry import access, acting, clock, glass, posts, scope, tokens
 from bihuan.registry.access import may, reach, require
@@ -369,3 +370,10 @@ def test_an_officer_makes_no_tokens(cast: Cast) -> None:
         token_actions.create_token(organization=clinic.public_id, name="mine", actor=cast.officer.actor)
     with scope.system(), pytest.raises(NotFound):
         token_actions.create_token(organization="G-NONE", name="x", actor=SYSTEM)
+
+
+@pytest.fixture(autouse=True)
+def _in_chinese():
+    """Reasons are read in the language of the house, whatever a test before asked for."""
+    with translation.override("zh-hans"):
+        yield
