@@ -7,6 +7,7 @@ import timeit
 from pathlib import Path
 
 import pytest
+from django.utils import translation
 
 from bihuan.policy.errors import FactMissing, RuleBroken
 from bihuan.policy.language import Fact, FactRegistry, FactType, compile_rule
@@ -27,6 +28,13 @@ FACTS = FactRegistry.of(
     ],
 )
 NOW = dt.datetime(2020, 2, 29, 16, 0, tzinfo=dt.UTC)  # 1 March in Shanghai
+
+
+@pytest.fixture(autouse=True)
+def english():
+    """The messages are read word for word, in the language they are written in."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture(scope="module")
