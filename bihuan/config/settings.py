@@ -159,6 +159,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 LANGUAGE_CODE = "zh-hans"
 LANGUAGES = [("zh-hans", "简体中文"), ("en", "English")]
+LOCALE_PATHS = [PACKAGE / "doors" / "cli" / "locale"]  # the command line is no app of Django's
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "Asia/Shanghai"
