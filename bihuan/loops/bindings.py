@@ -45,6 +45,11 @@ def definitions(territory_code: str, on: date | datetime) -> dict[str, BoundDefi
     return {name: _bind(policy, name) for name in policy.loops}
 
 
+def of(policy: Any, name: str) -> BoundDefinition | None:
+    """One definition as a policy binds it; None when the policy has none of that name."""
+    return _bind(policy, name) if name in policy.loops else None
+
+
 def opening(subject_kind: str, territory_code: str, on: date | datetime) -> list[BoundDefinition]:
     """The definitions in force that follow subjects of this kind."""
     policy = packs.in_force(territory_code, on)

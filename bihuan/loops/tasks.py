@@ -1,10 +1,13 @@
-"""Jobs of the worker: the sweep, every minute. Missing some, or running two at once, changes no figure."""
+"""Jobs of the worker: the sweep, every minute, and new packs. Missing some, or running two at once, changes
+no figure."""
 
 from __future__ import annotations
 
 from procrastinate.contrib.django import app
 
-from bihuan.loops.actions import sweep
+from bihuan.loops.actions import replan, sweep
+from bihuan.registry import clock
+from bihuan.registry.actor import Actor
 
 
 @app.periodic(cron="* * * * *")
@@ -13,3 +16,12 @@ def sweep_loops(timestamp: int) -> None:
     """Bring every loop to the present of the house's clock (not to `timestamp`: a movable clock may
     differ)."""
     sweep()
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(name="loops.replan", queue="loops", queueing_lock="loops.replan", lock="loops.replan")
+def replan_loops(timestamp: int) -> None:
+    """Bring open loops under packs that came into force. Territories have midnights of their own, and loops
+    of days gone by are recorded at any time, so it looks every five minutes; mostly there is nothing to do.
+    """
+    replan(now=clock.now(), actor=Actor.system("replan"))

@@ -7,9 +7,12 @@ from functools import lru_cache
 
 from django.conf import settings
 
-from bihuan.policy.rules.library import Library, ResolvedPolicy, load_all, read_all
+from bihuan.policy.rules.library import Library, ResolvedPolicy, first_day, load_all, read_all
 
-__all__ = ["Library", "ResolvedPolicy", "by_id", "forget", "in_force", "library", "load_all", "read_all"]
+__all__ = [
+    "Library", "ResolvedPolicy", "by_id", "first_day", "forget", "in_force", "library", "load_all",
+    "read_all", "replans",
+]  # fmt: skip
 
 
 @lru_cache(maxsize=8)
@@ -26,6 +29,14 @@ def in_force(territory: str, on: dt.date | dt.datetime) -> ResolvedPolicy:
     """Return what holds in `territory` on a local day (or at an aware instant). Cached; costs
     microseconds."""
     return library().in_force(territory, on)
+
+
+def replans(territory: str, after: dt.date | None, until: dt.datetime) -> list[ResolvedPolicy]:
+    """Return what came into force after a local day, up to an aware instant, and asks for running loops to be
+    planned again; oldest first."""
+    held = library()
+    today = held.local_day(territory, until)
+    return held.replans(territory, after, today)
 
 
 def by_id(policy_id: str) -> ResolvedPolicy:

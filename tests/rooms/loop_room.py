@@ -34,6 +34,12 @@ class Packs:
     def in_force(self, territory: str, on: Any) -> Any:
         return self.policy
 
+    def first_day(self, policy_id: str) -> None:
+        return None
+
+    def replans(self, territory: str, after: Any, until: Any) -> list[Any]:
+        return [self.policy] if self.policy.transition == "replan" else []
+
 
 def in_force_policy(name: str, *, transition: str = "keep", date_from: Any = None, **changed: Any) -> Any:
     policy = Policy(**changed)
@@ -59,11 +65,11 @@ class Hashed:
 
 @pytest.fixture
 def packs_in_force(monkeypatch: pytest.MonkeyPatch) -> Iterator[Packs]:
-    from bihuan.loops.actions import duties
+    from bihuan.loops.actions import transitions
 
     packs = Packs()
     monkeypatch.setattr(bindings, "packs", packs)
-    monkeypatch.setattr(duties, "packs", packs)
+    monkeypatch.setattr(transitions, "packs", packs)
     monkeypatch.setattr(bindings, "compile_for", lambda subject: lambda text: hot)
     bindings.forget()
     yield packs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -15,10 +15,11 @@ from bihuan.doors.cli.output import Json, show, table
 from bihuan.loops import actions, queries
 from bihuan.loops.queries import CheckResult, LoopDetail
 from bihuan.registry import clock, territory
+from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Invalid
 from bihuan.registry.text import label
 
-app = typer.Typer(no_args_is_help=True, help="Loops: check that they hold, list, show, sweep.")
+app = typer.Typer(no_args_is_help=True, help="Loops: check that they hold, list, show, sweep, replan.")
 
 Territory = Annotated[str, typer.Option("--territory", help="Territory code; empty for everywhere.")]
 
@@ -141,3 +142,46 @@ def _show_loop(console: Console, found: LoopDetail) -> None:
 def sweep(json: Json = False) -> None:
     """Do now what the worker does every minute. Safe at any time, any number of times."""
     show(asdict(actions.sweep()), json=json)
+
+
+@app.command()
+def replan(
+    territory: Territory = "",
+    on: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Only what was in force by this local day. Default: today."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Bring open loops under packs that came into force and say so (transition: replan). The worker does
+    it at their midnight; here by hand, safe any number of times. What a pack would do: bihuan policy impact.
+    """
+    result = actions.replan(
+        now=clock.now(),
+        actor=Actor.system("bihuan loops replan", door="cli"),
+        territory=territory,
+        by=_end_of(on.date(), territory) if on else None,
+    )
+    show(result, json=json, human=lambda console: _show_replanned(console, result))
+
+
+def _end_of(day: date, place: str) -> datetime:
+    """The last moment of a local day. Raises Invalid for a day that has not come."""
+    tz = territory.tz_of(place)
+    if day > clock.today(tz):
+        raise Invalid(
+            _("%(day)s has not come yet.") % {"day": day},
+            hint=_("bihuan policy impact tells what a pack would change."),
+        )
+    return clock.start_of_day(day + timedelta(days=1), tz) - timedelta(seconds=1)
+
+
+def _show_replanned(console: Console, result: actions.ReplanResult) -> None:
+    if not result.applied:
+        console.print(_("No open loop waits for a new pack."))
+        return
+    rows = [
+        {_("pack"): a.pack, _("territory"): a.territory or "*", _("from"): a.day, _("loops"): a.loops}
+        for a in result.applied
+    ]
+    table(console, rows)

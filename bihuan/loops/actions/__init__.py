@@ -7,16 +7,17 @@ from bihuan.loops.actions.duties import (
     complete_duty,
     hand_loop_over,
     hand_over,
-    replan,
     undo_completion,
     waive,
     waive_bulk,
 )
 from bihuan.loops.actions.record import NewEvent, RecordResult, record, refresh
 from bihuan.loops.actions.sweep import SweepResult, fold_tallies, sweep
+from bihuan.loops.actions.transitions import Applied, ReplanResult, replan
 
 __all__ = [
-    "NewEvent", "RecordResult", "SweepResult", "close_loop", "complete_bulk", "complete_duty", "fold_tallies",
+    "Applied", "NewEvent", "RecordResult", "ReplanResult", "SweepResult",
+    "close_loop", "complete_bulk", "complete_duty", "fold_tallies",
     "hand_loop_over", "hand_over", "record", "refresh", "replan", "sweep", "undo_completion", "waive",
     "waive_bulk",
 ]  # fmt: skip

@@ -14,10 +14,9 @@ from django.utils.translation import gettext as _
 from bihuan.loops import bindings, store
 from bihuan.loops.actions.record import NewEvent, RecordResult, record
 from bihuan.loops.errors import EvidenceMissing, NotOpen, ReasonMissing, UnknownDuty, UnknownLoop
-from bihuan.loops.rules.bound import BoundDefinition, BoundDuty
+from bihuan.loops.rules.bound import BoundDuty
 from bihuan.loops.rules.definition import LOOP_CLOSED
-from bihuan.loops.rules.engine import DUTY_DONE, DUTY_HANDED_OVER, DUTY_KEY, DUTY_WAIVED, REPLANNED, RETRACTED
-from bihuan.policy import packs
+from bihuan.loops.rules.engine import DUTY_DONE, DUTY_HANDED_OVER, DUTY_KEY, DUTY_WAIVED, RETRACTED
 from bihuan.registry import access, clock, posts, scope
 from bihuan.registry.actor import Actor
 
@@ -231,33 +230,3 @@ def close_loop(public_id: str, outcome: str, reason: str, actor: Actor) -> Recor
         access.require("duty.waive", territory_code=place)
         data = {"outcome": outcome, "reason": said}
         return record([NewEvent(kind, ref, LOOP_CLOSED, clock.now(), "", data=data)], actor=actor)
-
-
-def replan(*, now: datetime, actor: Actor, territory: str = "") -> RecordResult:
-    """Bring open loops under the packs in force now, where those say `transition: replan`.
-
-    One event a loop, at the day the packs took force; under `keep` loops go on as they were opened.
-    """
-    with transaction.atomic(), scope.system():
-        rows = store.fetch(
-            "SELECT s.kind, s.ref, l.definition, l.territory_code, l.ruling_id FROM loops_loop l"
-            " JOIN loops_subject s ON s.id = l.subject_id"
-            " WHERE l.state = 0 AND l.territory_code >= %s AND l.territory_code < %s || '~' ORDER BY l.id",
-            [territory, territory],
-        )
-        ruling = bindings.load({row[4] for row in rows})
-        return record(
-            [e for row in rows if (e := _replanned(row, ruling, now)) is not None], actor=actor, now=now
-        )
-
-
-def _replanned(row: tuple[Any, ...], ruling: Mapping[int, BoundDefinition], now: datetime) -> NewEvent | None:
-    kind, ref, name, place, binding = row
-    policy = packs.in_force(place, now)
-    if policy.transition != "replan" or policy.id == ruling[binding].policy_id or name not in policy.loops:
-        return None
-    bound = bindings.definitions(place, now)[name]
-    bindings.id_of(bound)
-    at = min(now, clock.start_of_day(policy.date_from, policy.tz)) if policy.date_from else now
-    key = f"replan/{name}/{ref}/{policy.id}"
-    return NewEvent(kind, ref, REPLANNED, at, "", data={"policy": bound.digest}, idempotency_key=key[:160])

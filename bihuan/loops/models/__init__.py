@@ -2,7 +2,7 @@
 
 from bihuan.loops.models.duty import Duty, DutyHistory, Escalation, Schedule
 from bihuan.loops.models.log import LogEvent, Subject
-from bihuan.loops.models.loop import Binding, Loop
+from bihuan.loops.models.loop import Binding, Loop, Transition
 from bihuan.loops.models.tally import Tally, TallyDelta
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "Subject",
     "Tally",
     "TallyDelta",
+    "Transition",
 ]

@@ -25,6 +25,25 @@ class Binding(models.Model):
         return f"{self.definition} ({self.policy_id})"
 
 
+class Transition(models.Model):
+    """That a policy which asks for re-planning came into force, and what was done about it.
+
+    One row a policy id (packs and their first day). `finished_at`: when a pass over all open loops first
+    found nothing left to do. Each loop's own memory is the event `loop.replanned` in its subject's log.
+    """
+
+    policy_id = models.CharField(max_length=400, unique=True)
+    pack = models.CharField(max_length=120)
+    territory = models.CharField(max_length=40, blank=True)
+    day = models.DateField()
+    begun_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    n_loops = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.pack} {self.day}: {self.n_loops}"
+
+
 class LoopState(models.IntegerChoices):
     OPEN = 0
     CLOSED = 1

@@ -69,9 +69,14 @@ class ResolvedPolicy:
         The narrowest pack that begins on `date_from`, or in which something begins then, decides; else
         "keep".
         """
+        return self.beginning.transition if self.beginning else "keep"
+
+    @property
+    def beginning(self) -> Pack | None:
+        """Return the narrowest pack that begins, or in which something begins, on `date_from`."""
         if self.date_from is None:
-            return "keep"
-        return next((p.transition for p in self.layers if _begins(p, self.date_from)), "keep")
+            return None
+        return next((p for p in self.layers if _begins(p, self.date_from)), None)
 
 
 @dataclass(eq=False)
@@ -128,6 +133,10 @@ class Library:
             found = self._resolved[place] = self._resolve(chain, turns, place[1])
         return found
 
+    def local_day(self, territory: str, at: dt.datetime) -> dt.date:
+        """Return the local day of an aware instant by the packs' time zone in a territory."""
+        return self._local_day(self._chain(territory), at)
+
     def by_id(self, policy_id: str) -> ResolvedPolicy:
         """Return the policy a loop was opened under, from the id it stored.
 
@@ -148,10 +157,21 @@ class Library:
         chain = self._chain(territory)
         return [self.in_force(territory, day) for day in (_EVER, *self._turning_days(chain))]
 
+    def replans(self, territory: str, after: dt.date | None, until: dt.date) -> list[ResolvedPolicy]:
+        """Return what came into force in a territory after one day and up to another, both local, and asks
+        for running loops and orders to be planned again; oldest first."""
+        chain = self._chain(territory)
+        turns = self._turns.get(chain) or self._turning_days(chain)
+        days = [day for day in turns if (after is None or day > after) and day <= until]
+        return [policy for day in days if (policy := self.in_force(territory, day)).transition == "replan"]
+
     # --- how ---
 
     def _chain(self, territory: str) -> tuple[str, ...]:
         """Return the packs' territories that cover a code, narrowest first."""
+        known = self._chains.get(territory)
+        if known is not None:
+            return known
         covering = [t for t in self._editions if self._covers(t, territory)]
         chain = tuple(sorted(covering, key=self._width, reverse=True))
         if len(self._chains) < _REMEMBERED:
@@ -247,6 +267,12 @@ class Library:
             date_to=end,
             aliases=self.vocabulary.aliases,
         )
+
+
+def first_day(policy_id: str) -> dt.date | None:
+    """Return the day from which the policy of this id holds; None: since ever."""
+    _names, _, start = policy_id.partition("@")
+    return dt.date.fromisoformat(start) if start else None
 
 
 def _entries(pack: Pack) -> Iterable[Value | RuleText]:
