@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from django.urls import reverse
@@ -82,6 +82,12 @@ def note_of(row: DutyRow) -> str:
         return _("No. %(n)s of the day") % {"n": slot[4]}
     day = _DAY.search(row.key)
     return _("day %(n)s") % {"n": day[1]} if day else ""
+
+
+def day_of(row: DutyRow) -> date | None:
+    """The local day a repeated duty belongs to; None for one that is owed once."""
+    slot = _SLOT.search(row.key)
+    return date(int(slot[1]), int(slot[2]), int(slot[3])) if slot else None
 
 
 def place_name(code: str) -> str:

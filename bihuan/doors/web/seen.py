@@ -2,7 +2,8 @@
 
 Lists, cards and the board name everybody masked (周*明): enough to recognize, too little to find. The whole
 name, address and numbers stand only on the person's own page, for posts whose role holds that class of
-fields; each such page leaves an entry in the access log, and so does every file.
+fields; each such page leaves an entry in the access log, and so does every file. Which classes of fields a
+post sees of somebody is asked of `loops.queries.sight`.
 """
 
 from __future__ import annotations
@@ -12,10 +13,7 @@ from typing import Final, Protocol
 
 from django.utils.translation import gettext as _
 
-from bihuan.loops import queries as loops
-from bihuan.loops.queries import DutyFilter
-from bihuan.registry import access, audit, scope
-from bihuan.registry.errors import NotAllowed, NotFound
+from bihuan.registry import access, audit
 from bihuan.registry.masking import mask_address, mask_name
 
 IDENTITY: Final = "identity"
@@ -70,45 +68,6 @@ def about(person: Named | None) -> str:
 def classes(right: str) -> frozenset[str]:
     """The classes of fields the post acted in may see in a list under a right."""
     return access.field_classes(None, right)
-
-
-def require_list(right: str) -> None:
-    """A list of everybody in a territory is for posts that answer for the territory, not for one desk."""
-    if access.reach(None, right) != "below":
-        raise NotAllowed(
-            _("Your post sees single people that it owes something, not lists of a territory."),
-            hint=_("Open them from your duties."),
-        )
-
-
-def classes_of(
-    right: str, *, territory_code: str, person_id: int | None = None, subject: tuple[str, str] | None = None
-) -> frozenset[str]:
-    """The classes of one person's fields that may be seen here. Raises NotFound if none may.
-
-    A post that sees only its own desk sees whom one of its duties is about.
-    """
-    acting = scope.current()
-    post_id = acting.post_id if acting else None
-    found = access.field_classes(None, right, territory_code=territory_code)
-    if not found and post_id is not None and _on_desk(post_id, person_id, subject):
-        found = access.field_classes(None, right, territory_code=territory_code, post_id=post_id)
-    if not found:
-        raise NotFound(
-            _("There is nobody of that number in your territory or on your desk."),
-            hint=_("Open people from your duties or your lists."),
-        )
-    return found
-
-
-def _on_desk(post_id: int, person_id: int | None, subject: tuple[str, str] | None) -> bool:
-    """Does this post owe something about her, or did it?"""
-    asked = []
-    if subject is not None:
-        asked.append(DutyFilter(post_id=post_id, subject=subject, status=""))
-    if person_id is not None:
-        asked.append(DutyFilter(post_id=post_id, person_id=person_id, status=""))
-    return any(loops.find_duties(one, limit=1).rows for one in asked)
 
 
 def note(person_ids: Iterable[int | None], shown: Sequence[str] | frozenset[str], purpose: str) -> None:

@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 from bihuan.care.queries import Entry
 from bihuan.care.queries.words import END_LABELS, ORDER_KIND_LABELS, SYMPTOM_LABELS
-from bihuan.doors.web import seen, words
+from bihuan.doors.web import evidence, seen, words
 from bihuan.doors.web.shapes import Moment
 from bihuan.doors.web.templatetags.bihuan import case_word
 from bihuan.registry import clock
@@ -60,11 +60,11 @@ def _titles() -> dict[str, Callable[[Data], tuple[str, str]]]:
     return {
         "case.found": lambda d: (_("Found as a case"), case_word(str(d.get("classification", "")))),
         "case.revised": lambda d: (
-            _("Corrected: %(field)s") % {"field": d.get("field", "")},
+            _("Corrected: %(field)s") % {"field": evidence.field_word(str(d.get("field", "")))},
             _("“%(old)s” became “%(new)s”: %(reason)s")
             % {
-                "old": case_word(str(d.get("old", ""))) or "–",
-                "new": case_word(str(d.get("new", ""))),
+                "old": evidence.word(str(d.get("field", "")), d.get("old") or "") or "–",
+                "new": evidence.word(str(d.get("field", "")), d.get("new") or ""),
                 "reason": d.get("reason", ""),
             },
         ),

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from bihuan.care.queries import OrderView
 from bihuan.care.queries.words import END_LABELS, ORDER_KIND_LABELS
-from bihuan.doors.web import timeline, words
+from bihuan.doors.web import evidence, timeline, words
 from bihuan.doors.web.shapes import Why
 from bihuan.loops.queries import DutyRow
 from bihuan.policy import packs
@@ -120,7 +120,7 @@ def of_order(view: OrderView) -> Why:
         source=base.source,
         clause=order.clause,
         confidence=base.confidence,
-        evidence=[(order.evidence, reverse("web:contact", args=[view.contact]))],
+        evidence=[(evidence.line(order.evidence), reverse("web:contact", args=[view.contact]))],
         until=order.ended_at or order.end_at,
         ends_earlier="; ".join(str(ends.get(reason, reason)) for reason in view.ends_earlier),
         appeal=_appeal_words(view),

@@ -26,7 +26,7 @@ from bihuan.doors.web.frame import place_name
 from bihuan.doors.web.shapes import GapTile, Late, RingCard, StageRow, Tile
 from bihuan.doors.web.views import gaps as gap_pages
 from bihuan.loops import queries
-from bihuan.loops.queries import DutyFilter, DutyRow
+from bihuan.loops.queries import DutyFilter, DutyRow, sight
 from bihuan.loops.queries.board import Board, Counts
 from bihuan.registry import access as registry_access
 from bihuan.registry import territory, tiles
@@ -369,7 +369,7 @@ def climbed_to(row: DutyRow, now: datetime) -> str:
 @access("case.view")
 def figures(request: HttpRequest) -> HttpResponse:
     """Same-day clearance, gap lists, curve, intervals: recomputed from the facts, sent into their cards."""
-    seen.require_list("case.view")
+    sight.require_whole("case.view")
     code, _error = places.asked(request, within_scope=True)
     moment = moments.asked(request)
     here = Place(code, request.GET.get("as_of", "") if moment.looking_back else "")

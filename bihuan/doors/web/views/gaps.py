@@ -15,6 +15,7 @@ from bihuan.cases.queries import clearance as same_day
 from bihuan.cases.queries import people
 from bihuan.doors.web import moments, places, seen
 from bihuan.doors.web.access import access
+from bihuan.loops.queries import sight
 from bihuan.registry.errors import NotFound
 
 SHOWN = 500
@@ -72,7 +73,7 @@ def gap(request: HttpRequest, key: str) -> HttpResponse:
     """One gap list as of a moment, the longest missing first."""
     if key not in GAPS:
         raise NotFound(_("There is no gap list %(key)s.") % {"key": key}, hint=", ".join(GAPS))
-    seen.require_list("case.view")
+    sight.require_whole("case.view")
     code, _error = places.asked(request, within_scope=True)
     moment = moments.asked(request)
     found = gap_list(key, code, as_of=moment.given)
@@ -108,7 +109,7 @@ def gap(request: HttpRequest, key: str) -> HttpResponse:
 @access("board.view", personal=True)
 def clearance(request: HttpRequest) -> HttpResponse:
     """Whom this day must still clear before midnight, and what each waits for."""
-    seen.require_list("case.view")
+    sight.require_whole("case.view")
     code, _error = places.asked(request, within_scope=True)
     moment = moments.asked(request)
     found = same_day(code, as_of=moment.given)

@@ -24,7 +24,7 @@ from bihuan.doors.web.access import access
 from bihuan.doors.web.lists import Asked, Cell, Column, Filter, Found, ListSpec, a_date, respond
 from bihuan.doors.web.templatetags.bihuan import case_word, due, span, when
 from bihuan.loops import queries as loops
-from bihuan.loops.queries import DutyFilter, DutyRow
+from bihuan.loops.queries import DutyFilter, DutyRow, sight
 from bihuan.registry import access as registry_access
 from bihuan.registry.errors import NotAllowed
 from bihuan.registry.text import label
@@ -120,7 +120,7 @@ def _case_filter(asked: Asked, code: str, as_of: datetime | None) -> CaseFilter:
 @access("case.view")
 def case_list(request: HttpRequest) -> HttpResponseBase:
     """Every case of the territory, filtered by the address."""
-    seen.require_list("case.view")
+    sight.require_whole("case.view")
     code, _error = places.asked(request, within_scope=True)
     shown = seen.classes("case.view")
     as_of = moments.asked(request).given
@@ -220,7 +220,7 @@ def _confirmed_cell(row: ContactRow) -> Cell:
 @access("contact.view")
 def contact_list(request: HttpRequest) -> HttpResponseBase:
     """Every contact of the territory, filtered by the address."""
-    seen.require_list("contact.view")
+    sight.require_whole("contact.view")
     code, _error = places.asked(request, within_scope=True)
     shown = seen.classes("contact.view")
     as_of = moments.asked(request).given
@@ -438,7 +438,7 @@ def _start(day: date | None, *, days: int = 0) -> datetime | None:
 @access("person.view", personal=True)
 def people_search(request: HttpRequest) -> HttpResponseBase:
     """People by name, pinyin or initials."""
-    seen.require_list("person.view")
+    sight.require_whole("person.view")
     if seen.IDENTITY not in seen.classes("person.view"):
         raise NotAllowed(
             _("Your post sees no names, so it cannot look for them."),

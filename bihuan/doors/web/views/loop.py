@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -12,14 +12,14 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from bihuan.cases.queries import people
-from bihuan.doors.web import cards, moments, seen, timeline, words
+from bihuan.doors.web import cards, evidence, moments, seen, timeline, words
 from bihuan.doors.web.access import access
 from bihuan.doors.web.shapes import Moment
 from bihuan.doors.web.templatetags.bihuan import case_word
 from bihuan.doors.web.views.board import targets
 from bihuan.doors.web.views.person import strip
 from bihuan.loops import queries
-from bihuan.loops.queries import DutyRow
+from bihuan.loops.queries import DutyRow, sight
 from bihuan.loops.queries.detail import EventRow, LoopDetail
 from bihuan.loops.queries.progress import progress_of
 from bihuan.registry import clock, territory
@@ -32,7 +32,7 @@ def loop(request: HttpRequest, public_id: str) -> HttpResponse:
     moment = moments.asked(request)
     found = queries.loop_detail(public_id, as_of=moment.given)
     one = found.loop
-    shown = seen.classes_of(
+    shown = sight.classes_of(
         "loop.view",
         territory_code=one.territory_code,
         person_id=one.person_id,
@@ -89,16 +89,50 @@ def _groups(found: LoopDetail, now: datetime) -> list[dict[str, Any]]:
     for stage in found.ring.stages:
         rows = [row for row in found.duties if row.stage == stage.stage]
         if rows:
-            done = sum(row.state == "done" for row in rows)
-            total = sum(row.state != "superseded" for row in rows)
-            lines = [_line(row, now) for row in rows]
-            groups.append({"label": label(stage.label), "done": done, "total": total, "duties": lines})
+            groups.append(_group(label(stage.label), rows, now))
     known = {stage.stage for stage in found.ring.stages}
     rest = [row for row in found.duties if row.stage not in known]
     if rest:
-        lines = [_line(row, now) for row in rest]
-        groups.append({"label": _("Decide"), "done": 0, "total": len(rest), "duties": lines})
+        groups.append(_group(_("Decide"), rest, now))
     return groups
+
+
+def _group(name: str, rows: Sequence[DutyRow], now: datetime) -> dict[str, Any]:
+    """One stage: its single duties, then the days of what repeats, the newest first."""
+    single = [row for row in rows if cards.day_of(row) is None]
+    days: dict[date, list[DutyRow]] = {}
+    for row in rows:
+        day = cards.day_of(row)
+        if day is not None:
+            days.setdefault(day, []).append(row)
+    return {
+        "label": name,
+        **_counted(rows),
+        "duties": [_line(row, now) for row in single],
+        "days": [
+            _day(day, days[day], now, open_first=n == 0) for n, day in enumerate(sorted(days, reverse=True))
+        ],
+    }
+
+
+def _counted(rows: Sequence[DutyRow]) -> dict[str, int]:
+    return {
+        "done": sum(row.state == "done" for row in rows),
+        "total": sum(row.state != "superseded" for row in rows),
+        "late": sum(row.status == "late" for row in rows),
+    }
+
+
+def _day(day: date, rows: Sequence[DutyRow], now: datetime, *, open_first: bool) -> dict[str, Any]:
+    """The repeated duties of one local day. A day stands open while something of it is owed, or as the
+    newest; a day that is over folds into one line with its count and its readings."""
+    return {
+        "day": day,
+        **_counted(rows),
+        "open": open_first or any(row.state == "open" for row in rows),
+        "readings": evidence.readings(row.evidence for row in rows),
+        "duties": [_line(row, now) for row in rows],
+    }
 
 
 def _line(row: DutyRow, now: datetime) -> dict[str, Any]:
@@ -116,7 +150,7 @@ def _line(row: DutyRow, now: datetime) -> dict[str, Any]:
         "tone": tone,
         "ended_at": row.ended_at,
         "precision": "day" if row.ended_day_only else "minute",
-        "evidence": _evidence(row.evidence) or row.reason,
+        "evidence": evidence.said(row.evidence, verb=row.verb) or row.reason,
         "why_href": reverse("web:duty_why", args=[row.id]),
     }
 
@@ -128,18 +162,6 @@ def endings() -> Mapping[str, tuple[str, str]]:
         "waived": (_("waived"), "is-soon"),
         "superseded": (_("no longer needed"), "quiet"),
     }
-
-
-def _evidence(given: Mapping[str, Any] | None) -> str:
-    """What proved it, in short: values only, without the machine's own keys."""
-    if not given:
-        return ""
-    parts = [
-        case_word(str(value))
-        for key, value in given.items()
-        if key not in ("at", "duty") and value not in (None, "", [])
-    ]
-    return " · ".join(parts)[:120]
 
 
 def _facts(found: LoopDetail, person: str) -> Sequence[tuple[str, str, str]]:
@@ -162,7 +184,7 @@ def _facts(found: LoopDetail, person: str) -> Sequence[tuple[str, str, str]]:
 
 def _moment(event: EventRow, shown: frozenset[str]) -> Moment:
     late = (event.recorded_at - event.at).days >= 1
-    detail = _evidence(event.data) if seen.HEALTH in shown else ""
+    detail = evidence.said(event.data) if seen.HEALTH in shown else ""
     said = event.actor if seen.IDENTITY in shown else ""
     return Moment(
         at=event.at,

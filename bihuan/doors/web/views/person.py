@@ -22,7 +22,7 @@ from bihuan.doors.web.access import access
 from bihuan.doors.web.forms import VerbForm, add_errors, values_of
 from bihuan.doors.web.shapes import Why
 from bihuan.doors.web.templatetags.bihuan import case_word
-from bihuan.loops.queries import DutyFilter, find_duties
+from bihuan.loops.queries import DutyFilter, find_duties, sight
 from bihuan.loops.queries.progress import LoopProgress, progress_of
 from bihuan.registry import access as registry_access
 from bihuan.registry import clock, territory
@@ -51,7 +51,7 @@ def person(request: HttpRequest, public_id: str) -> HttpResponse:
     """The page of one person, as far as the reader's role reaches."""
     found = person_page(public_id, looks=SHOWN_LOOKS)
     subject = _subject(found)
-    shown = seen.classes_of(
+    shown = sight.classes_of(
         "person.view", territory_code=found.person.territory_code, person_id=found.person.pk, subject=subject
     )
     seen.note([found.person.pk], shown, _("the person's page"))
@@ -208,7 +208,7 @@ def subject(request: HttpRequest, public_id: str) -> HttpResponse:
     if prefix == "D" and public_id[2:].isdigit():
         return redirect("web:duty", duty_id=int(public_id[2:]))
     person_id, territory_code, kind = _behind(prefix, public_id)
-    seen.classes_of(
+    sight.classes_of(
         f"{kind}.view", territory_code=territory_code, person_id=person_id, subject=(kind, public_id)
     )
     brief = people.briefs([person_id]).get(person_id)
