@@ -42,6 +42,14 @@ CHAIN_STEPS: tuple[Step, ...] = (
     Step("result", "date_sample", "date_result"),
     Step("admission", "date_result", "date_admission"),
 )
+# The way of a case through surveillance, onset to isolation, each from the step before (protocols, §13).
+RESPONSE_STEPS: tuple[Step, ...] = (
+    Step("visit", "date_onset", "date_visit"),
+    Step("test", "date_visit", "date_sample"),
+    Step("result", "date_sample", "date_result"),
+    Step("report", "date_result", "date_report"),
+    Step("isolation", "date_report", "date_isolation"),
+)
 
 
 @dataclass(frozen=True, slots=True)

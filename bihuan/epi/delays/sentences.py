@@ -1,0 +1,59 @@
+"""Fitted delays in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bihuan.epi.delays.results import DelayDistribution
+
+FAMILY_ZH = {"gamma": "伽马分布", "lognormal": "对数正态分布", "weibull": "韦布尔分布", "normal": "正态分布"}
+FAMILY_EN = {"gamma": "gamma", "lognormal": "lognormal", "weibull": "Weibull", "normal": "normal"}
+_CENSORING = {
+    "double": ("both days taken as windows (Reich 2009)", "两端均按时间窗处理（Reich 2009）"),
+    "single": ("one end taken as a window (Reich 2009)", "一端按时间窗处理（Reich 2009）"),
+    "none": ("days taken as exact", "日期按精确时点处理"),
+}
+
+
+def explain(found: DelayDistribution, lang: str) -> str:
+    return _zh(found) if lang.startswith("zh") else _en(found)
+
+
+def _en(d: DelayDistribution) -> str:
+    best = d.best
+    left = [
+        f"{n} {word}"
+        for n, word in (
+            (d.missing, "without a date"),
+            (d.impossible, "ending before they began"),
+            (d.later, "ended later and left out"),
+        )
+        if n
+    ]
+    cut = "" if d.until is None else f", corrected for what had not ended by {d.until} (Seaman 2022)"
+    unsure = "" if best.settled else "; the data do not hold these figures, more follow-up is needed"
+    return (
+        f"{d.what_en}: median {best.quantiles[0.5].text()} days, mean {best.mean.text()} days "
+        f"({100 * d.level:g}% intervals; seen mean {d.naive_mean:.1f}), "
+        f"{FAMILY_EN[best.family]} by maximum likelihood with the lowest AIC of {len(d.fits)} "
+        f"({best.aic:.1f}), {d.n} records{', ' + ', '.join(left) if left else ''}; "
+        f"{_CENSORING[d.censoring][0]}{cut}{unsure}."
+    )
+
+
+def _zh(d: DelayDistribution) -> str:
+    best = d.best
+    left = [
+        f"{n} 条{word}"
+        for n, word in ((d.missing, "缺日期"), (d.impossible, "止于起始之前"), (d.later, "晚于截止日未计入"))
+        if n
+    ]
+    cut = "" if d.until is None else f"，并校正截至 {d.until} 尚未发生者（右截断，Seaman 2022）"
+    unsure = "" if best.settled else "；现有数据不足以确定这些数值，需继续随访"
+    return (
+        f"{d.what_zh}：中位数 {best.quantiles[0.5].text('zh')} 天，均值 {best.mean.text('zh')} 天"
+        f"（{100 * d.level:g}% 区间；观察均值 {d.naive_mean:.1f}），"
+        f"最大似然法，{len(d.fits)} 种分布中{FAMILY_ZH[best.family]} AIC 最低（{best.aic:.1f}），"
+        f"记录 {d.n} 条{'，' + '，'.join(left) if left else ''}；{_CENSORING[d.censoring][1]}{cut}{unsure}。"
+    )
