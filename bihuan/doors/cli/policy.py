@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from bihuan.doors.cli.main import needs_no_database
 from bihuan.doors.cli.output import Json, show, table
+from bihuan.loops import queries as loops
 from bihuan.loops.conditions import compile_for
 from bihuan.loops.rules.bound import CannotBind, bind
 from bihuan.loops.rules.definition import InvalidDefinition, parse
@@ -27,8 +28,11 @@ from bihuan.policy.rules.lint import find_problems
 from bihuan.policy.rules.pack import LoopText
 from bihuan.policy.rules.problems import Problem
 from bihuan.registry import clock
+from bihuan.registry.text import label
 
-app = typer.Typer(no_args_is_help=True, help="Policy packs: list, lint, the rules in force, differences.")
+app = typer.Typer(
+    no_args_is_help=True, help="Policy packs: list, lint, the rules in force, differences, impact."
+)
 
 Territory = Annotated[
     str, typer.Option("--territory", help="Territory code, such as 420302; empty for anywhere.")
@@ -131,6 +135,77 @@ def diff(a: str, b: str, lang: Lang = "", json: Json = False) -> None:
         table(console, flat, ["key", a, b, ""])
 
     show(rows, json=json, human=human)
+
+
+@app.command()
+def impact(
+    pack: Annotated[str, typer.Argument(help="A pack of this installation, in force or to come.")],
+    territory: Territory = "",
+    on: On = None,
+    if_replanned: Annotated[
+        bool, typer.Option("--if-replanned", help="Ask as if the pack said transition: replan.")
+    ] = False,
+    limit: Annotated[int, typer.Option(min=0, max=10_000, help="How many of the loops are named.")] = 50,
+    lang: Lang = "",
+    json: Json = False,
+) -> None:
+    """Tell what a pack would change in today's open loops, before it does. Nothing is written.
+
+    --on: the local day from which it would hold (default: its first). A pack that is still a draft is read
+    from a further folder named in BIHUAN_PACKS.
+    """
+    found = loops.impact(
+        pack,
+        territory=territory,
+        on=on.date() if on else None,
+        transition="replan" if if_replanned else None,
+        limit=limit,
+    )
+    show(found, json=json, human=lambda console: _show_impact(console, found, _lang(lang)))
+
+
+def _show_impact(console: Console, found: loops.Impact, lang: str) -> None:
+    words = _(
+        "%(pack)s from %(on)s: %(changed)d of %(reached)d open loops it reaches would change"
+        " (%(all)d open here)."
+    )
+    console.print(
+        escape(
+            words
+            % {
+                "pack": found.pack,
+                "on": found.on,
+                "changed": found.loops_changed,
+                "reached": found.loops_reached,
+                "all": found.loops_open,
+            }
+        )
+    )
+    if found.transition == "keep":
+        console.print(_("The pack keeps: open loops go on as they were opened. Ask with --if-replanned."))
+    if not found.rows:
+        return
+    rows = [
+        {
+            _("loop"): row.definition,
+            _("duty"): label(dict(row.label), lang) or row.kind,
+            _("opened"): row.opened,
+            _("superseded"): row.superseded,
+            _("due sooner"): row.sooner,
+            _("due later"): row.later,
+            _("repeats changed"): row.repeats,
+            _("slots to come"): f"{row.slots:+d}" if row.slots else "",
+        }
+        for row in found.rows
+    ]
+    table(console, rows)
+    named = [
+        {_("loop"): loop.public_id, _("about"): f"{loop.subject_kind} {loop.subject_ref}",
+         _("territory"): loop.territory_code, _("changes"): loop.n}
+        for loop in found.loops
+    ]  # fmt: skip
+    if named:
+        table(console, named)
 
 
 @app.command()

@@ -36,6 +36,7 @@ from bihuan.loops.queries.duties import (
     get_duty,
     my_duties,
 )
+from bihuan.loops.queries.impact import Impact, ImpactLoop, ImpactRow, impact
 
 __all__ = [
     "Board",
@@ -50,6 +51,9 @@ __all__ = [
     "DutyPage",
     "DutyRow",
     "EventRow",
+    "Impact",
+    "ImpactLoop",
+    "ImpactRow",
     "LoopDetail",
     "LoopPage",
     "LoopRow",
@@ -65,6 +69,7 @@ __all__ = [
     "find_duties",
     "find_loops",
     "get_duty",
+    "impact",
     "loop_detail",
     "loops_owing",
     "my_duties",
