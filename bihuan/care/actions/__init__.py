@@ -17,7 +17,7 @@ from bihuan.care.actions.convert import (
     release_contacts_of_excluded,
 )
 from bihuan.care.actions.follow_up import record_follow_up
-from bihuan.care.actions.lost import record_lost
+from bihuan.care.actions.lost import record_all_lost, record_lost
 from bihuan.care.actions.orders import (
     OrderInput,
     extend_observation,
@@ -41,6 +41,7 @@ __all__ = [
     "file_appeal",
     "order_observation",
     "order_observations",
+    "record_all_lost",
     "record_contact_test",
     "record_daily_check",
     "record_daily_checks",

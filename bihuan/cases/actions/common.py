@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection, models, transaction
 
 from bihuan.loops.models import Duty, Loop
-from bihuan.registry import access, clock, scope
+from bihuan.registry import access, clock, scope, stamps
 from bihuan.registry.actor import Actor
 from bihuan.registry.audit import attributed
 from bihuan.registry.errors import NotAllowed
@@ -22,8 +22,8 @@ Day = date | datetime | None
 
 @contextmanager
 def writing(actor: Actor) -> Iterator[None]:
-    """One transaction whose history says who acted."""
-    with transaction.atomic(), attributed(actor):
+    """One transaction whose history says who acted; the tree and the roles are those it began with."""
+    with transaction.atomic(), attributed(actor), stamps.steady():
         yield
 
 

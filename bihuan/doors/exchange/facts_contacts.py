@@ -16,10 +16,16 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from bihuan.care.actions import OrderInput, ReleaseInput, order_observations, record_lost, release_contacts
+from bihuan.care.actions import (
+    OrderInput,
+    ReleaseInput,
+    order_observations,
+    record_all_lost,
+    release_contacts,
+)
 from bihuan.registry.errors import BihuanError
 from bihuan.registry.people import PersonInput
-from bihuan.tracing.actions import ContactInput, confirm_contacts
+from bihuan.tracing.actions import ContactInput, LostInput, confirm_contacts
 
 from . import lookups
 from .facts import Work, Writer, attempt
@@ -154,15 +160,9 @@ class ContactWriter(Writer):
         release_contacts(given, actor=self.actor, now=self.now)
 
     def _lose(self, works: Sequence[Work]) -> None:
-        for work in works:
-            record_lost(
-                work.subject,
-                reason=_("Lost, says list %(list)s.") % {"list": self.mapping.list_id},
-                at=self._ended(work),
-                final=True,
-                actor=self.actor,
-                now=self.now,
-            )
+        reason = _("Lost, says list %(list)s.") % {"list": self.mapping.list_id}
+        given = [LostInput(w.subject, reason, at=self._ended(w), final=True) for w in works]
+        record_all_lost(given, actor=self.actor, now=self.now)
 
     def _ended(self, work: Work) -> Any:
         return self.when(work.row.values.get(END)) or self.as_of

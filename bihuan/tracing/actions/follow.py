@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -27,16 +28,28 @@ def locked(contact_id: str, *, live: bool = True) -> Contact:
     """The contact, held until the transaction ends. Raises UnknownContact; ContactClosed if `live` is
     asked.
     """
-    contact = Contact.objects.select_for_update(of=("self",)).filter(public_id=contact_id).first()
-    if contact is None:
-        raise UnknownContact(contact_id)
-    if live and contact.status in (Status.RELEASED, Status.BECAME_CASE, Status.GENERAL):
-        params = {"id": contact_id, "status": contact.get_status_display()}
+    return all_locked([contact_id], live=live)[contact_id]
+
+
+def all_locked(contact_ids: Sequence[str], *, live: bool = True) -> dict[str, Contact]:
+    """`locked` for many: contacts by public id, held in one order whoever asks."""
+    rows = Contact.objects.select_for_update(of=("self",)).filter(public_id__in=contact_ids).order_by("id")
+    found = {contact.public_id: contact for contact in rows}
+    for contact_id in contact_ids:
+        if contact_id not in found:
+            raise UnknownContact(contact_id)
+        if live:
+            _refuse_closed(found[contact_id])
+    return found
+
+
+def _refuse_closed(contact: Contact) -> None:
+    if contact.status in (Status.RELEASED, Status.BECAME_CASE, Status.GENERAL):
+        params = {"id": contact.public_id, "status": contact.get_status_display()}
         raise ContactClosed(
             _("Contact %(id)s is closed: %(status)s.") % params,
             hint=_("A new exposure opens a new contact."),
         )
-    return contact
 
 
 def news(
@@ -97,6 +110,16 @@ def _located(
     return contact, news(contact, "contact.located", when, _duty(duty))
 
 
+@dataclass(frozen=True, slots=True)
+class LostInput:
+    """One person who cannot be found, since `at` (None = now). `final` gives the search up."""
+
+    contact: str
+    reason: str
+    at: Day = None
+    final: bool = False
+
+
 def record_lost(
     contact_id: str,
     *,
@@ -107,25 +130,37 @@ def record_lost(
     now: datetime | None = None,
 ) -> Contact:
     """The person cannot be found. The loop then owes a search; `final` gives the search up and closes it."""
+    return record_all_lost([LostInput(contact_id, reason, at, final)], actor=actor, now=now)[0]
+
+
+def record_all_lost(
+    inputs: Sequence[LostInput], *, actor: Actor, now: datetime | None = None
+) -> list[Contact]:
+    """Persons cannot be found. One transaction, all or none."""
     known_at = moment_now(now)
-    if not reason.strip():
+    if any(not given.reason.strip() for given in inputs):
         raise ContactInvalid(
             _("Say why the person cannot be found."),
             errors=[{"field": "reason", "rule": "required", "message": _("A reason is needed."), "hint": ""}],
         )
     with writing(actor):
-        contact = locked(contact_id)
-        authorize("contact.write", contact.territory_code, subject=("contact", contact_id))
-        tz = zone_of(contact.territory_code)
-        when = moment(at if at is not None else known_at, tz)
-        assert when is not None
-        contact.status, contact.lost_at = Status.LOST.value, when.instant(tz)
-        contact.save(update_fields=["status", "lost_at"])
-        told = [news(contact, "contact.lost", when)]
-        if final:
-            told.append(news(contact, "contact.given_up", when))
+        contacts = all_locked([given.contact for given in inputs])
+        told = [event for given in inputs for event in _lost(contacts[given.contact], given, known_at)]
+        Contact.objects.bulk_update(contacts.values(), ["status", "lost_at"], batch_size=500)
         tell_loops(told, actor=actor, now=known_at)
-        return contact
+        return [contacts[given.contact] for given in inputs]
+
+
+def _lost(contact: Contact, given: LostInput, known_at: datetime) -> list[NewEvent]:
+    authorize("contact.write", contact.territory_code, subject=("contact", contact.public_id))
+    tz = zone_of(contact.territory_code)
+    when = moment(given.at if given.at is not None else known_at, tz)
+    assert when is not None
+    contact.status, contact.lost_at = Status.LOST.value, when.instant(tz)
+    told = [news(contact, "contact.lost", when)]
+    if given.final:
+        told.append(news(contact, "contact.given_up", when))
+    return told
 
 
 def record_exposure(
