@@ -32,6 +32,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(skip)
 
 
+@pytest.fixture(autouse=True)
+def _house_language() -> Iterator[None]:
+    """Every test begins in the language of the house, whatever a test before it switched to."""
+    from django.conf import settings
+    from django.utils import translation
+
+    with translation.override(settings.LANGUAGE_CODE):
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real input data beside the checkout; tests that need it skip without it."""
