@@ -7,9 +7,11 @@ BihuanError
 ├── Invalid
 │   ├── EvidenceMissing     what ends the duty lacks a key its definition asks for
 │   ├── ReasonMissing       waiving, undoing and handing over say why
+│   ├── CannotTakeOver      the post a duty is handed to lies elsewhere, is not active or may do no duties
 │   └── BadDefinition       a pack's loop definition cannot be read or bound
 └── Conflict
-    └── NotOpen             the duty has already ended
+    ├── NotOpen             the duty has already ended
+    └── NotHandedOver       there is no hand-over of this duty to take back
 """
 
 from __future__ import annotations
@@ -33,9 +35,17 @@ class ReasonMissing(Invalid):
     code = "reason-missing"
 
 
+class CannotTakeOver(Invalid):
+    code = "cannot-take-over"
+
+
 class BadDefinition(Invalid):
     code = "bad-loop-definition"
 
 
 class NotOpen(Conflict):
     code = "duty-not-open"
+
+
+class NotHandedOver(Conflict):
+    code = "not-handed-over"

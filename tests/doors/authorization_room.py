@@ -323,6 +323,7 @@ def api_bodies(facts: Facts) -> dict[str, Any]:
         "waive_duty": {"reason": "no reason"},
         "undo_duty": {"reason": "no reason"},
         "hand_over_duty": {"to": "T-0000000000", "reason": "no reason"},
+        "take_back_duty": {"reason": "no reason"},
         "perform_verb_on_many": {"subjects": [facts.contact], "fields": {"reason": "no reason"}},
         "perform_verb": fields,
         "set_mapping": {"mapping": "mapping: x\nkind: linelist\n"},

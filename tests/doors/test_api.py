@@ -205,6 +205,13 @@ def test_a_duty_is_waived_with_a_reason_and_handed_over(officer, cast):
     )
     assert over.status_code == 200, over.content.decode()
     assert officer.get(f"/duties/{one['id']}").json()["owner"]["id"] == cast.street.post.public_id
+    away = {"to": cast.other_city.post.public_id, "reason": "far away"}
+    refused = problem(officer.post(f"/duties/{one['id']}/hand-over", away), 422)
+    assert refused["errors"][0]["field"] == "to"
+    back = officer.post(f"/duties/{one['id']}/take-back", {"reason": "not so"})
+    assert back.status_code == 200, back.content.decode()
+    assert officer.get(f"/duties/{one['id']}").json()["owner"] == one["owner"]
+    problem(officer.post(f"/duties/{one['id']}/take-back", {"reason": "again"}), 409)
     assert officer.post(f"/duties/{one['id']}/waive", {"reason": "died"}).status_code == 200
     problem(officer.post(f"/duties/{one['id']}/waive", {"reason": "again"}), 409)
     assert_holds()

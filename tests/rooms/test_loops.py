@@ -19,15 +19,23 @@ from bihuan.loops.actions import (
     record,
     replan,
     sweep,
+    take_back,
     undo_completion,
     waive,
 )
 from bihuan.loops.actions.quiet import Quiet
-from bihuan.loops.errors import EvidenceMissing, NotOpen, ReasonMissing, UnknownDuty
+from bihuan.loops.errors import (
+    CannotTakeOver,
+    EvidenceMissing,
+    NotHandedOver,
+    NotOpen,
+    ReasonMissing,
+    UnknownDuty,
+)
 from bihuan.loops.models import Duty, DutyHistory, Escalation, LogEvent, Loop, Schedule
-from bihuan.loops.queries import check, find_duties, my_duties
+from bihuan.loops.queries import check, find_duties, my_duties, takers
 from bihuan.registry import posts, scope
-from bihuan.registry.models import Post
+from bihuan.registry.models import Assignment, Grant, Post
 from tests.cast import COMMUNITY, COUNTY, GRID, NEXT_COUNTY
 from tests.rules.loop_examples import local
 
@@ -202,9 +210,68 @@ def test_a_duty_handed_over_is_owed_by_the_other_post_also_after_more_events(roo
     room.start()
     number = room.duties()["release#1"].id
     with at(local(1, 16)):
-        hand_over(number, room.cast.street.post.id, "moved in with parents", SYSTEM)
+        hand_over(number, room.cast.community.post.id, "moved in with parents", SYSTEM)
     room.say("K1", "contact.noted", local(1, 17))
-    assert room.duties()["release#1"].owner_post_id == room.cast.street.post.id
+    assert room.duties()["release#1"].owner_post_id == room.cast.community.post.id
+
+
+def test_a_post_takes_over_duties_of_its_own_territory_only(room: Room):
+    room.start()
+    duty = room.duties()["release#1"]
+    with at(local(1, 16)):
+        for member in (room.cast.neighbor, room.cast.other_city):
+            with pytest.raises(CannotTakeOver, match=GRID) as refused:
+                hand_over(duty.id, member.post.id, "too much to do", SYSTEM)
+            assert refused.value.errors[0]["field"] == "to"
+        with pytest.raises(CannotTakeOver, match="D-"):
+            hand_over(duty.id, duty.owner_post_id, "to myself", SYSTEM)
+        hand_over(duty.id, room.cast.city.post.id, "the city takes it", SYSTEM)
+    assert room.duties()["release#1"].owner_post_id == room.cast.city.post.id
+
+
+def test_a_post_that_is_not_active_or_does_no_duties_takes_nothing_over(room: Room):
+    room.start()
+    duty = room.duties()["release#1"]
+    grid = room.cast.grid.post
+    with at(local(1, 16)):
+        Grant.objects.filter(role_id=grid.role, right="duty.do").delete()
+        assert grid.id not in {post.id for post in takers(GRID)}
+        with pytest.raises(CannotTakeOver):
+            hand_over(duty.id, grid.id, "nearer", SYSTEM)
+        Post.objects.filter(id=room.cast.street.post.id).update(active_to=local(1, 8))
+        with pytest.raises(CannotTakeOver):
+            hand_over(duty.id, room.cast.street.post.id, "nearer", SYSTEM)
+    assert room.duties()["release#1"].owner_post_id == duty.owner_post_id
+
+
+def test_who_was_lent_a_post_there_takes_over_in_its_own_post_too(room: Room):
+    room.start()
+    duty = room.duties()["release#1"]
+    cast = room.cast
+    with at(local(1, 16)):
+        Assignment.objects.update(from_at=local(1))
+        lent = Assignment.objects.get(account=cast.officer.account, post_id=cast.officer.post.id)
+        Assignment.objects.create(
+            post_id=cast.officer.post.id, account=cast.neighbor.account, from_at=local(1, 8),
+            delegated_from=lent, reason="on leave",
+        )  # fmt: skip
+        hand_over(duty.id, cast.neighbor.post.id, "stands in", SYSTEM)
+    assert room.duties()["release#1"].owner_post_id == cast.neighbor.post.id
+    assert check().violations == []
+
+
+def test_a_hand_over_is_taken_back_by_who_made_it(room: Room):
+    room.start()
+    before = room.duties()["release#1"]
+    giver = next(m for m in (room.cast.street, room.cast.community) if m.post.id == before.owner_post_id)
+    with at(local(1, 16)), giver.acting():
+        hand_over(before.id, room.cast.city.post.id, "by mistake", giver.actor)
+        assert room.duties()["release#1"].owner_post_id == room.cast.city.post.id
+        take_back(before.id, "the wrong one", giver.actor)
+        with pytest.raises(NotHandedOver):
+            take_back(before.id, "again", giver.actor)
+    assert room.duties()["release#1"].owner_post_id == before.owner_post_id
+    assert_stored_is_replayed(local(1, 17))
 
 
 def test_a_contact_that_moves_takes_its_open_duties_to_the_new_place(room: Room):

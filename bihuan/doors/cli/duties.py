@@ -17,7 +17,7 @@ from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Invalid
 from bihuan.registry.text import label
 
-app = typer.Typer(no_args_is_help=True, help="Duties: list, complete, waive.")
+app = typer.Typer(no_args_is_help=True, help="Duties: list, complete, waive, hand over.")
 
 AsOf = Annotated[
     str, typer.Option("--as-of", help="A moment, such as 2020-02-05 or 2020-02-05T08:00. Default: now.")
@@ -104,6 +104,31 @@ def waive(
         [_id(d) for d in duties], reason, Actor.system("bihuan duties waive", door="cli")
     )
     show({"waived": result.duties_ended}, json=json)
+
+
+@app.command("hand-over")
+def hand_over(
+    duty: Annotated[str, typer.Argument(help="A duty, such as D-17.")],
+    to: Annotated[str, typer.Option(help="The post that is to owe it (its public id).")],
+    reason: Annotated[str, typer.Option(help="Why. Required.")],
+    json: Json = False,
+) -> None:
+    """Let another post owe an open duty; the post must hold the duty's territory."""
+    wanted = posts.by_public_id(to)
+    actions.hand_over(_id(duty), wanted.id, reason, Actor.system("bihuan duties hand-over", door="cli"))
+    show({"duty": duty, "owner": wanted.label}, json=json)
+
+
+@app.command("take-back")
+def take_back(
+    duty: Annotated[str, typer.Argument(help="A duty, such as D-17.")],
+    reason: Annotated[str, typer.Option(help="Why. Required.")],
+    json: Json = False,
+) -> None:
+    """Undo the last hand-over of an open duty: who owed it before owes it again."""
+    actions.take_back(_id(duty), reason, Actor.system("bihuan duties take-back", door="cli"))
+    row = queries.get_duty(_id(duty))
+    show({"duty": duty, "owner": row.owner if row else ""}, json=json)
 
 
 def _id(text: str) -> int:

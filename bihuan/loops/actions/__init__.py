@@ -7,6 +7,7 @@ from bihuan.loops.actions.duties import (
     complete_duty,
     hand_loop_over,
     hand_over,
+    take_back,
     undo_completion,
     waive,
     waive_bulk,
@@ -18,6 +19,6 @@ from bihuan.loops.actions.transitions import Applied, ReplanResult, replan
 __all__ = [
     "Applied", "NewEvent", "RecordResult", "ReplanResult", "SweepResult",
     "close_loop", "complete_bulk", "complete_duty", "fold_tallies",
-    "hand_loop_over", "hand_over", "record", "refresh", "replan", "sweep", "undo_completion", "waive",
-    "waive_bulk",
+    "hand_loop_over", "hand_over", "record", "refresh", "replan", "sweep", "take_back",
+    "undo_completion", "waive", "waive_bulk",
 ]  # fmt: skip

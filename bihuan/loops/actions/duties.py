@@ -13,7 +13,16 @@ from django.utils.translation import gettext as _
 
 from bihuan.loops import bindings, store
 from bihuan.loops.actions.record import NewEvent, RecordResult, record
-from bihuan.loops.errors import EvidenceMissing, NotOpen, ReasonMissing, UnknownDuty, UnknownLoop
+from bihuan.loops.errors import (
+    CannotTakeOver,
+    EvidenceMissing,
+    NotHandedOver,
+    NotOpen,
+    ReasonMissing,
+    UnknownDuty,
+    UnknownLoop,
+)
+from bihuan.loops.queries.takers import why_not
 from bihuan.loops.rules.bound import BoundDuty
 from bihuan.loops.rules.definition import LOOP_CLOSED
 from bihuan.loops.rules.engine import DUTY_DONE, DUTY_HANDED_OVER, DUTY_KEY, DUTY_WAIVED, RETRACTED
@@ -186,15 +195,71 @@ def waive_bulk(duty_ids: Sequence[int], reason: str, actor: Actor) -> RecordResu
 
 
 def hand_over(duty_id: int, to_post: int, reason: str, actor: Actor) -> RecordResult:
-    """Let another post owe an open duty."""
+    """Let another post owe an open duty.
+
+    The post must hold the duty's territory, or one of its holders have been lent a post that does. Raises
+    UnknownDuty, NotOpen, NotAllowed, UnknownPost, and CannotTakeOver saying why that post may not.
+    """
     said = _require_reason(reason)
     with transaction.atomic():
         [target] = _find([duty_id])
         _require([target], "duty.do")
         _require_open([target])
-        posts.get(to_post)
+        _require_taker(target, to_post)
         data = {DUTY_KEY: target.key, "post": to_post, "reason": said}
         return record([target.event(DUTY_HANDED_OVER, clock.now(), data)], actor=actor)
+
+
+def _require_taker(target: _Target, to_post: int) -> None:
+    post = posts.get(to_post)
+    wrong = why_not(post, target.territory_code)
+    if post.id == target.owner_post_id:
+        wrong = _("it owes this duty already")
+    if not wrong:
+        return
+    message = _("%(post)s cannot take over D-%(id)s: %(why)s.") % {
+        "post": post.label,
+        "id": target.id,
+        "why": wrong,
+    }
+    raise CannotTakeOver(
+        message,
+        hint=_("Choose a post of %(code)s or above.") % {"code": target.territory_code},
+        errors=[{"field": "to", "rule": "territory", "message": message, "hint": ""}],
+    )
+
+
+def take_back(duty_id: int, reason: str, actor: Actor) -> RecordResult:
+    """Undo the last hand-over of an open duty: who owed it before owes it again.
+
+    Who may do the duty may, and who handed it over. Raises UnknownDuty, NotOpen, NotHandedOver, NotAllowed.
+    """
+    said = _require_reason(reason)
+    with transaction.atomic():
+        [target] = _find([duty_id])
+        _require_open([target])
+        event, from_post = _last_hand_over(target)
+        current = scope.current()
+        if current is None or from_post not in current.posts:
+            _require([target], "duty.do")
+        data = {"event": event, "reason": said, DUTY_KEY: target.key}
+        return record([target.event(RETRACTED, clock.now(), data)], actor=actor)
+
+
+def _last_hand_over(target: _Target) -> tuple[int, int | None]:
+    """The event that handed a duty over last and still stands, and the post that did so."""
+    with scope.system():  # an event bears the territory it told of, which may be none
+        rows = store.fetch(
+            "SELECT e.id, e.post_id FROM loops_event e JOIN loops_subject s ON s.id = e.subject_id"
+            " WHERE s.kind = %s AND s.ref = %s AND e.kind = %s AND e.data ->> %s = %s AND NOT EXISTS"
+            " (SELECT FROM loops_event r WHERE r.subject_id = e.subject_id AND r.kind = %s"
+            "  AND r.data -> 'event' = to_jsonb(e.id))"
+            " ORDER BY e.at DESC, e.id DESC LIMIT 1",
+            [target.subject_kind, target.subject_ref, DUTY_HANDED_OVER, DUTY_KEY, target.key, RETRACTED],
+        )
+    if not rows:
+        raise NotHandedOver(_("Nobody has handed D-%(id)s over.") % {"id": target.id})
+    return rows[0][0], rows[0][1]
 
 
 def hand_loop_over(from_loop: str, to_loop: str) -> None:

@@ -37,6 +37,7 @@ from bihuan.loops.queries.duties import (
     my_duties,
 )
 from bihuan.loops.queries.impact import Impact, ImpactLoop, ImpactRow, impact
+from bihuan.loops.queries.takers import takers
 
 __all__ = [
     "Board",
@@ -75,4 +76,5 @@ __all__ = [
     "my_duties",
     "rings",
     "same_day",
+    "takers",
 ]  # fmt: skip

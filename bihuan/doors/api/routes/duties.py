@@ -218,10 +218,20 @@ def undo_duty(call: Call, duty: str, body: ReasonIn) -> Done:
 
 @operation(router, "POST", "/duties/{duty}/hand-over", right="duty.do", response=Done)
 def hand_over_duty(call: Call, duty: str, body: HandOver) -> Done:
-    """Let another post owe a duty"""
+    """Let another post owe a duty
+
+    The post must hold the duty's territory, or one of its holders have been lent a post that does.
+    """
     to = posts.by_public_id(body.to)
     actions.hand_over(number(duty), to.id, body.reason, call.actor)
     return Done(message=_("Handed over to %(post)s.") % {"post": to.label}, subject=duty)
+
+
+@operation(router, "POST", "/duties/{duty}/take-back", right="duty.do", response=Done)
+def take_back_duty(call: Call, duty: str, body: ReasonIn) -> Done:
+    """Undo the last hand-over of a duty: who owed it before owes it again"""
+    actions.take_back(number(duty), body.reason, call.actor)
+    return Done(message=_("Taken back; who owed it before owes it again."), subject=duty)
 
 
 def number(ref: str) -> int:
