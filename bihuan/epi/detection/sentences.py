@@ -21,7 +21,7 @@ _HELD_BACK = {Reason.ASSESSED, Reason.TOO_FEW_CASES}
 
 
 def explain(detection: Detection, lang: str, series: int, time: int) -> str:
-    """One sentence on `detection.at[time]` of series number `series`; Chinese when `lang` begins with "zh"."""
+    """One sentence on `detection.at[time]` of series number `series`; Chinese if `lang` begins with "zh"."""
     chinese = lang.startswith("zh")
     day = detection.dates[time]
     when = period_name(day, detection.panel.frequency, lang)
@@ -42,7 +42,7 @@ def period_name(day: np.datetime64, frequency: Frequency, lang: str) -> str:
     first = day.astype("datetime64[D]").astype(object)
     chinese = lang.startswith("zh")
     if frequency == "monthly":
-        return f"{first.year}年{first.month}月" if chinese else f"{first:%B %Y}"
+        return f"{first.year}年{first.month}月" if chinese else f"{first:%Y-%m}"
     if frequency == "daily":
         return f"{first.year}年{first.month}月{first.day}日" if chinese else first.isoformat()
     week = first.isocalendar()

@@ -1,0 +1,112 @@
+"""Putting a Detection together: which periods are asked for; what was not computed stands as NaN."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bihuan.epi.detection.results import Detection, Method, Reason
+from bihuan.epi.errors import InputError, NotEnoughData
+from bihuan.epi.series import PERIODS_A_YEAR, Floats, Panel
+
+At = int | Sequence[int] | NDArray[np.intp] | None
+
+
+def positions(panel: Panel, at: At) -> NDArray[np.intp]:
+    """Positions in time, ascending; None means every period, -1 the newest. InputError when outside."""
+    if at is None:
+        return np.arange(panel.n_times)
+    asked = np.unique(np.atleast_1d(np.asarray(at, dtype=np.intp)))
+    whole = np.where(asked < 0, asked + panel.n_times, asked)
+    if whole.size == 0 or whole.min() < 0 or whole.max() >= panel.n_times:
+        raise InputError(
+            f"there are {panel.n_times} periods; `at` must name some of 0 to {panel.n_times - 1}",
+            f"共有 {panel.n_times} 期；`at` 应为 0 至 {panel.n_times - 1} 之间的位置",
+            field="at",
+        )
+    return np.unique(whole)
+
+
+def first_monitored(panel: Panel, start: int | None) -> int:
+    """Where monitoring begins: `start`, else after one year, else after half of what there is."""
+    if start is None:
+        start = min(PERIODS_A_YEAR[panel.frequency], panel.n_times // 2)
+    if start < 0:
+        start += panel.n_times
+    if start < 1 or start >= panel.n_times:
+        raise NotEnoughData(
+            f"monitoring must begin after the first and at the last of {panel.n_times} periods at the latest",
+            f"监测起点应在第 1 期之后，且不晚于第 {panel.n_times} 期",
+            field="start",
+        )
+    return start
+
+
+def missing(panel: Panel, at: NDArray[np.intp]) -> Floats:
+    """NaN, series × assessed periods."""
+    return np.full((panel.n_series, at.size), np.nan)
+
+
+def assemble(
+    panel: Panel,
+    method: Method,
+    at: NDArray[np.intp],
+    *,
+    reason: NDArray[np.uint8],
+    alarm: NDArray[np.bool_],
+    expected: Floats | None = None,
+    upper: Floats | None = None,
+    score: Floats | None = None,
+    p_value: Floats | None = None,
+    extra: dict[str, Floats] | None = None,
+) -> Detection:
+    """A Detection in which what was not assessed has no numbers and no alarm.
+
+    A period without a count is NOT_REPORTED, but keeps expected and upper bound where they are known.
+    """
+    unreported = np.isnan(panel.counts[:, at]) & (reason == Reason.ASSESSED)
+    reason = np.where(unreported, np.uint8(Reason.NOT_REPORTED), reason).astype(np.uint8)
+    judged = (reason == Reason.ASSESSED) | (reason == Reason.TOO_FEW_CASES)
+    known = judged | (reason == Reason.NOT_REPORTED)
+
+    def shown(values: Floats | None, where: NDArray[np.bool_]) -> Floats:
+        return missing(panel, at) if values is None else np.where(where, values, np.nan)
+
+    return Detection(
+        panel=panel,
+        method=method,
+        at=at,
+        expected=shown(expected, known),
+        upper=shown(upper, known),
+        score=shown(score, judged),
+        p_value=shown(p_value, judged),
+        alarm=np.asarray(alarm, dtype=bool) & (reason == Reason.ASSESSED),
+        reason=reason,
+        extra=extra or {},
+    )
+
+
+def check_above(name: str, value: float, least: float = 0.0, *, below: float = np.inf) -> float:
+    """`value` when it lies strictly between the two bounds; else InputError naming the parameter."""
+    if not least < value < below:
+        bound = f" and below {below:g}" if np.isfinite(below) else ""
+        limit = f"且小于 {below:g}" if np.isfinite(below) else ""
+        raise InputError(
+            f"{name} must be above {least:g}{bound}; it is {value:g}",
+            f"参数 {name} 应大于 {least:g}{limit}；现为 {value:g}",
+            field=name,
+        )
+    return value
+
+
+def check_one_of(name: str, value: str, known: Sequence[str]) -> str:
+    """`value` when it is known; else InputError listing what there is."""
+    if value not in known:
+        raise InputError(
+            f"{name} {value!r} is not one of {', '.join(known)}",
+            f"参数 {name} 的取值 {value!r} 不在 {'、'.join(known)} 之中",
+            field=name,
+        )
+    return value
