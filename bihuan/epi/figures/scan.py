@@ -1,0 +1,12 @@
+"""Clusters in space, drawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from bihuan.epi.figures.canvas import Picture
+
+
+def plot_scan(found: Any, *, lang: str = "en", path: str | Path | None = None) -> Picture:
+    raise NotImplementedError
