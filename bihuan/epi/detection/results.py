@@ -28,6 +28,7 @@ class Reason(IntEnum):
     NO_VARIATION = 5  # the baseline has no variance and the guard is on
     NO_CONVERGENCE = 6  # the regression did not settle
     NOT_ASKED = 7
+    MARKED = 8  # the caller knows why the count moved: a change of definition, a correction
 
 
 REASONS: dict[Reason, tuple[str, str]] = {
@@ -47,6 +48,10 @@ REASONS: dict[Reason, tuple[str, str]] = {
         "未评估：基线无变化且计数很小",
     ),
     Reason.NO_CONVERGENCE: ("not assessed because the regression did not settle", "未评估：回归未收敛"),
+    Reason.MARKED: (
+        "no alarm because the period is marked as a change of definition or a correction",
+        "本期已标记为定义变更或数据订正，不作预警",
+    ),
     Reason.NOT_ASKED: ("not assessed because nobody asked for this period", "未评估：未要求评估本期"),
 }
 

@@ -109,10 +109,10 @@ class Indicator:
             name = "目标" if lang == "zh" else "target"
             return f"{name} {_SIGNS[self.wanted]} {goal} {word}".rstrip()
         if self.wanted in _TRENDS_ZH and self.before is not None:
-            percent = f"{100 * self.before:.1f}%"
+            before = f"{100 * self.before:.1f}%"
             if lang == "zh":
-                return f"{_TRENDS_ZH[self.wanted]}（前一周 {percent}）{word}"
-            return f"should be {self.wanted} (week before {percent}) {word}"
+                return f"{_TRENDS_ZH[self.wanted]}（前一周 {before}）{word}"
+            return f"should be {self.wanted} (week before {before}) {word}"
         return ""
 
     def _left(self, words: tuple[str, str]) -> tuple[tuple[int, str], tuple[int, str]]:
