@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -35,7 +36,7 @@ from bihuan.loops.errors import (
 from bihuan.loops.models import Duty, DutyHistory, Escalation, LogEvent, Loop, Schedule
 from bihuan.loops.queries import check, find_duties, my_duties, takers
 from bihuan.registry import posts, scope
-from bihuan.registry.models import Assignment, Grant, Post
+from bihuan.registry.models import Assignment, Grant, Post, Territory
 from tests.cast import COMMUNITY, COUNTY, GRID, NEXT_COUNTY
 from tests.rules.loop_examples import local
 
@@ -370,6 +371,19 @@ def test_check_names_what_was_broken_by_hand(room: Room):
     found = {v.rule: v.ids for v in check().violations}
     assert found["owner-missing"] == [f"D-{room.duties()['release#1'].id}"]
     assert any("contact.test" in i for i in found["not-conserved"])
+
+
+def test_check_names_days_by_the_clock_of_the_territory(room: Room):
+    Territory.objects.filter(code__startswith=GRID[:6]).update(tz="America/Guatemala")
+    room.start()
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM loops_duty WHERE key = 'release#1' RETURNING due_at")
+        [due_at] = cursor.fetchone()
+    [told] = next(v.ids for v in check().violations if v.rule == "not-conserved")
+    last = due_at - timedelta(seconds=1)
+    there, here = (last.astimezone(ZoneInfo(n)).date() for n in ("America/Guatemala", "Asia/Shanghai"))
+    assert there != here
+    assert told.endswith(there.isoformat())
 
 
 def test_check_counts_what_the_tally_counts(room: Room):

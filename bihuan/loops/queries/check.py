@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 from django.utils.translation import gettext as _
 
 from bihuan.loops.queries.reading import fence
+from bihuan.registry import territory as territories
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +85,25 @@ _RULES: tuple[tuple[str, Any, str], ...] = (
     ),
 )
 
-_DAY = "date_trunc('day', (bucket - interval '1 second') AT TIME ZONE 'Asia/Shanghai')"
+# A day is that of the territory: deadlines lie before local midnight, and a bucket ends where it begins.
+_DAY = "date_trunc('day', (bucket - interval '1 second') AT TIME ZONE coalesce(zone.tz, %(tz)s))"
+_ZONES = (
+    "LEFT JOIN unnest(%(codes)s::text[], %(zones)s::text[]) AS zone (code, tz)"
+    ' ON zone.code COLLATE "C" = territory_code'
+)
 _TALLIED = f"""
-    SELECT territory_code, definition, kind, {_DAY} AS day, state, n FROM loops_tally WHERE {_DUTIES}
+    SELECT territory_code, definition, kind, {_DAY} AS day, state, n FROM loops_tally {_ZONES} WHERE {_DUTIES}
     UNION ALL
-    SELECT territory_code, definition, kind, {_DAY}, state, n FROM loops_tallydelta WHERE {_DUTIES}
+    SELECT territory_code, definition, kind, {_DAY}, state, n FROM loops_tallydelta {_ZONES} WHERE {_DUTIES}
+"""
+_CREATED = f"""
+SELECT coalesce(sum(n), 0) FROM (
+    SELECT n FROM loops_tally WHERE state = -1 AND {_DUTIES}
+    UNION ALL SELECT n FROM loops_tallydelta WHERE state = -1 AND {_DUTIES}) AS t
+"""
+_CODES = f"""
+SELECT territory_code FROM loops_tally WHERE {_DUTIES}
+UNION SELECT territory_code FROM loops_tallydelta WHERE {_DUTIES}
 """
 _CONSERVATION = f"""
 SELECT territory_code || ' ' || definition || '.' || kind || ' ' || to_char(day, 'YYYY-MM-DD')
@@ -100,7 +116,7 @@ WITH raw AS (
         to_timestamp(ceil(date_part('epoch', due_at) / 900) * 900) AS bucket, count(*) AS n
     FROM loops_duty WHERE {_DUTIES} GROUP BY 1, 2, 3, 4, 5
 ), both_sides AS (
-    SELECT territory_code, definition, kind, {_DAY} AS day, state, n, 0 AS m FROM raw
+    SELECT territory_code, definition, kind, {_DAY} AS day, state, n, 0 AS m FROM raw {_ZONES}
     UNION ALL SELECT territory_code, definition, kind, day, state, 0, n FROM ({_TALLIED}) AS t WHERE state
     >= 0
 )
@@ -117,12 +133,13 @@ def check(territory: str = "", *, limit: int = 100) -> CheckResult:
     territory, kind
     and day. At most `limit` offenders a rule are named."""
     lo, hi = fence(territory)
-    params = {"lo": lo, "hi": hi, "limit": limit}
+    params: dict[str, Any] = {"lo": lo, "hi": hi, "limit": limit}
     result = CheckResult()
     _count(result, params)
     for slug, message, sql in _RULES:
         _look(result, slug, message(), sql, params)
     if len(lo) <= STREET_CODE:  # tallies are kept by street
+        params |= _find_zones(params)
         _look(
             result,
             "not-conserved",
@@ -145,8 +162,17 @@ def _count(result: CheckResult, params: dict[str, Any]) -> None:
         if len(params["lo"]) > STREET_CODE:
             result.created = sum(counts.values())
             return
-        cursor.execute(f"SELECT coalesce(sum(n), 0) FROM ({_TALLIED}) AS t WHERE state = -1", params)
+        cursor.execute(_CREATED, params)
         result.created = int(cursor.fetchone()[0])
+
+
+def _find_zones(params: dict[str, Any]) -> dict[str, Any]:
+    """The time zones of the territories that tallies are kept for, where they are not the installation's."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CODES, params)
+        zones = {row[0]: territories.tz_of(row[0]) for row in cursor.fetchall()}
+    other = {code: tz for code, tz in zones.items() if tz != settings.TIME_ZONE}
+    return {"codes": list(other), "zones": list(other.values()), "tz": settings.TIME_ZONE}
 
 
 def _look(result: CheckResult, slug: str, message: str, sql: str, params: dict[str, Any]) -> None:
