@@ -311,7 +311,7 @@ def _chunks(
 
 def verify(*, expected_head: str = "", deep: bool = False, stop_at_first: bool = False) -> VerifyResult:
     """Compute the whole chain again. `expected_head`: a head hash kept elsewhere, which must occur in it.
-    `deep` also compares every live row of tracked tables with its last version in history."""
+    `deep` also compares the live rows of tracked tables with history: none altered, gone or put in."""
     result = VerifyResult()
     with transaction.atomic(), _fixed_settings():
         blocks = list(ChainBlock.objects.order_by("number"))
@@ -448,27 +448,47 @@ def _count_unsealed(blocks: Sequence[ChainBlock], result: VerifyResult) -> None:
 
 
 def _check_live(result: VerifyResult) -> None:
-    """Live rows must equal their last version: a change with the triggers off leaves a difference."""
+    """Live rows must be those of history, each equal to its last version: what was changed, deleted or put in
+    with the triggers off leaves a difference."""
     for model in apps.get_models():
         tracked = getattr(model, "pgh_tracked_model", None)
         if tracked is None:
             continue
-        names = {f.name for f in tracked._meta.concrete_fields}
-        columns = [f.column for f in model._meta.concrete_fields if f.name in names]
-        live = ", ".join(f't."{c}"' for c in columns)
-        told = ", ".join(f'e."{c}"' for c in columns)
-        key = tracked._meta.pk.column
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f'SELECT min(t."{key}"), max(t."{key}"), count(*) FROM "{tracked._meta.db_table}" t'
-                f' JOIN LATERAL (SELECT * FROM "{model._meta.db_table}" e WHERE e.pgh_obj_id = t."{key}"'
-                f" ORDER BY e.pgh_id DESC LIMIT 1) e ON true"
-                f" WHERE ROW({live}) IS DISTINCT FROM ROW({told})"
-            )
-            first, last, count = cursor.fetchone()
-        if count:
-            table = tracked._meta.db_table
-            message = (
-                f"{table}: {count} rows between {first} and {last} differ from their last version in history."
-            )
-            result.breaches.append(Breach("live", result.blocks, table, first, last, message))
+        table = tracked._meta.db_table
+        for sql, told in _live_questions(model, tracked):
+            with connection.cursor() as cursor:
+                cursor.execute(sql)
+                first, last, count = cursor.fetchone()
+            if count:
+                message = f"{table}: {count} rows between {first} and {last} {told}."
+                result.breaches.append(Breach("live", result.blocks, table, first, last, message))
+
+
+def _live_questions(model: type[Model], tracked: type[Model]) -> Iterator[tuple[str, str]]:
+    """For a history table: SQL of the first, last and number of offending rows, and what is wrong."""
+    names = {f.name for f in tracked._meta.concrete_fields}
+    columns = [f.column for f in model._meta.concrete_fields if f.name in names]
+    live = ", ".join(f't."{c}"' for c in columns)
+    told = ", ".join(f'e."{c}"' for c in columns)
+    assert tracked._meta.pk is not None
+    table, history, key = tracked._meta.db_table, model._meta.db_table, tracked._meta.pk.column
+    numbers = f'SELECT min(t."{key}"), max(t."{key}"), count(*) FROM "{table}" t'
+    newest = f'SELECT * FROM "{history}" e WHERE e.pgh_obj_id = t."{key}" ORDER BY e.pgh_id DESC LIMIT 1'
+    yield (
+        f"{numbers} JOIN LATERAL ({newest}) e ON true WHERE ROW({live}) IS DISTINCT FROM ROW({told})",
+        "differ from their last version in history",
+    )
+    yield (
+        f'{numbers} WHERE NOT EXISTS (SELECT FROM "{history}" e WHERE e.pgh_obj_id = t."{key}")',
+        "are not in history: they were put in behind its triggers",
+    )
+    yield (
+        f"""
+        SELECT min(gone.id), max(gone.id), count(*) FROM (
+            SELECT DISTINCT e.pgh_obj_id AS id FROM "{history}" e
+            WHERE NOT EXISTS (SELECT FROM "{table}" t WHERE t."{key}" = e.pgh_obj_id)) AS gone
+        WHERE (SELECT l.pgh_label FROM "{history}" l WHERE l.pgh_obj_id = gone.id
+            ORDER BY l.pgh_id DESC LIMIT 1) <> 'delete'
+        """,
+        "are gone, and history does not tell of it: they were deleted behind its triggers",
+    )

@@ -15,7 +15,7 @@ from bihuan.registry import audit, chain, clock, scope, shredder
 from bihuan.registry.actions import people as verbs
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Conflict, Invalid
-from bihuan.registry.models import AccessLog, ChainBlock, Person, ShredRecord, Territory
+from bihuan.registry.models import AccessLog, ChainBlock, Household, Person, ShredRecord, Territory
 from bihuan.registry.people import PersonInput
 from bihuan.registry.scope import Scope
 from tests.rules.test_identity import number
@@ -198,6 +198,40 @@ def test_a_live_row_changed_behind_the_triggers_is_seen_by_a_deep_look(world):
     execute(f"UPDATE registry_person SET name = '李明' WHERE id = {person.pk}")
     assert kinds() == []
     assert kinds(deep=True) == [("live", "registry_person")]
+
+
+def test_a_live_row_deleted_behind_the_triggers_is_seen_by_a_deep_look(world):
+    kept, gone, _third = people(3)
+    chain.seal()
+    execute(f"DELETE FROM registry_person WHERE id = {gone.id}")
+    assert kinds() == []
+    [breach] = chain.verify(deep=True).breaches
+    assert (breach.kind, breach.table, breach.first, breach.last) == (
+        "live", "registry_person", gone.id, gone.id,
+    )  # fmt: skip
+    assert "1 rows" in breach.message
+    assert kept.id != gone.id
+
+
+def test_a_live_row_put_in_behind_the_triggers_is_seen_by_a_deep_look(world):
+    people(1)
+    execute(
+        "INSERT INTO registry_household (public_id, address, territory_code, unit_code)"
+        f" VALUES ('H-0000000001', 'x', '{STREET}', '')"
+    )
+    assert kinds(deep=True) == [("live", "registry_household")]
+
+
+def test_a_row_deleted_as_history_tells_is_no_breach(world):
+    home = Household.objects.create(public_id="H-0000000002", address="x", territory_code=STREET)
+    home.delete()
+    chain.seal()
+    assert chain.verify(deep=True).ok
+
+
+def test_a_house_with_posts_and_accounts_stands_the_deep_look(cast):
+    with scope.system():
+        assert chain.verify(deep=True).breaches == []
 
 
 def test_the_proof_does_not_depend_on_settings_of_the_session(world):

@@ -37,7 +37,7 @@ def seal(
 @app.command()
 def verify(
     head: Annotated[str, typer.Option(help="A head hash kept elsewhere that the chain must hold.")] = "",
-    deep: Annotated[bool, typer.Option(help="Also compare every live row with its last version.")] = False,
+    deep: Annotated[bool, typer.Option(help="Also compare the live rows with history.")] = False,
     json: Json = False,
 ) -> None:
     """Compute the whole chain again; name the first rows altered, deleted or put in. Exit 1 on any."""
