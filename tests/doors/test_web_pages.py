@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
+
 import pytest
 from django.test import Client
 from django.urls import reverse
+
+from bihuan.policy import queries
+from tests import cast as people
 
 
 @pytest.fixture
@@ -99,3 +105,51 @@ def test_breaking_the_glass_needs_a_reason_and_is_shown_there(cast, as_member):
     assert refused.status_code == 422
     client.post(reverse("web:glass"), {"territory_code": "420302", "reason": "接触者跨区转运，需立即核对"})
     assert "接触者跨区转运" in as_member(cast.neighbor).get(reverse("web:glass_breaks")).content.decode()
+
+
+def test_what_changed_between_two_packs_is_listed_by_their_ids(cast, as_member):
+    client = as_member(cast.officer)
+    page = client.get(
+        reverse("web:policy_diff"), {"a": "hubei-2020-02", "b": "hubei-2020-05"}
+    ).content.decode()
+    assert "arrival.isolation_days" in page
+    assert "2020-05" in page
+    changed = {row.key for row in queries.diff("hubei-2020-02", "hubei-2020-05")}
+    assert set(re.findall(r"<code>([a-z_]+\.[a-z_]+)</code>", page)) == changed
+
+
+def test_two_packs_that_are_the_same_say_so(cast, as_member):
+    client = as_member(cast.officer)
+    page = client.get(
+        reverse("web:policy_diff"), {"a": "hubei-2020-02", "b": "hubei-2020-02"}
+    ).content.decode()
+    assert "这两个方案没有不同" in page
+
+
+def test_an_unknown_pack_is_named_with_the_nearest_and_the_other_stays_chosen(cast, as_member):
+    client = as_member(cast.officer)
+    answer = client.get(reverse("web:policy_diff"), {"a": "hubei-2020-02", "b": "hubei-2020-06"})
+    page = answer.content.decode()
+    assert answer.status_code == 404
+    assert "hubei-2020-05" in page
+    assert '<option value="hubei-2020-02" selected' in page
+
+
+def test_rules_stand_in_chapters_that_fold_and_leave_none_out(cast, as_member):
+    page = as_member(cast.officer).get(reverse("web:policy"), {"on": "2020-02-17"}).content.decode()
+    assert 4 <= page.count('<details class="card folds"') <= 6
+    listed = set(re.findall(r'href="/policy/value/([^/]+)/', page))
+    assert listed == {row.key for row in queries.rules_in_force(people.COUNTY, date(2020, 2, 17))}
+
+
+def test_a_search_that_finds_few_rules_shows_them_unfolded(cast, as_member):
+    client = as_member(cast.officer)
+    page = client.get(reverse("web:policy"), {"on": "2020-02-17", "q": "report_hours"}).content.decode()
+    assert re.search(r"<details class=\"card folds\" data-open-wide open>", page)
+
+
+def test_a_definition_in_the_rule_language_is_told_as_a_sentence(cast, as_member):
+    client = as_member(cast.officer)
+    page = client.get(reverse("web:policy_value", args=["case.suspected"]), {"on": "2020-02-17"})
+    assert page.status_code == 200
+    assert "流行病学史" in page.content.decode()

@@ -28,7 +28,7 @@ from bihuan.tracing.queries.words import EXPOSURE_LABELS
 Pairs = Iterable[tuple[str, Any]]
 
 #: Keys of the machine, not of the reader.
-HIDDEN: Final = ("at", "duty", "organization_id")
+HIDDEN: Final = ("at", "duty", "organization_id", "order_running", "observe_ends_at", "test_day_one")
 LONGEST: Final = 120
 #: The words behind a key of evidence, for facts that were not typed into a form of their own.
 _WORDS: Final[Mapping[str, tuple[Pairs, ...]]] = {
@@ -135,8 +135,12 @@ def _date(key: str, text: str, field: Field | None) -> str:
         day = _day(text)
     else:
         day = words.say_when(at if at.tzinfo else timezone.make_aware(at), clock.now())
-    called = {"last_exposure": _("Last exposure")}.get(key) or (str(field.label) if field else "")
+    called = _called(key) or (str(field.label) if field else "")
     return f"{called} {day}".strip()
+
+
+def _called(key: str) -> str:
+    return {"last_exposure": _("Last exposure"), "observe_until": _("observed until")}.get(key, "")
 
 
 def _bare(text: str) -> str:

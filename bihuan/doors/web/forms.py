@@ -117,11 +117,10 @@ def quick_form(verb: Verb, *, now: datetime, card: int) -> VerbForm | None:
         return None
     form = VerbForm(verb, now=now, only=described.name)
     widget = form.fields[described.name].widget
-    hint = f"{described.label} {described.unit}".strip()
     widget.attrs |= {
         "class": "input",
-        "placeholder": hint,
-        "aria-label": hint,
+        "placeholder": described.unit or str(described.label),  # short: the card says what it is about
+        "aria-label": f"{described.label} {described.unit}".strip(),
         "id": f"quick-{card}",
         "required": True,
     }

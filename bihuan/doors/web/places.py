@@ -37,8 +37,13 @@ def asked(request: HttpRequest, *, key: str = "territory", within_scope: bool = 
     return found.code, ""
 
 
-def crumbs(code: str, *, address: str, tail: str = "") -> list[Crumb]:
-    """The way from the top down to `code`; only what lies in the scope leads anywhere. `tail` follows `?`."""
+def crumbs(request: HttpRequest, code: str) -> list[Crumb]:
+    """The way from the top down to `code`; only what lies in the scope leads anywhere, to the same page with
+    all else that was asked of it but the place in a list."""
+    kept = request.GET.copy()
+    for key in ("territory", "after", "page", "export"):
+        kept.pop(key, None)
+    tail = f"&{kept.urlencode()}" if kept else ""
     acting = scope.current()
     found = territory.find(code)
     line = [*reversed(territory.tree().ancestors(code)), *([found] if found else [])]
@@ -47,8 +52,8 @@ def crumbs(code: str, *, address: str, tail: str = "") -> list[Crumb]:
         if place.is_pseudo:
             continue
         open_here = acting is not None and acting.covers(place.code) and place.code != code
-        extra = f"&{tail}" if tail else ""
-        steps.append(Crumb(place.label, f"{address}?territory={place.code}{extra}" if open_here else ""))
+        href = f"{request.path}?territory={place.code}{tail}" if open_here else ""
+        steps.append(Crumb(place.label, href))
     return steps
 
 

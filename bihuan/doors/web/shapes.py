@@ -106,7 +106,8 @@ class RingCard:
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One territory of the schematic map. `tone`: t0 to t3, soon or late."""
+    """One territory of the schematic map. `tone`: t0 to t3, soon or late. `list_href` leads to what the
+    figure counts, `more_href` to what `more` counts; "" where a figure counts no duties."""
 
     code: str
     name: str
@@ -116,6 +117,8 @@ class Tile:
     x: int | None = None
     y: int | None = None
     more: str = ""
+    list_href: str = ""
+    more_href: str = ""
 
 
 @dataclass(frozen=True, slots=True)

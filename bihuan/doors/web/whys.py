@@ -15,6 +15,7 @@ from bihuan.doors.web import evidence, timeline, words
 from bihuan.doors.web.shapes import Why
 from bihuan.loops.queries import DutyRow
 from bihuan.policy import packs
+from bihuan.policy.queries import RuleRow
 from bihuan.policy.values import Value, value
 from bihuan.registry import access, clock
 from bihuan.registry.errors import BihuanError
@@ -42,6 +43,21 @@ def of_value(found: Value) -> Why:
                 lower.words(language()),
             )
             for lower in found.chain
+        ],
+    )
+
+
+def of_rule(found: RuleRow) -> Why:
+    """A rule of the rule language: the sentence it means, where it stands, and the layers it covers."""
+    return Why(
+        sentence=found.sentence(language()),
+        rule=found.key,
+        layer=found.layer_title,
+        source=found.source,
+        clause=found.clause,
+        confidence=found.confidence,
+        more=[
+            (_("Instead of %(layer)s") % {"layer": one.layer_title}, one.sentence) for one in found.overridden
         ],
     )
 

@@ -6,6 +6,7 @@ active time zone.
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, time, timedelta
 from typing import Final
 
@@ -16,6 +17,26 @@ from django.utils.translation import gettext as _
 DAY: Final = timedelta(days=1)
 HOUR: Final = timedelta(hours=1)
 ENGLISH_MONTHS: Final = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+
+
+#: A syllable of pinyin: Huang|long, Shi|yan|gong|ye. A final n, ng or r goes to the next vowel if one comes.
+_SYLLABLE: Final = re.compile(
+    r"(?:[zcs]h|[bpmfdtnlgkhjqxrzcsyw])?[aeiouv]+(?:ng(?![aeiouv])|n(?![aeiouv])|r(?![aeiouv]))?",
+    re.IGNORECASE,
+)
+_LONG_WORD: Final = re.compile(r"[A-Za-z]{8,}")
+SOFT_HYPHEN: Final = "\u00ad"
+
+
+def soft(name: str) -> str:
+    """A name with soft hyphens between the syllables of its long pinyin words, so that it breaks where it may
+    in a small place; words that are not pinyin stay whole."""
+    return _LONG_WORD.sub(lambda found: _softened(found[0]), name)
+
+
+def _softened(word: str) -> str:
+    syllables = _SYLLABLE.findall(word)
+    return SOFT_HYPHEN.join(syllables) if "".join(syllables) == word else word
 
 
 def reads_chinese() -> bool:

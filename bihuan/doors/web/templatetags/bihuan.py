@@ -168,6 +168,7 @@ def policy_group(key: str) -> str:
         "appeal": _("Appeals"),
         "arrival": _("Arrivals"),
         "asymptomatic": _("Asymptomatic infections"),
+        "case": _("Case definitions"),
         "categories": _("Four categories"),
         "clocks": _("Deadlines"),
         "cluster": _("Clusters"),

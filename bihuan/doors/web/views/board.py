@@ -19,7 +19,7 @@ from bihuan.care.queries import RingDef, all_gaps, find_rings
 from bihuan.cases.queries import case_curve, five_intervals, people
 from bihuan.cases.queries import clearance as same_day_clearance
 from bihuan.cases.queries.figures import Clearance
-from bihuan.doors.web import moments, places, seen, words
+from bihuan.doors.web import moments, places, seen, today, words
 from bihuan.doors.web.access import access
 from bihuan.doors.web.drawing import CurveDay, RingStage
 from bihuan.doors.web.frame import place_name
@@ -29,7 +29,7 @@ from bihuan.loops import queries
 from bihuan.loops.queries import DutyFilter, DutyRow, sight
 from bihuan.loops.queries.board import Board, Counts
 from bihuan.registry import access as registry_access
-from bihuan.registry import territory, tiles
+from bihuan.registry import clock, scope, territory, tiles
 from bihuan.registry.text import label
 
 LONGEST: Final = 8
@@ -87,9 +87,7 @@ def board(request: HttpRequest) -> HttpResponse:
     context = {
         "place": place_name(code),
         "territory": code,
-        "crumbs": places.crumbs(
-            code, address=request.path, tail=urlencode({"as_of": here.as_of}) if here.as_of else ""
-        ),
+        "crumbs": places.crumbs(request, code),
         "as_of": moment.at,
         "looking_back": moment.looking_back,
         "as_of_choices": moments.choices(moment),
@@ -102,6 +100,7 @@ def board(request: HttpRequest) -> HttpResponse:
         **_map(found, figure, here),
         "conserved": found.conservation,
         "late": _late_rows(late, moment.at),
+        "mine": _mine(moment.looking_back),
         "late_total": found.total.late,
         "late_href": here.link("duties", status="late"),
         "closed_ring": CLOSED,
@@ -109,6 +108,30 @@ def board(request: HttpRequest) -> HttpResponse:
         "figures_href": here.link("board_figures") if registry_access.may(None, "case.view") else "",
     }
     return render(request, "web/board/board.html", context)
+
+
+def _mine(looking_back: bool) -> dict[str, Any] | None:
+    """What the post acted in owes itself now, and what has climbed to it; None when that is nothing."""
+    acting = scope.current()
+    if looking_back or acting is None or acting.post_id is None:
+        return None
+    if not registry_access.may(acting, "duty.view").allowed:
+        return None
+    address = reverse("web:my_duties")
+    parts = today.slices(acting.post_id, clock.now())
+    chips = [
+        {"label": part.label, "n": part.n, "tone": part.tone, "href": f"{address}?show={part.key}"}
+        for part in parts
+        if part.n
+    ]
+    if not chips:
+        return None
+    n = {part.key: part.n for part in parts}
+    owed = n["late"] + n["soon"] + n["today"]
+    return {
+        "chips": chips,
+        "ring": [RingStage(_("mine"), open=owed, soon=n["soon"], late=n["late"])] if owed else [],
+    }
 
 
 def _nothing_late(found: Board) -> dict[str, str]:
@@ -210,13 +233,14 @@ def _map(found: Board, figure: str, here: Place) -> dict[str, Any]:
         drawn.append(
             Tile(
                 code=child.code,
-                name=_short(one.label if one else child.name),
+                name=words.soft(_short(one.label if one else child.name)),
                 value=_said(counts, figure, inside),
                 tone=_tone(counts, figure, inside, highest),
                 href=here.link("board", territory=child.code, map=figure if figure != "late" else ""),
                 x=None if x is None else x + 1,
                 y=None if y is None else y + 1,
                 more=_more(counts, figure),
+                **_counted(counts, figure, here, child.code),
             )
         )
     drawn += _not_placed(found, figure, here) if drawn else []
@@ -240,7 +264,19 @@ def _not_placed(found: Board, figure: str, here: Place) -> list[Tile]:
     status = "" if figure in ("inside", "rate") else figure.partition(":")[0]
     href = here.link("duties", status=status)
     value, more = _said(counts, figure, inside), _more(counts, figure)
-    return [Tile(code="", name=_("Not placed"), value=value, tone=tone, href=href, x=None, y=None, more=more)]
+    return [Tile(code="", name=_("Not placed"), value=value, tone=tone, href=href, more=more)]
+
+
+def _counted(counts: Counts, figure: str, here: Place, code: str) -> dict[str, str]:
+    """Where the figures of a tile lead: to the duties they count, of this figure's stage and state."""
+    status, _colon, stage = figure.partition(":")
+    if status not in ("late", "due_soon", "open"):
+        return {}
+    n = getattr(counts, status)
+    return {
+        "list_href": here.link("duties", territory=code, status=status, stage=stage) if n else "",
+        "more_href": here.link("duties", territory=code, status="open", stage=stage) if counts.open else "",
+    }
 
 
 def _short(name: str) -> str:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.contrib import messages
@@ -18,7 +17,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from bihuan.care.verbs import VERBS, perform
-from bihuan.doors.web import cards, seen, whys
+from bihuan.doors.web import cards, seen, today, whys
 from bihuan.doors.web.access import access
 from bihuan.doors.web.drawing import RingStage
 from bihuan.doors.web.forms import VerbForm, add_errors, values_of
@@ -32,49 +31,15 @@ from bihuan.registry.errors import BihuanError, Invalid, NotFound
 from bihuan.registry.text import label
 
 PAGE: Final = 60
-HOUR: Final = timedelta(hours=1)
 CLOSED: Final = [RingStage("", done=1) for _n in range(5)]
 COUNTED: Final = 500  # duties done today are counted up to this many
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """One part of the day's duties: late, within the hour, later today, after today."""
-
-    key: str
-    label: str
-    tone: str
-    n: int
-    asked: DutyFilter
-
-
-def _slices(post_id: int, now: datetime) -> list[Slice]:
-    end = _end_of_day(now)
-    hour = min(now + HOUR, max(end, now))
-    parts = (
-        ("late", _("Late"), "late", DutyFilter(post_id=post_id, due_to=now)),
-        ("soon", _("Within the hour"), "soon", DutyFilter(post_id=post_id, due_from=now, due_to=hour)),
-        ("today", _("Later today"), "", DutyFilter(post_id=post_id, due_from=hour, due_to=end)),
-        ("ahead", _("After today"), "line", DutyFilter(post_id=post_id, due_from=end)),
-        ("climbed", _("Climbed to you"), "late", DutyFilter(escalated_to=post_id)),
-    )
-    return [
-        Slice(key, text, tone, queries.count_duties(asked).open, asked) for key, text, tone, asked in parts
-    ]
-
-
-def _end_of_day(now: datetime) -> datetime:
-    """The instant after the last deadline of the local day: midnight itself is still today's."""
-    local = timezone.localtime(now)
-    midnight = datetime.combine(local.date() + timedelta(days=1), time.min, tzinfo=local.tzinfo)
-    return midnight + timedelta(seconds=1)
-
-
 def _today(post_id: int, now: datetime, show: str) -> dict[str, Any]:
     """The head of the page: the parts of the day, and the ring of what is done."""
-    parts = _slices(post_id, now)
-    start = _end_of_day(now) - timedelta(days=1)
-    done_filter = DutyFilter(post_id=post_id, status="done", due_from=start, due_to=_end_of_day(now))
+    parts = today.slices(post_id, now)
+    start = today.end_of_day(now) - timedelta(days=1)
+    done_filter = DutyFilter(post_id=post_id, status="done", due_from=start, due_to=today.end_of_day(now))
     done = len(queries.find_duties(done_filter, limit=COUNTED).rows)
     owed = sum(part.n for part in parts if part.key in ("late", "soon", "today"))
     late, soon = parts[0].n, parts[1].n
@@ -101,7 +66,7 @@ def my_duties(request: HttpRequest) -> HttpResponse:
     show = request.GET.get("show", "")
     head = _today(post_id, now, show)
     chosen = next((part.asked for part in head["slices"] if part.key == show), None)
-    asked = chosen or DutyFilter(post_id=post_id, due_to=_end_of_day(now))
+    asked = chosen or DutyFilter(post_id=post_id, due_to=today.end_of_day(now))
     page = queries.find_duties(asked, page=request.GET.get("after") or None, limit=PAGE)
     ahead = head["slices"][3].n
     context = {

@@ -90,12 +90,13 @@ def gap(request: HttpRequest, key: str) -> HttpResponse:
         }
         for row in found.rows[:SHOWN]
     ]
+    kept = f"?{request.GET.urlencode()}" if request.GET else ""
     context = {
         **_head(request, code, moment, titles()[key], explanations()[key]),
         "summary": _("%(should)s should be, %(done)s are, %(missing)s are missing.")
         % {"should": f"{found.should:,}", "done": f"{found.done:,}", "missing": f"{found.missing:,}"},
         "tabs": [
-            {"label": titles()[one], "href": reverse("web:gap", args=[one]), "current": one == key}
+            {"label": titles()[one], "href": f"{reverse('web:gap', args=[one])}{kept}", "current": one == key}
             for one in GAPS
         ],
         "rows": rows,
@@ -154,7 +155,7 @@ def _head(
     return {
         "title": title,
         "explains": explains,
-        "crumbs": places.crumbs(code, address=request.path),
+        "crumbs": places.crumbs(request, code),
         "as_of": moment.at,
         "looking_back": moment.looking_back,
         "as_of_choices": moments.choices(moment),

@@ -148,7 +148,7 @@ def case_list(request: HttpRequest) -> HttpResponseBase:
             _("Import a list"),
         ),
         may_export=registry_access.may(None, "export.run").allowed,
-        context={"crumbs": places.crumbs(code, address=request.path)},
+        context={"crumbs": places.crumbs(request, code)},
         exported=lambda rows: seen.note([row.person_id for row in rows], shown, _("export of cases")),
     )
     return respond(request, spec)
@@ -264,7 +264,7 @@ def contact_list(request: HttpRequest) -> HttpResponseBase:
             _("Import a list"),
         ),
         may_export=registry_access.may(None, "export.run").allowed,
-        context={"crumbs": places.crumbs(code, address=request.path)},
+        context={"crumbs": places.crumbs(request, code)},
         exported=lambda rows: seen.note([row.person_id for row in rows], shown, _("export of contacts")),
     )  # fmt: skip
     return respond(request, spec)
@@ -385,7 +385,7 @@ def duty_list(request: HttpRequest) -> HttpResponseBase:
         select=(lambda line: str(line.row.id) if line.row.state == "open" else "") if bulk else None,
         name=lambda line: label(line.row.label),
         context={
-            "crumbs": places.crumbs(code, address=request.path),
+            "crumbs": places.crumbs(request, code),
             "may_waive": registry_access.may(None, "duty.waive").allowed,
         },
         exported=lambda lines: seen.note(

@@ -131,6 +131,7 @@ def _day(day: date, rows: Sequence[DutyRow], now: datetime, *, open_first: bool)
         **_counted(rows),
         "open": open_first or any(row.state == "open" for row in rows),
         "readings": evidence.readings(row.evidence for row in rows),
+        "owner": rows[0].owner if len({row.owner for row in rows}) == 1 else "",
         "duties": [_line(row, now) for row in rows],
     }
 

@@ -39,7 +39,7 @@ def reads(request: HttpRequest) -> HttpResponse:
     context = {
         "rows": rows,
         "next": found[-1].id if len(found) == PAGE else None,
-        "crumbs": places.crumbs(code, address=request.path),
+        "crumbs": places.crumbs(request, code),
         "empty_title": _("Nobody has looked at anybody here"),
         "empty_text": _("Each time a person's data are opened, it is written here: who, whom, what and why."),
     }

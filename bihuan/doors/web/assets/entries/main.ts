@@ -1,6 +1,7 @@
 import "../styles/index.css";
 import { startClocks } from "../islands/clock";
 import { startFileDrop } from "../islands/filedrop";
+import { startFolds } from "../islands/folds";
 import { startForms } from "../islands/forms";
 import { startKeyboard } from "../islands/keyboard";
 import { startPanel } from "../islands/panel";
@@ -9,6 +10,7 @@ import { startTheme } from "../islands/theme";
 import { startToasts } from "../islands/toasts";
 
 startTheme();
+startFolds();
 startPanel();
 startToasts();
 startClocks();

@@ -4,7 +4,7 @@ import { all } from "./dom";
 let at = -1;
 
 function rows(): HTMLElement[] {
-  return all("[data-row]").filter((row) => row.offsetParent !== null);
+  return all("[data-row]").filter((row) => row.checkVisibility?.() ?? row.offsetParent !== null);
 }
 
 function move(step: number): void {
