@@ -10,6 +10,8 @@ BIHUAN_BEHIND_PROXY    1: trust X-Forwarded-Proto of the proxy in front
 BIHUAN_INSECURE_HTTP   1: allow log-in over plain http in production (a closed network only)
 BIHUAN_PACKS           further folders of policy packs, with commas
 BIHUAN_SECRET_KEY, BIHUAN_FIELD_KEY, BIHUAN_METRICS_TOKEN   secrets (default: kept in the data folder)
+BIHUAN_API_PER_MINUTE  calls a minute that an API token may make on average (default 600; 0: any number)
+BIHUAN_API_BURST       calls it may make at once (default 120)
 BIHUAN_LOG_LEVEL       default INFO in production, WARNING elsewhere
 """
 
@@ -39,6 +41,13 @@ def _flag(name: str) -> bool:
 
 def _words(name: str, default: str) -> list[str]:
     return [word.strip() for word in os.environ.get(name, default).split(",") if word.strip()]
+
+
+def _number(name: str, default: int) -> int:
+    text = os.environ.get(name, "").strip() or str(default)
+    if not (text.isascii() and text.isdigit()):
+        raise ImproperlyConfigured(f"{name} is {text!r}; it must be a whole number, 0 or more.")
+    return int(text)
 
 
 def database_from(url: str, *, role: str = "owner") -> dict[str, Any]:
@@ -188,6 +197,9 @@ X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 2**20
+#: How fast a token may call the API (bihuan/doors/api/pace.py); tests call as fast as they can.
+BIHUAN_API_PER_MINUTE = _number("BIHUAN_API_PER_MINUTE", 0 if BIHUAN_MODE == "test" else 600)
+BIHUAN_API_BURST = _number("BIHUAN_API_BURST", 120)
 LOGGING = logs.configuration(
     as_json=IS_PRODUCTION, level=os.environ.get("BIHUAN_LOG_LEVEL", "INFO" if IS_PRODUCTION else "WARNING")
 )

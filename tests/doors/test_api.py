@@ -7,10 +7,12 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test import Client
 
+from bihuan.cases.models import Case
 from bihuan.doors.api import answers
-from bihuan.doors.api.models import Answer
+from bihuan.doors.api.models import Answer, Pace
 from bihuan.registry import clock, scope
 from bihuan.registry.models import AccessLog
 from bihuan.registry.rls import DOOR_ROLE
@@ -102,6 +104,45 @@ def test_errors_speak_the_language_of_the_reader(cast):
 
 
 # --- cases and contacts -------------------------------------------------------------------------------
+
+
+def test_a_token_that_calls_too_often_is_told_how_long_to_wait(cast, settings):
+    settings.BIHUAN_API_PER_MINUTE, settings.BIHUAN_API_BURST = 2, 3
+    api, other = api_of(cast.officer), api_of(cast.neighbor)
+    assert [api.get("/duties").status_code for _n in range(4)] == [200, 200, 200, 429]
+    refused = problem(api.get("/duties"), 429, "too-many-requests")
+    assert "3 at once" in refused["title"]
+    wait = int(api.get("/duties").headers["Retry-After"])
+    assert 1 <= wait <= 30
+    assert other.get("/duties").status_code == 200
+
+
+def test_a_token_may_call_again_when_it_has_waited_and_refused_calls_do_not_count(cast, settings):
+    settings.BIHUAN_API_PER_MINUTE, settings.BIHUAN_API_BURST = 600, 1
+    api = api_of(cast.officer)
+    assert api.get("/duties").status_code == 200
+    Pace.objects.update(used_until=F("used_until") + timedelta(seconds=5))
+    before = Pace.objects.get().used_until
+    assert api.get("/duties").headers["Retry-After"] == "6"
+    assert Pace.objects.get().used_until == before
+    Pace.objects.update(used_until=F("used_until") - timedelta(seconds=6))
+    assert api.get("/duties").status_code == 200
+
+
+def test_what_is_refused_for_its_pace_changes_nothing(cast, settings, at_noon):
+    settings.BIHUAN_API_PER_MINUTE, settings.BIHUAN_API_BURST = 1, 1
+    api = api_of(cast.officer)
+    api.get("/duties")
+    problem(api.post("/cases", {"territory_code": GRID, "person": {"name": "新人"}}), 429)
+    with scope.system():
+        assert Case.objects.count() == 0
+
+
+def test_every_operation_tells_of_the_pace_in_its_description(officer):
+    told = officer.client.get("/api/v1/openapi.json").json()
+    for methods in told["paths"].values():
+        for operation in methods.values():
+            assert operation["responses"]["429"]["headers"]["Retry-After"]["schema"]["type"] == "integer"
 
 
 def test_a_case_is_reported_and_its_loop_opens(officer):

@@ -20,7 +20,7 @@ from bihuan.doors.api.operation import DECLARED
 from bihuan.doors.api.routes import ROUTERS
 from bihuan.registry import clock, rls
 from tests.cast import make_cast
-from tests.doors.api_room import token_for
+from tests.doors.api_room import Api, token_for
 from tests.doors.authorization_room import LATER, Facts, api_bodies, api_fills, api_values, seed, state_of
 from tests.rooms.care_room import assert_holds, local
 
@@ -128,6 +128,16 @@ def test_every_answer_is_described_and_none_is_a_fault(facts, settings, tag):
     settings.DATABASE_ROLE = "owner"
     assert_holds()
     assert state_of("4206") == elsewhere
+
+
+def test_a_token_that_calls_too_often_gets_described_answers_too(facts, settings):
+    settings.DATABASE_ROLE = "door"
+    settings.BIHUAN_API_PER_MINUTE, settings.BIHUAN_API_BURST = 1, 3
+    exercise("duties", facts, examples=EXAMPLES, derandomize=True)
+    api = Api(facts_token[0])
+    refused = api.get("/duties")
+    assert refused.status_code == 429
+    assert int(refused.headers["Retry-After"]) >= 1
 
 
 @pytest.mark.slow

@@ -1,8 +1,21 @@
-"""What the API keeps of its own: answers already given, so that a repeated request is not done twice."""
+"""What the API keeps of its own: answers already given, so that a repeated request is not done twice, and how
+fast tokens call."""
 
 from __future__ import annotations
 
 from django.db import models
+
+
+class Pace(models.Model):
+    """Until when the calls of a token so far have used up its pace (see `pace.py`)."""
+
+    token = models.OneToOneField(
+        "registry.ApiToken", on_delete=models.CASCADE, primary_key=True, related_name="+"
+    )
+    used_until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.token_id}: {self.used_until}"
 
 
 class Answer(models.Model):

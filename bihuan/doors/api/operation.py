@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from ninja import Router, Schema
 from ninja.security import HttpBearer
 
-from bihuan.doors.api import answers
+from bihuan.doors.api import answers, pace
 from bihuan.doors.api.problems import STATUSES, Problem
 from bihuan.registry import access, audit, scope, tokens
 from bihuan.registry.actor import Actor
@@ -65,6 +65,7 @@ class Bearer(HttpBearer):
         found = tokens.find_token(token)
         if found is None:
             return None
+        pace.spend(found.pk)
         actor = Actor(account_id=None, post_id=found.post_id, name=found.name, door="api")
         return Caller(found.pk, tokens.scope_for_token(found), actor)
 

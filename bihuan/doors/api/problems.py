@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
+from bihuan.doors.api.pace import RETRY_AFTER
 from bihuan.registry.errors import BihuanError
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -42,7 +43,7 @@ class Problem(Schema):
 
 
 #: What every operation may answer besides its own; a door must not answer what it does not declare.
-STATUSES: Final = (400, 401, 403, 404, 409, 413, 415, 422)
+STATUSES: Final = (400, 401, 403, 404, 409, 413, 415, 422, 429)
 
 
 class Unsupported(BihuanError):
@@ -101,7 +102,7 @@ def _field(error: Mapping[str, Any]) -> dict[str, Any]:
 
 def of(error: BihuanError) -> HttpResponse:
     """A room's error as a response."""
-    return answer(
+    response = answer(
         slug=error.code,
         title=error.message,
         status=error.status,
@@ -109,6 +110,9 @@ def of(error: BihuanError) -> HttpResponse:
         errors=getattr(error, "errors", None),
         subject=str(error.details.get("subject") or ""),
     )
+    if RETRY_AFTER in error.details:
+        response["Retry-After"] = str(error.details[RETRY_AFTER])
+    return response
 
 
 def not_found() -> HttpResponse:

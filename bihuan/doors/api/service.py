@@ -27,9 +27,12 @@ outside is not found. Reads of personal data are logged with the purpose given i
 
 Every POST takes an `Idempotency-Key`. Lists come in pages: send `next` back as `cursor`. Errors are problem
 details (RFC 9457) in the language of `Accept-Language` (zh-hans, en). A day without a time zone is local.
+
+A token that calls too often is answered 429: `Retry-After` tells how many seconds to wait; nothing was done.
 """
 #: What a multipart body holds besides the file.
 _AROUND_FILE: Final = 2**20
+_TOO_FAST: Final = 429
 _HEAD: Final = ("GET", "HEAD", "OPTIONS", "TRACE")
 
 
@@ -54,6 +57,15 @@ def _as_problem(status: int, body: dict[str, Any]) -> dict[str, Any]:
         return body
     told = deepcopy(body)
     told["content"] = {problems.MEDIA_TYPE: told["content"][JSON]}
+    if status == _TOO_FAST:
+        told["description"] = "Too many requests"
+        told["headers"] = {
+            "Retry-After": {
+                "description": "Seconds after which the token may call again.",
+                "required": True,
+                "schema": {"type": "integer", "minimum": 1},
+            }
+        }
     return told
 
 
