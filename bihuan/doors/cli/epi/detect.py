@@ -1,0 +1,194 @@
+"""`bihuan epi detect`: early warning on one series or thousands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from django.utils.translation import gettext as _
+
+from bihuan import epi
+from bihuan.doors.cli.epi.options import Lang, Out, Source, language, on_counts, said
+from bihuan.doors.cli.epi.output import Answer, check_outs, give, working
+from bihuan.doors.cli.epi.parameters import Set, settings
+from bihuan.doors.cli.output import Json
+from bihuan.epi.detection.results import Detection, Reason
+from bihuan.epi.errors import InputError
+from bihuan.epi.series import Panel
+
+#: Method on the command line → the function of the room and what is settled by the name.
+METHODS: dict[str, tuple[str, dict[str, Any]]] = {
+    "auto": ("detect", {}),
+    "ears-c1": ("ears", {"method": "C1"}),
+    "ears-c2": ("ears", {"method": "C2"}),
+    "ears-c3": ("ears", {"method": "C3"}),
+    "ears-c3-cdc": ("ears", {"method": "C3_CDC"}),
+    "farrington-flexible": ("farrington_flexible", {}),
+    "farrington": ("farrington", {}),
+    "cusum": ("cusum", {}),
+    "bayes": ("bayes", {}),
+    "rki": ("rki", {}),
+    "glr-nb": ("glr_nb", {}),
+    "outbreak-p": ("outbreak_p", {}),
+    "ewma": ("ewma", {}),
+    "regression": ("regression", {}),
+    "switch": ("switch", {}),
+    "nbinom-alert": ("nbinom_alert", {}),
+}
+BLOCK = 200  # series in one call, so that progress can be told
+MOST_EXPLAINED = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Detections of blocks of series, one after the other, and q-values by series and period if asked."""
+
+    parts: Sequence[Any]
+    q: np.ndarray | None
+
+    def places(self) -> Iterator[tuple[Any, int]]:
+        for part in self.parts:
+            for i in range(part.panel.n_series):
+                yield part, i
+
+    def joined(self, name: str) -> np.ndarray:
+        return np.concatenate([getattr(part, name) for part in self.parts])
+
+
+def register(app: typer.Typer) -> None:
+    app.command("detect")(detect)
+
+
+@on_counts
+def detect(
+    source: Source,
+    method: Annotated[str, typer.Option(help=f"One of {', '.join(METHODS)}.")] = "auto",
+    newest: Annotated[int, typer.Option(min=0, help="Assess the newest N periods only; 0: all.")] = 0,
+    alarms: Annotated[bool, typer.Option("--alarms", help="Write rows of alarms only.")] = False,
+    q: Annotated[str, typer.Option("--q", help="q-values across series, each period: bh or by.")] = "",
+    plot: Annotated[str, typer.Option(help="Series to draw; default the one with the newest alarm.")] = "",
+    set_: Set = None,
+    out: Out = None,
+    lang: Lang = "",
+    json: Json = False,
+) -> None:
+    """Early warning: expected, upper bound, p-value, alarm and why, for each series and period.
+
+    bihuan epi detect counts.csv --method farrington-flexible --newest 1 --out alarms.parquet --out last.png
+    """
+    spoken, outs = language(lang), check_outs(out)
+    function, settled = _method(method)
+    read = source.read()
+    options = settled | settings(set_, function, method=method)
+    found = _detect(read.panel, function, options, newest=newest, q=q)
+    alarm, reason = found.joined("alarm"), found.joined("reason")
+    unsaid = {
+        code.name.lower(): int((reason == code).sum()) for code in Reason if code and (reason == code).any()
+    }
+    facts = {
+        "file": str(source.file),
+        "series": read.panel.n_series,
+        "periods": f"{read.panel.n_times} {read.panel.frequency}",
+        "from": str(read.panel.dates[0]),
+        "until": str(read.panel.dates[-1]),
+        "method": method,
+        "alarms": int(alarm.sum()),
+        "assessed": int((reason == Reason.ASSESSED).sum()),
+        "not_assessed": unsaid,
+    }
+    answer = Answer(
+        facts=facts,
+        sentences=list(_sentences(found, alarm, spoken)),
+        rows=lambda: _rows(found, spoken, alarms_only=alarms),
+        notes=said(read.notes, spoken),
+        draw=lambda path: _draw(found, alarm, plot, spoken, path),
+    )
+    give(answer, outs=outs, json=json)
+
+
+def _method(name: str) -> tuple[Callable[..., Any], dict[str, Any]]:
+    if name not in METHODS:
+        raise InputError(
+            f"no method is called {name!r}; there are {', '.join(METHODS)}",
+            f"没有名为 {name!r} 的方法；可用的有 {'、'.join(METHODS)}",
+            field="method",
+        )
+    function, settled = METHODS[name]
+    return getattr(epi, function), dict(settled)
+
+
+def _detect(
+    panel: Panel, function: Callable[..., Any], options: dict[str, Any], *, newest: int, q: str
+) -> Found:
+    at = range(max(0, panel.n_times - newest), panel.n_times) if newest else None
+    parts = []
+    with working(_("detecting"), panel.n_series) as progress:
+        for first in range(0, panel.n_series, BLOCK):
+            block = _part(panel, slice(first, first + BLOCK))
+            parts.append(_call(function, block, options, at))
+            progress.advance(block.n_series)
+    if not q:
+        return Found(parts, None)
+    p = np.concatenate([part.p_value for part in parts])
+    return Found(parts, np.stack([epi.q_values(column, method=q) for column in p.T], axis=1))
+
+
+def _call(function: Callable[..., Any], block: Panel, options: dict[str, Any], at: range | None) -> Any:
+    try:
+        return function(block, **({"at": list(at)} if at is not None else {}), **options)
+    except TypeError as error:
+        raise InputError(
+            f"a parameter has a value of the wrong kind: {error}", f"参数值的类型不对：{error}", field="set"
+        ) from error
+
+
+def _part(panel: Panel, rows: slice) -> Panel:
+    population = None if panel.population is None else panel.population[rows]
+    return Panel(panel.counts[rows], panel.dates, panel.frequency, panel.names[rows], population)
+
+
+def _sentences(found: Found, alarm: np.ndarray, lang: str) -> Iterator[str]:
+    """Alarms, the newest first; without one, the newest period of the first series."""
+    places = list(found.places())
+    order = sorted(np.argwhere(alarm).tolist(), key=lambda place: (-place[1], place[0]))
+    for i, t in islice(order, MOST_EXPLAINED):
+        part, own = places[i]
+        yield part.explain(lang, series=own, time=t)
+    if not order:
+        yield places[0][0].explain(lang, series=0)
+
+
+def _rows(found: Found, lang: str, *, alarms_only: bool) -> Iterator[dict[str, Any]]:
+    """The rows of every series, with q-value where asked, and the sentence where there is an alarm."""
+    first = 0
+    for part in found.parts:
+        n, t = part.alarm.shape
+        for k, row in enumerate(part.rows()):
+            i, time = divmod(k, t)
+            if alarms_only and not row["alarm"]:
+                continue
+            q = {} if found.q is None else {"q_value": _number(found.q[first + i, time])}
+            text = part.explain(lang, series=i, time=time) if row["alarm"] else ""
+            yield {**row, **q, "explained": text}
+        first += n
+
+
+def _draw(found: Found, alarm: np.ndarray, name: str, lang: str, path: Path) -> None:
+    places = list(found.places())
+    if name:
+        holding = [part for part in found.parts if name in part.panel.names]
+        part: Detection = holding[0] if holding else found.parts[0]
+        part.plot(series=name, lang=lang, path=str(path))
+        return
+    newest = np.where(alarm.any(axis=1), alarm.shape[1] - np.argmax(alarm[:, ::-1], axis=1), 0)
+    part, own = places[int(newest.argmax())]
+    part.plot(series=own, lang=lang, path=str(path))
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,123 @@
+"""What the commands give: a summary for people, JSON for programs, files by their suffix."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from django.utils.translation import gettext as _
+from rich.console import Console
+from rich.markup import escape
+
+from bihuan.doors.cli.output import show
+from bihuan.epi.figures.canvas import SUFFIXES as PICTURES
+from bihuan.epi.tables import write_rows
+from bihuan.epi.tables.writing import check_suffix
+
+Row = Mapping[str, Any]
+PATIENCE = 2.0  # seconds of silence before somebody who waits is told
+EVERY = 5.0  # seconds between lines where there is no terminal
+SHOWN = 20
+
+
+@dataclass
+class Answer:
+    """One command's result: facts of the whole, sentences for people, rows, and how to draw it."""
+
+    facts: dict[str, Any]
+    sentences: Sequence[str]
+    rows: Callable[[], Iterable[Row]]
+    notes: Sequence[str] = ()
+    draw: Callable[[Path], Any] | None = None
+    written: list[Path] = field(default_factory=list)
+
+
+def check_outs(outs: Sequence[Path] | None) -> list[Path]:
+    """Refuse a name that cannot be written before work begins."""
+    for path in outs or ():
+        check_suffix(path, more=PICTURES)
+    return list(outs or ())
+
+
+def give(answer: Answer, *, outs: Sequence[Path], json: bool) -> None:
+    """Write the files, then print."""
+    for path in outs:
+        if path.suffix.lower() in PICTURES:
+            if answer.draw is not None:
+                answer.draw(path)
+        else:
+            write_rows(answer.rows(), path)
+        answer.written.append(path)
+    document: dict[str, Any] = {}
+    if json:
+        written = [str(path) for path in answer.written]
+        document = {**answer.facts, "notes": list(answer.notes), "explained": list(answer.sentences)}
+        document |= {"written": written} if written else {"rows": [clean(row) for row in answer.rows()]}
+    show(document, json=json, human=lambda console: _tell(console, answer))
+
+
+def _tell(console: Console, answer: Answer) -> None:
+    for name, value in answer.facts.items():
+        console.print(f"[bold]{escape(name)}[/] {escape(str(value))}", soft_wrap=True, highlight=False)
+    for note in answer.notes:
+        console.print(f"· {escape(note)}", style="yellow", soft_wrap=True, highlight=False)
+    for sentence in answer.sentences[:SHOWN]:
+        console.print(escape(sentence), soft_wrap=True, highlight=False)
+    more = len(answer.sentences) - SHOWN
+    if more > 0:
+        console.print(_("… and %(n)d more; --out FILE writes all.") % {"n": more}, style="dim")
+    for path in answer.written:
+        console.print(f"→ {escape(str(path))}", soft_wrap=True, highlight=False)
+
+
+def clean(row: Row) -> dict[str, Any]:
+    """A row for JSON: NaN and infinities as null."""
+    return {key: None if isinstance(v, float) and not abs(v) < float("inf") else v for key, v in row.items()}
+
+
+class Progress:
+    """Tells on stderr how far long work is, once it takes longer than PATIENCE."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self.what, self.total, self.done = what, total, 0
+        self.began = time.monotonic()
+        self._over = threading.Event()
+        self._said = False
+        self._thread = threading.Thread(target=self._tell, daemon=True)
+
+    def advance(self, n: int = 1) -> None:
+        self.done += n
+
+    def line(self) -> str:
+        share = f" {self.done}/{self.total}" if self.total > 1 else ""
+        return f"{self.what}{share} · {time.monotonic() - self.began:.0f} s"
+
+    def _tell(self) -> None:
+        terminal = sys.stderr.isatty()
+        wait = PATIENCE
+        while not self._over.wait(wait):
+            print(self.line(), file=sys.stderr, end="\r" if terminal else "\n", flush=True)
+            self._said, wait = True, 0.5 if terminal else EVERY
+
+    def __enter__(self) -> Progress:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+        if self._said and sys.stderr.isatty():
+            print("\r\033[K", file=sys.stderr, end="", flush=True)
+
+
+@contextmanager
+def working(what: str, total: int = 1) -> Iterator[Progress]:
+    """`with working("detecting", n) as progress: … progress.advance()`."""
+    with Progress(what, total) as progress:
+        yield progress
