@@ -93,12 +93,11 @@ def estimate_r(
     windows without any possible source with the prior, as the peer does; else they are not assessed.
     """
     p = panel(incidence)
-    _check_length(p)
-    spans = _windows(windows, p)
+    spans = windows_of(windows, p)
     interval = serial_interval(si, mean_si=mean_si, sd_si=sd_si, n_times=p.n_times)
     local = _local(p.counts, imported)
-    prior = _prior(mean_prior, sd_prior)
-    asked = _probabilities(probabilities)
+    prior = prior_of(mean_prior, sd_prior)
+    asked = probabilities_of(probabilities)
     reason = _reasons(p.counts, local, interval, spans, min_cases=min_cases, compatible=compatible)
     total = np.nan_to_num(p.counts, nan=0.0)
     cases = spans.sums(np.nan_to_num(local, nan=0.0))
@@ -183,12 +182,13 @@ def _reasons(
 def _local(counts: Floats, imported: ArrayLike | None) -> Floats:
     local = counts.copy()
     if imported is not None:
-        local -= _imported(counts, imported)
+        local -= imported_cases(counts, imported)
     local[:, 0] = np.where(np.isnan(counts[:, 0]), np.nan, 0.0)
     return local
 
 
-def _imported(counts: Floats, imported: ArrayLike) -> Floats:
+def imported_cases(counts: Floats, imported: ArrayLike) -> Floats:
+    """Imported cases in the shape of the counts; unknown ones count as none."""
     values = panel(imported).counts
     if values.shape != counts.shape:
         raise InputError(
@@ -207,7 +207,7 @@ def _imported(counts: Floats, imported: ArrayLike) -> Floats:
     return values
 
 
-def _check_length(p: Panel) -> None:
+def check_length(p: Panel) -> None:
     if p.n_times < 2:
         raise NotEnoughData(
             "a reproduction number needs at least two periods; there is one",
@@ -216,11 +216,13 @@ def _check_length(p: Panel) -> None:
         )
 
 
-def _windows(given: Any, p: Panel) -> Windows:
+def windows_of(given: Any, p: Panel) -> Windows:
+    """Windows as asked for, over this panel; NotEnoughData when it has one period only."""
+    check_length(p)
     return given if isinstance(given, Windows) else windows(given, n_times=p.n_times)
 
 
-def _prior(mean: float, sd: float) -> Prior:
+def prior_of(mean: float, sd: float) -> Prior:
     if not (np.isfinite(mean) and np.isfinite(sd) and mean > 0 and sd > 0):
         raise InputError(
             "the prior mean and SD of R must be above 0", "R 的先验均值与标准差必须大于 0", field="mean_prior"
@@ -228,7 +230,7 @@ def _prior(mean: float, sd: float) -> Prior:
     return Prior(mean, sd)
 
 
-def _probabilities(given: Sequence[float]) -> Floats:
+def probabilities_of(given: Sequence[float]) -> Floats:
     asked = np.asarray(given, dtype=np.float64)
     if asked.ndim != 1 or not asked.size or not ((asked > 0) & (asked < 1)).all():
         raise InputError(

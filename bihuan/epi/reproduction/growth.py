@@ -171,7 +171,7 @@ def growth_rate(
 
 
 def _least_squares(counts: Floats, level: float) -> tuple[Floats, Floats, Floats, Floats]:
-    """Of log counts, a series a row: slope, its standard error, the line at the middle, Student's quantile."""
+    """A series a row: slope of log counts, its standard error, the line at the middle, Student's quantile."""
     use = np.nan_to_num(counts, nan=0.0) > 0
     n = use.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -14,9 +14,8 @@ from numpy.typing import ArrayLike
 from bihuan.epi.errors import InputError
 from bihuan.epi.reproduction.estimate import (
     MOST_UNREPORTED,
-    _check_length,
-    _imported,
-    _windows,
+    imported_cases,
+    windows_of,
 )
 from bihuan.epi.reproduction.infectivity import convolved
 from bihuan.epi.reproduction.results import Codes, RtEstimate, RtMethod, RtReason
@@ -59,15 +58,14 @@ def wallinga_teunis(
             "Wallinga-Teunis takes one serial interval", "Wallinga-Teunis 法只接受一个代际间隔", field="si"
         )
     p = panel(incidence)
-    _check_length(p)
-    spans = _windows(windows, p)
+    spans = windows_of(windows, p)
     interval = serial_interval(si, mean_si=mean_si, sd_si=sd_si, n_times=p.n_times)
     if interval.n != 1:
         raise InputError(
             "Wallinga-Teunis takes one serial interval", "Wallinga-Teunis 法只接受一个代际间隔", field="si"
         )
     total = np.nan_to_num(p.counts, nan=0.0)
-    infected = total if imported is None else total - _imported(p.counts, imported)
+    infected = total if imported is None else total - imported_cases(p.counts, imported)
     weights = interval.weights[0]
     cases = spans.sums(total)
     mean = _per_case(spans.sums(_offspring(total, infected, weights)), cases)
