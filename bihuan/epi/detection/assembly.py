@@ -29,16 +29,19 @@ def positions(panel: Panel, at: At) -> NDArray[np.intp]:
     return np.unique(whole)
 
 
-def first_monitored(panel: Panel, start: int | None) -> int:
-    """Where monitoring begins: `start`, else after one year, else after half of what there is."""
+def first_monitored(panel: Panel, start: int | None, *, least: int = 1) -> int:
+    """Where monitoring begins: `start`, else after one year, else after half of what there is.
+
+    At least `least` periods must stand before it, to estimate from.
+    """
     if start is None:
         start = min(PERIODS_A_YEAR[panel.frequency], panel.n_times // 2)
     if start < 0:
         start += panel.n_times
-    if start < 1 or start >= panel.n_times:
+    if start < least or start >= panel.n_times:
         raise NotEnoughData(
-            f"monitoring must begin after the first and at the last of {panel.n_times} periods at the latest",
-            f"监测起点应在第 1 期之后，且不晚于第 {panel.n_times} 期",
+            f"monitoring must begin after {least} of {panel.n_times} periods at the earliest, and in them",
+            f"监测起点之前至少应有 {least} 期，且不晚于第 {panel.n_times} 期",
             field="start",
         )
     return start

@@ -62,7 +62,7 @@ def cusum(
     check_one_of("transform", transform, get_args(Transform))
     check_above("h", h)
     check_above("alpha", alpha)
-    first = first_monitored(series, start)
+    first = first_monitored(series, start, least=int(isinstance(baseline, str)))
     at = np.arange(first, series.n_times)
     mean = expected_before(series, first, baseline, period=period)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -86,9 +86,17 @@ def cusum(
 
 
 def expected_before(
-    series: Panel, first: int, baseline: Baseline | ArrayLike, *, period: float | None = None
+    series: Panel,
+    first: int,
+    baseline: Baseline | ArrayLike,
+    *,
+    period: float | None = None,
+    as_r: bool = False,
 ) -> Floats:
-    """Expected counts of every period from `first` on, by what was reported before it."""
+    """Expected counts of every period from `first` on, by what was reported before it.
+
+    `as_r` ends the iterations of the regression where R's glm does.
+    """
     shape = (series.n_series, series.n_times - first)
     if not isinstance(baseline, str):
         try:
@@ -110,7 +118,7 @@ def expected_before(
         return np.repeat(mean[:, None], shape[1], axis=1)
     year = period or PERIODS_A_YEAR[series.frequency]
     design = seasonal_design(np.arange(1.0, series.n_times + 1), period=year)
-    fitted = fit_loglinear(history, design[:first])
+    fitted = fit_loglinear(history, design[:first], as_r=as_r)
     expected = fitted.predict(design[first:])
     expected[~fitted.settled | (known.sum(axis=1) < design.shape[1])] = np.nan
     expected[np.where(known, history, 0.0).sum(axis=1) == 0] = 0.0

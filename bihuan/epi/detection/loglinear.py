@@ -17,7 +17,7 @@ from bihuan.epi.series import Floats
 
 _ROUNDS = 100
 _SETTLED = 1e-11
-#: Below this alpha the negative binomial cannot be told from the Poisson distribution in these counts.
+#: The least alpha that is estimated: counts vary no more than Poisson counts do.
 LEAST_ALPHA = 1e-6
 
 
@@ -47,13 +47,21 @@ def seasonal_design(
     return np.column_stack(columns)
 
 
-def fit_loglinear(counts: Floats, design: Floats, *, alpha: float | Floats | None = 0.0) -> LogLinear:
-    """Fit every row of `counts` (series × time; NaN left out); alpha None estimates it."""
+def fit_loglinear(
+    counts: Floats, design: Floats, *, alpha: float | Floats | None = 0.0, as_r: bool = False
+) -> LogLinear:
+    """Fit every row of `counts` (series × time; NaN left out); alpha None estimates it.
+
+    `as_r` begins and ends the iterations as R's glm is documented to (changes of the deviance below 1e-8),
+    which for a given alpha leaves coefficients about 1e-6 from the maximum.
+    """
     n = counts.shape[0]
     known = np.isfinite(counts)
     values = np.where(known, counts, 0.0)
     if alpha is not None:
         given = np.broadcast_to(np.asarray(alpha, dtype=np.float64), (n,)).copy()
+        if as_r:
+            return _as_r(values, known, design, given)
         start = _start(values, known, design)
         coefficients, settled = _irls(values, known, design, given, start)
         return LogLinear(coefficients, given, settled)
@@ -72,6 +80,35 @@ def _fit_alpha(values: Floats, known: NDArray[np.bool_], design: Floats) -> LogL
         if not moved.any():
             break
     return LogLinear(coefficients, dispersion, settled)
+
+
+def _as_r(values: Floats, known: NDArray[np.bool_], design: Floats, alpha: Floats) -> LogLinear:
+    """One series after the other, by the starting values and stopping rule of R's glm (help pages of glm)."""
+    found, settled = np.zeros((values.shape[0], design.shape[1])), np.zeros(values.shape[0], dtype=bool)
+    for i, a in enumerate(alpha):
+        x, here = values[i, known[i]], design[known[i]]
+        mean = x + (0.1 if a == 0 else np.where(x == 0, 1 / 6, 0.0))
+        before = _deviance(x, mean, float(a))
+        for _round in range(25):
+            weight = mean / (1 + a * mean)
+            eta = np.log(mean)
+            gram = here.T @ (weight[:, None] * here)
+            found[i] = np.linalg.lstsq(gram, here.T @ (weight * (eta + (x - mean) / mean)), rcond=None)[0]
+            mean = np.exp(np.clip(here @ found[i], -30.0, 30.0))
+            now = _deviance(x, mean, float(a))
+            settled[i] = abs(now - before) / (abs(now) + 0.1) < 1e-8
+            before = now
+            if settled[i]:
+                break
+    return LogLinear(found, alpha, settled)
+
+
+def _deviance(x: Floats, mean: Floats, alpha: float) -> float:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rise = np.where(x > 0, x * np.log(x / mean), 0.0)
+    if alpha == 0:
+        return float(2 * (rise - (x - mean)).sum())
+    return float(2 * (rise - (x + 1 / alpha) * np.log((1 + alpha * x) / (1 + alpha * mean))).sum())
 
 
 def _start(values: Floats, known: NDArray[np.bool_], design: Floats) -> Floats:
@@ -122,8 +159,7 @@ def _alpha(values: Floats, known: NDArray[np.bool_], mean: Floats, start: Floats
         log_theta = np.clip(log_theta + step, -12.0, -np.log(LEAST_ALPHA))
         if np.abs(step).max() < 1e-11 or (log_theta >= -np.log(LEAST_ALPHA)).all():
             break
-    found = np.exp(-log_theta)
-    return np.where(found <= LEAST_ALPHA * 1.0001, 0.0, found)
+    return np.asarray(np.exp(-log_theta))
 
 
 def _theta_slopes(

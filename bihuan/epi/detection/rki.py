@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from bihuan.epi.detection.assembly import At, assemble, positions
 from bihuan.epi.detection.references import same_season
-from bihuan.epi.detection.results import Detection, Method
+from bihuan.epi.detection.results import Detection, Method, Reason
 from bihuan.epi.series import PERIODS_A_YEAR, Floats, Panel, panel
 
 #: Upper 95 % confidence limits of a Poisson mean for 0, 1, … 20 cases: Crow and Gardner 1959, table 1.
@@ -45,6 +45,8 @@ def rki(
     with np.errstate(invalid="ignore"):
         upper = _bound(known.mean, known.deviation)
         alarm = observed > upper
+    one_value = (known.reason == Reason.ASSESSED) & np.isnan(upper)
+    reason = np.where(one_value, np.uint8(Reason.SHORT_HISTORY), known.reason)
     method = Method(
         key="rki",
         label_en="RKI",
@@ -58,7 +60,7 @@ def rki(
         series,
         method,
         where,
-        reason=known.reason,
+        reason=reason,
         alarm=alarm,
         expected=known.mean,
         upper=upper,
@@ -69,5 +71,5 @@ def rki(
 def _bound(mean: Floats, deviation: Floats) -> Floats:
     small = np.nan_to_num(np.floor(mean + 1e-12), nan=0.0).astype(np.intp)
     table = CROW_GARDNER[np.clip(small, 0, CROW_GARDNER.size - 1)]
-    wide = mean + DEVIATIONS * np.nan_to_num(deviation)
+    wide = mean + DEVIATIONS * deviation
     return np.asarray(np.where(np.isnan(mean), np.nan, np.where(mean <= CROW_GARDNER.size - 1, table, wide)))
