@@ -90,12 +90,14 @@ def drawable(text: str, otherwise: str) -> str:
     return text if cjk_font() or all(ord(c) < 0x2E80 for c in text) else otherwise
 
 
-def canvas(*, rows: int = 1, size: tuple[float, float] = SIZE, **grid: Any) -> tuple[Picture, list[Any]]:
-    """An empty picture with `rows` axes below each other."""
+def canvas(
+    *, rows: int = 1, columns: int = 1, size: tuple[float, float] = SIZE, **grid: Any
+) -> tuple[Picture, list[Any]]:
+    """An empty picture with `rows` axes below each other, or `columns` beside each other."""
     figure = Picture(figsize=size, dpi=DPI, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     with dress():
-        made = figure.subplots(rows, 1, squeeze=False, **grid)[:, 0]
+        made = figure.subplots(rows, columns, squeeze=False, **grid).ravel()
     return figure, list(made)
 
 

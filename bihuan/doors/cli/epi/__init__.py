@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import typer
 
-from bihuan.doors.cli.epi import delays, detect, rt
+from bihuan.doors.cli.epi import delays, detect, evaluate, nowcast, rt, scan
 
 app = typer.Typer(
     no_args_is_help=True,
     help="Early warning, Rt, nowcast, scan, delays and evaluation, on CSV, Parquet or JSON files.",
 )
-for _module in (detect, rt, delays):
+for _module in (detect, rt, nowcast, scan, delays, evaluate):
     _module.register(app)

@@ -82,7 +82,7 @@ def detect(
     bihuan epi detect counts.csv --method farrington-flexible --newest 1 --out alarms.parquet --out last.png
     """
     spoken, outs = language(lang), check_outs(out)
-    function, settled = _method(method)
+    function, settled = method_named(method)
     read = source.read()
     options = settled | settings(set_, function, method=method)
     found = _detect(read.panel, function, options, newest=newest, q=q)
@@ -111,7 +111,8 @@ def detect(
     give(answer, outs=outs, json=json)
 
 
-def _method(name: str) -> tuple[Callable[..., Any], dict[str, Any]]:
+def method_named(name: str) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """The room's function for a method, and the parameters its name settles."""
     if name not in METHODS:
         raise InputError(
             f"no method is called {name!r}; there are {', '.join(METHODS)}",

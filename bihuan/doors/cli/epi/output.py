@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from bihuan.doors.cli.output import show
+from bihuan.epi.errors import InputError
 from bihuan.epi.figures.canvas import SUFFIXES as PICTURES
 from bihuan.epi.tables import write_rows
 from bihuan.epi.tables.writing import check_suffix
@@ -49,8 +50,13 @@ def give(answer: Answer, *, outs: Sequence[Path], json: bool) -> None:
     """Write the files, then print."""
     for path in outs:
         if path.suffix.lower() in PICTURES:
-            if answer.draw is not None:
-                answer.draw(path)
+            if answer.draw is None:
+                raise InputError(
+                    f"there is no picture of this result; write {path.stem}.csv instead",
+                    f"此结果没有图；请改写 {path.stem}.csv",
+                    field="out",
+                )
+            answer.draw(path)
         else:
             write_rows(answer.rows(), path)
         answer.written.append(path)
