@@ -23,6 +23,8 @@ from bihuan.epi.figures.canvas import (
 if TYPE_CHECKING:
     from bihuan.epi.nowcast.results import Nowcast
 
+#: A point estimate of zero that says nothing (NowcastReason.NOTHING_YET): the interval alone is drawn.
+NOTHING_YET = 2
 PERIODS_BEFORE = 30  # drawn before the first period that is not complete
 
 
@@ -45,12 +47,12 @@ def plot_nowcast(
         axes.fill_between(
             found.dates, found.low[series], found.high[series], color=LINE, alpha=0.22, lw=0, step="mid"
         )
-        estimate = found.estimate[series]
+        estimate = np.where(found.reason[series] == NOTHING_YET, np.nan, found.estimate[series])
         label = say("expected in the end", "预计最终")
         axes.plot(found.dates, estimate, color=LINE, lw=1.6, label=label)
         top = np.nanmax(np.concatenate([estimate, triangle.observed[series, first:]]), initial=1.0)
         high = np.nanmax(found.high[series], initial=top)
-        axes.set_ylim(top=1.1 * min(float(high), 3.0 * float(top)))
+        axes.set_ylim(top=1.1 * min(float(high), 2.0 * float(top)))
         name = drawable(found.names[series], f"series {series + 1}")
         method = found.method
         title = f"{name} · {say(method.label_en, method.label_zh)}"
