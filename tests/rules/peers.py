@@ -19,7 +19,8 @@ import pytest
 class Asked:
     """One call: the kind that answers it here, the counts, parameters as params.json, and the R to run.
 
-    `r` sees `x` (the counts) and must leave a data frame `out`.
+    `r` sees `x` (the counts), `input` (the table) and must leave a data frame `out`. `columns` stand in the
+    input table instead of `t` and `observed`.
     """
 
     name: str
@@ -55,10 +56,14 @@ def answer(asked: Sequence[Asked], folder: Path, *, library: str) -> list[str]:
         (place / "params.json").write_text(json.dumps(about), encoding="utf-8")
         with (place / "input.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(["t", "observed"])
-            writer.writerows([t + 1, int(count)] for t, count in enumerate(one.counts))
+            table = one.columns or {
+                "t": list(range(1, len(one.counts) + 1)),
+                "observed": [int(count) for count in one.counts],
+            }
+            writer.writerow(table)
+            writer.writerows(zip(*table.values(), strict=True))
         lines.append(
-            f'try({{ x <- read.csv("{place}/input.csv")$observed\n{one.r}\n'
+            f'try({{ input <- read.csv("{place}/input.csv"); x <- input$observed\n{one.r}\n'
             f'write.csv(out, "{place}/expected.csv", row.names=FALSE, quote=FALSE) }}, TRUE)'
         )
     script = folder / "run.R"

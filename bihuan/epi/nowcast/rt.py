@@ -51,8 +51,8 @@ def estimate_r_nowcast(
     nowcast's draws. The nowcast must cover every period younger than its longest delay.
 
     The panel of the result holds the nowcast's point estimates; windows with a period that could not be
-    nowcast (NO_DELAYS, NOTHING_YET) are not assessed (NOT_REPORTED), nor are windows soon after one
-    (GAP_BEFORE).
+    nowcast (NO_DELAYS, NOTHING_YET), or soon after one, are not assessed (NOT_NOWCAST). `cases` are those
+    reported by now; they decide what is too few.
     """
     counts, draws = _courses(nowcast)
     triangle = nowcast.triangle
@@ -61,11 +61,14 @@ def estimate_r_nowcast(
     interval = serial_interval(si, mean_si=mean_si, sd_si=sd_si, n_times=p.n_times)
     prior, asked = prior_of(mean_prior, sd_prior), probabilities_of(probabilities)
     shape = (p.n_series, spans.n)
-    mean, sd, cases, source = (np.empty(shape) for _ in range(4))
+    mean, sd, source = (np.empty(shape) for _ in range(3))
+    reported = triangle.observed.copy()
+    reported[:, 0] = 0.0
+    cases = spans.sums(reported)
     quantiles = np.empty((*shape, asked.size))
     for i in range(p.n_series):
         one = _mixture(draws[:, i], interval, spans, prior, asked)
-        mean[i], sd[i], quantiles[i], cases[i], source[i] = one
+        mean[i], sd[i], quantiles[i], source[i] = one
     reason = _reasons(p.counts, interval, spans, cases, source, min_cases)
     blank = ~np.isin(reason, (RtReason.ASSESSED, RtReason.TOO_FEW_CASES))
     mean[blank], sd[blank], quantiles[blank] = np.nan, np.nan, np.nan
@@ -94,8 +97,8 @@ def _courses(nowcast: Nowcast) -> tuple[Floats, Floats]:
 
 def _mixture(
     draws: Floats, interval: SerialInterval, spans: Windows, prior: Prior, asked: Floats
-) -> tuple[Floats, Floats, Floats, Floats, Floats]:
-    """One series: mean, SD, quantiles, mean cases and mean infectivity of each window. Draw k goes with
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """One series: mean, SD, quantiles and mean infectivity of each window. Draw k goes with
     serial interval k, in turn.
     """
     local = draws.copy()
@@ -112,7 +115,7 @@ def _mixture(
         late = interval.means[turn][:, None] < spans.end[None, :]
     shape = np.where(late, prior.shape + cases, np.nan)
     mean, sd, quantiles = mixture_summary(shape, 1.0 / (prior.rate + force), asked)
-    return mean, sd, quantiles, cases.mean(axis=0), force.mean(axis=0)
+    return mean, sd, quantiles, force.mean(axis=0)
 
 
 def _reasons(
@@ -128,7 +131,6 @@ def _reasons(
     reason[source <= 0] = RtReason.NO_SOURCE
     gap = np.isnan(counts).astype(np.float64)
     before = convolved(gap, interval.weights.mean(axis=0)) > MOST_UNREPORTED
-    reason[spans.sums(before.astype(np.float64)) > 0] = RtReason.GAP_BEFORE
-    reason[spans.sums(gap) > 0] = RtReason.NOT_REPORTED
+    reason[spans.sums(gap + before) > 0] = RtReason.NOT_NOWCAST
     reason[:, spans.end <= interval.means.min()] = RtReason.TOO_EARLY
     return reason

@@ -150,7 +150,7 @@ def _incidence(one: Case) -> tuple[Floats, Floats | None]:
     table = one.numbers("input")
     if "local" in table:
         return table["local"] + table["imported"], table["imported"]
-    for name in ("I", "incid", "count", "counts"):
+    for name in ("I", "incid", "observed", "count", "counts"):
         if name in table:
             return table[name], table.get("imported")
     raise ValueError(f"{one.name}: input.csv has no column I, nor local and imported")

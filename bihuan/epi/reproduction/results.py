@@ -35,6 +35,7 @@ class RtReason(IntEnum):
     GAP_BEFORE = 5  # too much of the infectivity comes from periods without a count
     NO_CASES = 6  # Wallinga-Teunis: nobody whose secondary cases could be counted
     INCOMPLETE = 7  # Wallinga-Teunis: value given, but secondary cases are still to come
+    NOT_NOWCAST = 8  # a period of the window, or one that could have infected in it, has no nowcast
 
 
 #: Reasons under which a value stands all the same.
@@ -65,6 +66,10 @@ REASONS: dict[RtReason, tuple[str, str]] = {
     RtReason.NO_CASES: (
         "not assessed because the window has no case whose secondary cases could be counted",
         "未评估：窗口内没有可统计续发病例的病例",
+    ),
+    RtReason.NOT_NOWCAST: (
+        "not assessed because too little has been reported yet to nowcast its counts",
+        "未评估：已报告数据太少，无法对其计数作即时预测",
     ),
     RtReason.INCOMPLETE: (
         "understated, because secondary cases of this window are still to come",
