@@ -1,11 +1,12 @@
-"""Jobs of the worker: the sweep, every minute, and new packs. Missing some, or running two at once, changes
-no figure."""
+"""Jobs of the worker: the sweep every minute, new packs, and what is kept no longer. Missing some, or running
+two at once, changes no figure."""
 
 from __future__ import annotations
 
+import structlog
 from procrastinate.contrib.django import app
 
-from bihuan.loops.actions import replan, sweep
+from bihuan.loops.actions import replan, shred_due, sweep
 from bihuan.registry import clock
 from bihuan.registry.actor import Actor
 
@@ -25,3 +26,13 @@ def replan_loops(timestamp: int) -> None:
     of days gone by are recorded at any time, so it looks every five minutes; mostly there is nothing to do.
     """
     replan(now=clock.now(), actor=Actor.system("replan"))
+
+
+@app.periodic(cron="29 2 * * *")
+@app.task(name="loops.shred_due", queueing_lock="loops.shred_due", lock="loops.shred_due")
+def shred_what_is_over(timestamp: int) -> None:
+    """Every night: destroy the personal data of people whose retention is over, by the house's clock."""
+    run = shred_due(actor=Actor.system("retention"))
+    structlog.get_logger(__name__).info(
+        "retention.done", due=run.due, shredded=run.shredded, held=len(run.held)
+    )

@@ -50,6 +50,14 @@ class Shredder:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """Why a person's data must be kept for now: what stands, and its public id."""
+
+    reason: str
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
 class Held:
     """One kind of data that is held about a person: `facts` to show, until when, by which rule."""
 
@@ -71,6 +79,7 @@ class Holdings:
 
 _shredders: dict[str, Shredder] = {}
 _holders: dict[str, Callable[[Records], Held]] = {}
+_holds: dict[str, Callable[[Records], Sequence[Hold]]] = {}
 
 
 def register_shredder(
@@ -91,6 +100,21 @@ def register_holder(name: str, holder: Callable[[Records], Held]) -> None:
     _holders[name] = holder
 
 
+def register_hold(name: str, find: Callable[[Records], Sequence[Hold]]) -> None:
+    """Name something that forbids shredding while it stands (called from a room's `AppConfig.ready`)."""
+    _holds[name] = find
+
+
+def holds_on(person_id: int) -> list[Hold]:
+    """What stands in the way of destroying a person's data: open loops, unanswered appeals and the like."""
+    with scope.system():
+        return _find_holds(_records_of(person_id))
+
+
+def _find_holds(records: Records) -> list[Hold]:
+    return [hold for find in _holds.values() for hold in find(records)]
+
+
 def shredders() -> tuple[Shredder, ...]:
     return tuple(_shredders.values())
 
@@ -98,7 +122,8 @@ def shredders() -> tuple[Shredder, ...]:
 def shred_person(person_id: int, *, reason: str, actor: Actor) -> ShredRecord:
     """Destroy the identity of a person, in all records that are joined as her. It cannot be undone.
 
-    Runs as the owner of the tables (worker or command line): the door's role has no right to.
+    Raises Conflict while something stands that needs it (`holds_on`), or when it was done before. Runs as the
+    owner of the tables (worker or command line): the door's role has no right to.
     """
     if not reason.strip():
         raise Invalid(_("Destroying data needs a reason."), code="no-reason")
@@ -114,6 +139,14 @@ def shred_person(person_id: int, *, reason: str, actor: Actor) -> ShredRecord:
         records = list(
             Person.objects.select_for_update().filter(root_id=person.root_id).values_list("id", flat=True)
         )
+        standing = _find_holds(records)
+        if standing:
+            raise Conflict(
+                _("The data of %(person)s are still needed: %(why)s.")
+                % {"person": person.public_id, "why": ", ".join(f"{h.reason} {h.ref}" for h in standing[:5])},
+                code="held",
+                details={"holds": [hold.ref for hold in standing]},
+            )
         emptied: dict[str, list[int]] = {}
         for shredder in _shredders.values():
             for table, ids in shredder.shred(records).items():

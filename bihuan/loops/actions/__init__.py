@@ -13,12 +13,13 @@ from bihuan.loops.actions.duties import (
     waive_bulk,
 )
 from bihuan.loops.actions.record import NewEvent, RecordResult, record, refresh
+from bihuan.loops.actions.retention import Due, ShredRun, shred_due
 from bihuan.loops.actions.sweep import SweepResult, fold_tallies, sweep
 from bihuan.loops.actions.transitions import Applied, ReplanResult, replan
 
 __all__ = [
-    "Applied", "NewEvent", "RecordResult", "ReplanResult", "SweepResult",
+    "Applied", "Due", "NewEvent", "RecordResult", "ReplanResult", "ShredRun", "SweepResult",
     "close_loop", "complete_bulk", "complete_duty", "fold_tallies",
-    "hand_loop_over", "hand_over", "record", "refresh", "replan", "sweep", "take_back",
+    "hand_loop_over", "hand_over", "record", "refresh", "replan", "shred_due", "sweep", "take_back",
     "undo_completion", "waive", "waive_bulk",
 ]  # fmt: skip

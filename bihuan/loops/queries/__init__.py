@@ -37,6 +37,7 @@ from bihuan.loops.queries.duties import (
     my_duties,
 )
 from bihuan.loops.queries.impact import Impact, ImpactLoop, ImpactRow, impact
+from bihuan.loops.queries.people import open_loops_of
 from bihuan.loops.queries.takers import takers
 
 __all__ = [
@@ -74,6 +75,7 @@ __all__ = [
     "loop_detail",
     "loops_owing",
     "my_duties",
+    "open_loops_of",
     "rings",
     "same_day",
     "takers",
