@@ -34,6 +34,18 @@ class LogLinear:
         return np.asarray(np.exp(np.clip(self.coefficients @ design.T, -30.0, 30.0)))
 
 
+def standard_errors(fit: LogLinear, counts: Floats, design: Floats, asked: Floats) -> Floats:
+    """Standard error of the linear predictor at the rows of `asked`, series × rows, by the information of the
+    `counts` on `design` the model was fitted to.
+    """
+    mean = fit.predict(design)
+    weight = np.where(np.isfinite(counts), mean / (1 + fit.alpha[:, None] * mean), 0.0)
+    gram = np.einsum("st,ti,tj->sij", weight, design, design, optimize=True)
+    covariance = np.linalg.pinv(gram, hermitian=True)
+    variance = np.einsum("ti,sij,tj->st", asked, covariance, asked, optimize=True)
+    return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
+
+
 def seasonal_design(
     times: Floats, *, period: float, harmonics: int = 1, trend: bool = False, origin: float = 0.0
 ) -> Floats:
