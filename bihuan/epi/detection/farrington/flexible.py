@@ -90,7 +90,7 @@ def judged(data: Panel, settings: Settings, at: At, *, method: Method) -> Detect
     observed = data.counts[:, asked]
     with np.errstate(invalid="ignore"):
         alarm = observed > found.upper
-    known = ~np.isin(found.reason, (Reason.SHORT_HISTORY, Reason.GAP_IN_BASELINE, Reason.NO_CONVERGENCE))
+    known = ~np.isin(found.reason, (Reason.SHORT_HISTORY, Reason.GAP_IN_BASELINE))
     extra = {"phi": found.phi, "trend": found.slope, "center": found.center}
     return assemble(
         data,

@@ -13,6 +13,9 @@ import numpy as np
 from bihuan.epi.detection.farrington.glm import Batch, Fit
 from bihuan.epi.series import Floats
 
+#: A count that is alone in its block is met exactly (leverage 1) and has no residual to speak of.
+_DETERMINED = 1e-10
+
 
 def pearson_dispersion(fit: Fit, y: Floats) -> Floats:
     """Weighted Pearson statistic over its degrees of freedom (Farrington et al. 1996)."""
@@ -33,8 +36,9 @@ def outbreak_weights(batch: Batch, fit: Fit, phi: Floats, *, powers: Floats, thr
     with np.errstate(all="ignore"):
         sixth = np.exp(np.log(fit.mu) / 6)
         residual = 1.5 * (powers - sixth**4) / sixth
-        residual /= np.sqrt(phi[:, None] * (1 - _leverage(batch, fit)))
-        above = residual > threshold
+        free = 1 - _leverage(batch, fit)
+        residual /= np.sqrt(phi[:, None] * free)
+        above = (residual > threshold) & (free > _DETERMINED)
         weights = np.where(above, residual**-2, 1.0) * batch.use
     return weights * (batch.n_used / np.sum(weights, axis=1))[:, None]
 
