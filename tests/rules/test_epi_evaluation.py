@@ -19,8 +19,8 @@ from bihuan.epi.evaluation import (
     inject,
     labelled,
     replay,
-    reporting_triangle,
     simulate,
+    vintages,
 )
 from bihuan.epi.series import Panel
 
@@ -177,7 +177,7 @@ records = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 12)), min_size=1
 def triangle_of(rows, **options):
     happened = [DAY + timedelta(days=a) for a, _ in rows]
     known = [DAY + timedelta(days=a + b) for a, b in rows]
-    return reporting_triangle(happened, known, **options)
+    return vintages(happened, known, **options)
 
 
 @given(records, st.integers(0, 45), st.sampled_from(["daily", "weekly", "monthly"]))
@@ -222,9 +222,9 @@ def test_the_triangle_by_delay_is_what_a_nowcast_takes():
 
 def test_records_known_before_they_happened_are_refused_and_undated_ones_counted():
     with pytest.raises(InputError, match="record 1 was known before it happened"):
-        reporting_triangle([DAY], [DAY - timedelta(days=1)])
-    assert reporting_triangle([DAY, None], [DAY, DAY]).missing == 1
+        vintages([DAY], [DAY - timedelta(days=1)])
+    assert vintages([DAY, None], [DAY, DAY]).missing == 1
     with pytest.raises(NotEnoughData):
-        reporting_triangle([None], [DAY])
+        vintages([None], [DAY])
     with pytest.raises(NotEnoughData, match="nothing had begun"):
         triangle_of([(0, 0)]).as_of("2019-01-01")

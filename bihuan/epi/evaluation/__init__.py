@@ -2,7 +2,7 @@
 
 from bihuan.epi.evaluation.injection import Labelled, inject, labelled
 from bihuan.epi.evaluation.metrics import Evaluation, compare, evaluate
-from bihuan.epi.evaluation.replay import Replay, ReportingTriangle, replay, reporting_triangle
+from bihuan.epi.evaluation.replay import Replay, Vintages, replay, vintages
 from bihuan.epi.evaluation.scenarios import SCENARIOS, Scenario, simulate
 from bihuan.epi.evaluation.signals import Detector, Signals, signals_of
 
@@ -12,15 +12,15 @@ __all__ = [
     "Evaluation",
     "Labelled",
     "Replay",
-    "ReportingTriangle",
     "Scenario",
     "Signals",
+    "Vintages",
     "compare",
     "evaluate",
     "inject",
     "labelled",
     "replay",
-    "reporting_triangle",
     "signals_of",
     "simulate",
+    "vintages",
 ]

@@ -18,7 +18,7 @@ from bihuan.epi.series import Floats, Frequency, Panel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ReportingTriangle:
+class Vintages:
     """`counts[i, t, d]`: records of series i that happened in period t and first were known on `known[d]`.
 
     `as_of(day)` is the panel as it stood that day: nothing learnt later is in it. `missing` records lacked a
@@ -55,7 +55,7 @@ class ReportingTriangle:
         return out
 
 
-def reporting_triangle(
+def vintages(
     happened: Iterable[Any],
     known: Iterable[Any],
     *,
@@ -63,7 +63,7 @@ def reporting_triangle(
     frequency: Frequency = "daily",
     first: date | str | None = None,
     last: date | str | None = None,
-) -> ReportingTriangle:
+) -> Vintages:
     """From a line list: the day each record happened and the day it became known. A record known before it
     happened is an InputError; one without either date is counted as missing."""
     event, seen = times.read(happened, field="happened"), times.read(known, field="known")
@@ -97,9 +97,7 @@ def reporting_triangle(
         (row[kept], column[kept], np.searchsorted(known_days, report[kept].astype("datetime64[D]"))),
         1,
     )
-    return ReportingTriangle(
-        counts, dates, known_days, frequency, tuple(str(n) for n in names), int((~told).sum())
-    )
+    return Vintages(counts, dates, known_days, frequency, tuple(str(n) for n in names), int((~told).sum()))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,7 +147,7 @@ class Replay:
 
 
 def replay(
-    triangle: ReportingTriangle,
+    data: Vintages,
     detector: Callable[[Panel], Detection],
     *,
     days: Iterable[Any] | None = None,
@@ -157,16 +155,16 @@ def replay(
     """Ask the detector on each of `days` (default: the last day of every period) about the newest period,
     from what was known by the end of that day. The detector gets a Panel; of what it assesses the newest
     period counts."""
-    asked = _asked(triangle, days)
-    final = triangle.final()
-    n = len(triangle.names)
+    asked = _asked(data, days)
+    final = data.final()
+    n = len(data.names)
     observed, ends = np.full((n, asked.size), np.nan), np.full((n, asked.size), np.nan)
     alarm, hindsight = np.zeros((n, asked.size), bool), np.zeros((n, asked.size), bool)
     reason = np.full((n, asked.size), Reason.NOT_ASKED, dtype=np.uint8)
     period = np.empty(asked.size, dtype="datetime64[D]")
     method = ""
     for d, day in enumerate(asked):
-        then = triangle.as_of(day)
+        then = data.as_of(day)
         t = then.n_times - 1
         period[d], observed[:, d], ends[:, d] = then.dates[t], then.counts[:, t], final.counts[:, t]
         for panel_, column in ((then, alarm), (final.until(day), hindsight)):
@@ -176,14 +174,14 @@ def replay(
                 column[:, d] = found.alarm[:, newest[0]]
                 if column is alarm:
                     reason[:, d], method = found.reason[:, newest[0]], found.method.label_en
-    return Replay(method, triangle.names, asked, period, observed, ends, alarm, hindsight, reason)
+    return Replay(method, data.names, asked, period, observed, ends, alarm, hindsight, reason)
 
 
-def _asked(triangle: ReportingTriangle, days: Iterable[Any] | None) -> NDArray[np.datetime64]:
+def _asked(data: Vintages, days: Iterable[Any] | None) -> NDArray[np.datetime64]:
     if days is not None:
         return np.array(list(days), dtype="datetime64[D]")
-    ends = np.append(triangle.dates[1:] - 1, _axis_next(triangle.dates[-1], triangle.frequency) - 1)
-    return np.asarray(ends[ends <= triangle.known[-1]] if triangle.known.size else ends)
+    ends = np.append(data.dates[1:] - 1, _axis_next(data.dates[-1], data.frequency) - 1)
+    return np.asarray(ends[ends <= data.known[-1]] if data.known.size else ends)
 
 
 def _axis_next(day: np.datetime64, frequency: Frequency) -> np.datetime64:

@@ -14,6 +14,7 @@ import numpy as np
 
 from bihuan.epi.delays import times
 from bihuan.epi.errors import InputError
+from bihuan.epi.indicators.reading import moment
 from bihuan.epi.proportions import Proportion, attack_rate
 from bihuan.epi.series import Floats
 
@@ -109,7 +110,7 @@ def seven_one_seven(
         "notification": times.read(notification, field="notification").values,
     }
     n = ends["emergence"].size
-    now = np.inf if as_of is None else _now(as_of)
+    now = np.inf if as_of is None else moment(as_of)
     ends["response"], open_actions = _completed(response, n, now)
     for name, values in ends.items():
         if values.size != n:
@@ -137,12 +138,6 @@ def seven_one_seven(
         for i in range(n)
     )
     return SevenOneSeven(events, _shares(events))
-
-
-def _now(as_of: Any) -> float:
-    """The moment judged from: the end of the day where only a day is given."""
-    value = float(times.read([as_of], field="as_of").values[0])
-    return value + 1 - 1e-9 if value == np.floor(value) else value
 
 
 def _completed(

@@ -6,7 +6,6 @@ hours" the same day: no finer can be told.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +13,11 @@ import numpy as np
 
 from bihuan.epi.delays import times
 from bihuan.epi.errors import InputError
+from bihuan.epi.indicators.reading import Columns, Tables, in_time, known_days, moment
 from bihuan.epi.indicators.results import Indicator, Indicators, Wanted
 from bihuan.epi.proportions import attack_rate
 from bihuan.epi.series import Floats
 
-Columns = Mapping[str, Sequence[Any]]
 PLAYBOOK = "Resolve to Save Lives, Covid-19 contact tracing playbook"
 USDR = "US Digital Response, contact tracing playbook"
 WHO_ANNEX = "WHO, annex on public health criteria, 2020-05-12"
@@ -90,7 +89,7 @@ def tracing_indicators(
         "follow_ups": follow_ups or {},
         "tests": tests or {},
     }
-    read = _Tables(tables, np.inf if as_of is None else _now(as_of))
+    read = Tables(tables, np.inf if as_of is None else moment(as_of))
     items = [_timely(read, one) for one in TIMELY]
     items += [
         _interviewed(read),
@@ -107,51 +106,6 @@ def tracing_indicators(
         _decline(read),
     ]
     return Indicators(tuple(items))
-
-
-class _Tables:
-    """The columns as numbers, as known at a moment; `lacking` names the first that is not there."""
-
-    def __init__(self, tables: Mapping[str, Columns], now: float) -> None:
-        self.tables, self.now = tables, now
-        for name, table in tables.items():
-            sizes = {column: len(values) for column, values in table.items()}
-            if len(set(sizes.values())) > 1:
-                raise InputError(
-                    f"columns of {name} differ in length: {sizes}",
-                    f"{name} 各列长度不同：{sizes}",
-                    field=name,
-                )
-
-    def lacking(self, table: str, *columns: str) -> str | None:
-        for column in columns:
-            if column not in self.tables[table]:
-                return f"{table}.{column}"
-        return None
-
-    def moments(self, table: str, column: str) -> Floats:
-        """Days on the axis of time, NaN where unknown or later than the moment."""
-        values = times.read(self.tables[table][column], field=f"{table}.{column}").values
-        return np.where(values > self.now, np.nan, values)
-
-    def flags(self, table: str, column: str) -> Floats:
-        """1, 0, or NaN where unknown."""
-        return np.array([np.nan if v is None else float(bool(v)) for v in self.tables[table][column]])
-
-    def counts(self, table: str, column: str) -> Floats:
-        values = np.array([np.nan if v is None else float(v) for v in self.tables[table][column]])
-        if (values < 0).any():
-            raise InputError(
-                f"{table}.{column} holds a negative count",
-                f"{table}.{column} 含负数",
-                field=f"{table}.{column}",
-            )
-        return values
-
-
-def _now(as_of: Any) -> float:
-    value = float(times.read([as_of], field="as_of").values[0])
-    return value + 1 - 1e-9 if value == np.floor(value) else value
 
 
 def _share(
@@ -192,12 +146,12 @@ def _lacks(key: str, labels: tuple[str, str], source: str, column: str) -> Indic
     )
 
 
-def _timely(read: _Tables, one: _Timely) -> Indicator:
+def _timely(read: Tables, one: _Timely) -> Indicator:
     labels = (one.label_en, one.label_zh)
     lacking = read.lacking(one.table, one.start, *one.ends)
     if lacking:
         return _lacks(one.key, labels, one.source, lacking)
-    met, pending = _in_time(
+    met, pending = in_time(
         read.moments(one.table, one.start),
         [read.moments(one.table, end) for end in one.ends],
         one.hours / 24,
@@ -206,21 +160,7 @@ def _timely(read: _Tables, one: _Timely) -> Indicator:
     return _share(one.key, labels, one.source, met, target=one.target, pending=pending)
 
 
-def _in_time(start: Floats, ends: list[Floats], days: float, now: float) -> tuple[Floats, int]:
-    """1 where all ends came within `days` of the start, 0 where not (nor can any more), NaN where unknown or
-    still running; and how many still run."""
-    last = np.max(ends, axis=0) if ends else start
-    with np.errstate(invalid="ignore"):
-        done = ~np.isnan(last)
-        met = np.where(done, (last - start <= days + 1e-9).astype(float), 0.0)
-        running = ~done & ~np.isnan(start) & ~(now - start > days)
-    if not np.isfinite(now):
-        running = np.zeros_like(done)  # judged when all is over: what was never done was not in time
-    met[np.isnan(start) | running] = np.nan
-    return met, int(running.sum())
-
-
-def _interviewed(read: _Tables) -> Indicator:
+def _interviewed(read: Tables) -> Indicator:
     labels = ("Cases interviewed", "已流调的病例")
     lacking = read.lacking("cases", "interviewed_at")
     if lacking:
@@ -229,7 +169,7 @@ def _interviewed(read: _Tables) -> Indicator:
     return _share("interviewed", labels, USDR, met, target=1.0)
 
 
-def _elicited(read: _Tables) -> Indicator:
+def _elicited(read: Tables) -> Indicator:
     labels = ("Cases that named at least one contact", "提供至少一名接触者的病例")
     if read.lacking("cases", "n_contacts"):
         return _lacks("contacts_named", labels, USDR, "cases.n_contacts")
@@ -237,7 +177,7 @@ def _elicited(read: _Tables) -> Indicator:
     return _share("contacts_named", labels, USDR, np.where(np.isnan(counts), np.nan, counts > 0), target=0.9)
 
 
-def _tightened(read: _Tables) -> Indicator:
+def _tightened(read: Tables) -> Indicator:
     labels = ("Cases that named no contact (tighten above 20 %)", "未提供接触者的病例（超过 20% 须加强）")
     if read.lacking("cases", "n_contacts"):
         return _lacks("no_contact_named", labels, USDR, "cases.n_contacts")
@@ -246,7 +186,7 @@ def _tightened(read: _Tables) -> Indicator:
     return _share("no_contact_named", labels, USDR, none, target=0.2, wanted="at most")
 
 
-def _traced_72h(read: _Tables) -> Indicator:
+def _traced_72h(read: Tables) -> Indicator:
     """A case counts when every contact of it was quarantined within 72 h of its confirmation."""
     labels = (
         "Cases whose contacts were traced and quarantined within 72 h of confirmation",
@@ -263,12 +203,12 @@ def _traced_72h(read: _Tables) -> Indicator:
     placed = of >= 0
     last = np.full(confirmed.size, -np.inf)
     np.maximum.at(last, of[placed], np.where(np.isnan(quarantined[placed]), np.inf, quarantined[placed]))
-    met, pending = _in_time(confirmed, [np.where(np.isposinf(last), np.nan, last)], 3.0, read.now)
+    met, pending = in_time(confirmed, [np.where(np.isposinf(last), np.nan, last)], 3.0, read.now)
     met[np.isneginf(last)] = np.nan  # no contact at all: nothing to trace
     return _share("traced_72h", labels, WHO_ANNEX, met, target=0.8, pending=pending)
 
 
-def _among_quarantined(read: _Tables) -> Indicator:
+def _among_quarantined(read: Tables) -> Indicator:
     labels = ("New cases that were known contacts in quarantine", "新病例中此前已隔离的接触者")
     if read.lacking("cases", "was_quarantined_contact"):
         return _lacks("from_quarantine", labels, WHO_ANNEX, "cases.was_quarantined_contact")
@@ -276,7 +216,7 @@ def _among_quarantined(read: _Tables) -> Indicator:
     return _share("from_quarantine", labels, WHO_ANNEX, flags, target=0.8)
 
 
-def _unlinked(read: _Tables) -> Indicator:
+def _unlinked(read: Tables) -> Indicator:
     """The share without a link in the newest seven days of report, beside that of the seven before."""
     labels = ("Cases with no link", "无流行病学关联的病例")
     lacking = read.lacking("cases", "is_linked", "reported_at")
@@ -306,13 +246,13 @@ def _unlinked(read: _Tables) -> Indicator:
     )
 
 
-def _followed(read: _Tables) -> Indicator:
+def _followed(read: Tables) -> Indicator:
     labels = ("Contacts followed up of those due that day", "当日应随访接触者中已随访者")
     lacking = read.lacking("follow_ups", "due", "done")
     if lacking:
         return _lacks("followed_up", labels, WHO_ANNEX, lacking)
     due, done = read.counts("follow_ups", "due"), read.counts("follow_ups", "done")
-    told = ~np.isnan(due) & ~np.isnan(done) & _known_days(read, "follow_ups")
+    told = ~np.isnan(due) & ~np.isnan(done) & known_days(read, "follow_ups")
     share = attack_rate(int(np.minimum(done, due)[told].sum()), int(due[told].sum()), what=labels)
     return Indicator(
         "followed_up",
@@ -327,7 +267,7 @@ def _followed(read: _Tables) -> Indicator:
     )
 
 
-def _finished(read: _Tables) -> Indicator:
+def _finished(read: Tables) -> Indicator:
     labels = ("Contacts that completed quarantine", "完成隔离观察的接触者")
     lacking = read.lacking("contacts", "due_to_finish_at", "finished_at")
     if lacking:
@@ -340,7 +280,7 @@ def _finished(read: _Tables) -> Indicator:
     return _share("completed", labels, PLAYBOOK, met, pending=int(running.sum()))
 
 
-def _needed_to_interview(read: _Tables) -> Indicator:
+def _needed_to_interview(read: Tables) -> Indicator:
     """Interviews for each new case found among the contacts they named."""
     labels = ("Cases interviewed for each new case found", "每发现一例新病例所需流调数")
     lacking = read.lacking("cases", "interviewed_at") or read.lacking("contacts", "became_case")
@@ -360,7 +300,7 @@ def _needed_to_interview(read: _Tables) -> Indicator:
     )
 
 
-def _onset_to_isolation(read: _Tables) -> Indicator:
+def _onset_to_isolation(read: Tables) -> Indicator:
     labels = ("Median days from onset to isolation", "发病至隔离中位天数")
     lacking = read.lacking("cases", "onset_at", "isolated_at")
     if lacking:
@@ -382,7 +322,7 @@ def _onset_to_isolation(read: _Tables) -> Indicator:
     )
 
 
-def _positivity(read: _Tables) -> Indicator:
+def _positivity(read: Tables) -> Indicator:
     """The highest daily share of the newest 14 days: below 5 % means it stayed so."""
     labels = ("Highest daily positivity of two weeks", "两周内每日阳性率最高值")
     lacking = read.lacking("tests", "day", "tested", "positive")
@@ -413,7 +353,7 @@ def _positivity(read: _Tables) -> Indicator:
     )  # fmt: skip
 
 
-def _decline(read: _Tables) -> Indicator:
+def _decline(read: Tables) -> Indicator:
     """Fall of weekly new cases over three weeks: the newest seven days against those 21 days earlier."""
     labels = ("Decline of new cases over three weeks", "三周内新增病例降幅")
     if read.lacking("cases", "reported_at"):
@@ -434,10 +374,3 @@ def _decline(read: _Tables) -> Indicator:
         reason_en="there was no case three weeks before",
         reason_zh="三周前没有病例",
     )
-
-
-def _known_days(read: _Tables, table: str) -> np.ndarray:
-    if read.lacking(table, "day"):
-        return np.ones(len(next(iter(read.tables[table].values()), [])), dtype=bool)
-    day = times.read(read.tables[table]["day"], field=f"{table}.day").values
-    return np.asarray(~(day > read.now))

@@ -25,8 +25,8 @@ from bihuan.epi.evaluation import (
     inject,
     labelled,
     replay,
-    reporting_triangle,
     signals_of,
+    vintages,
 )
 from bihuan.epi.series import Panel
 from bihuan.epi.tables import Counts, Wanted, open_table, read_columns
@@ -162,7 +162,7 @@ def _replayed(source: Source, known: str, names: list[str], detectors: dict[str,
     if columns.series:
         wanted["series"] = Wanted(columns.series)
     read = read_columns(source.file, wanted, where=source.how.where, encoding=source.how.encoding)
-    triangle = reporting_triangle(
+    triangle = vintages(
         read["event"],
         read["known"],
         territory=read["series"].tolist() if "series" in read else None,
