@@ -55,7 +55,7 @@ def delay_draws(
     d = np.arange(1, exactly.shape[1])
     rest = kappa * d + within[:, 1:] - exactly[:, 1:]
     hazard = rng.beta(kappa + exactly[:, 1:], rest, size=(n, exactly.shape[0], d.size))
-    log_cdf = np.cumsum(np.log1p(-hazard[..., ::-1]), axis=-1)[..., ::-1]
+    log_cdf = np.cumsum(np.log1p(-np.minimum(hazard, 1 - 1e-12)[..., ::-1]), axis=-1)[..., ::-1]
     return np.concatenate([np.exp(log_cdf), np.ones((*size[:2], 1))], axis=-1)
 
 

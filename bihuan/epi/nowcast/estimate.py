@@ -125,6 +125,7 @@ def _told(
         _guard(reason, observed, found.completeness, low, high, level)
     if method in ("lawless", "chain_ladder"):
         reason[~_learned(hazards, delays)] = NowcastReason.NO_DELAYS
+    reason[hazards.exactly.sum(axis=1) <= 0] = NowcastReason.NO_DELAYS  # a prior alone is no nowcast
     blank = reason == NowcastReason.NO_DELAYS
     for x in (estimate, mean, low, high):
         x[blank] = np.nan
