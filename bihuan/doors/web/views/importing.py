@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.http import content_disposition_header
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from bihuan.doors.exchange import jobs, mapping
@@ -18,6 +18,7 @@ from bihuan.doors.exchange.errors import FileRefused
 from bihuan.doors.exchange.fields import CONTACTS, FIELDS, LINELIST, LINKS, Field
 from bihuan.doors.exchange.mapping import ColumnMap, Mapping
 from bihuan.doors.exchange.models import ACCEPTED, DUPLICATE, REJECTED, ImportJob
+from bihuan.doors.web import mapping_form
 from bihuan.doors.web.access import access
 from bihuan.registry import territory
 from bihuan.registry.errors import BihuanError
@@ -73,7 +74,7 @@ class ColumnChoice:
     also: tuple[str, ...]
     confidence: int | None
     reason: str
-    values: tuple[tuple[int, str, str, tuple[str, ...]], ...]
+    values: tuple[tuple[int, str, str, tuple[tuple[str, str], ...]], ...]
 
 
 @access("import.run")
@@ -81,20 +82,24 @@ def columns(request: HttpRequest, job_id: str) -> HttpResponse:
     """What each column was taken for; every guess can be changed."""
     job = jobs.get(job_id)
     base = jobs.mapping_of(job) if job.mapping else jobs.guess_mapping(job)
-    error = ""
+    error, typed = "", None
     if request.method == "POST":
+        typed = mapping_form.read(request.POST, base.kind)
+        base = _changed(request, base, typed)
         try:
-            changed = mapping.loads(mapping.dumps(_changed(request, base)), name=base.name)
-            base = changed
+            if typed.is_wrong:
+                raise ValueError(_("Something below cannot be read; it says what to do."))
+            changed = mapping.loads(mapping.dumps(base), name=base.name)
             jobs.set_mapping(job, changed, territory_code=_territory(request), as_of=_as_of(request))
-        except BihuanError as wrong:
-            error = str(wrong)
-        except ValueError as wrong:
+        except (BihuanError, ValueError) as wrong:
             error = str(wrong)
         else:
+            if "stay" in request.POST:
+                return redirect(f"{reverse('web:import_columns', args=[job.public_id])}#more")
             return redirect("web:import_preview", job_id=job.public_id)
     table = jobs.table_of(job, base)
-    fields = [(f.key, _label(f)) for f in jobs.choices(base.kind)]
+    unknown = mapping_form.unknown_names(job, base) if typed is None else []
+    fields = [(f.key, mapping_form.label_of(f)) for f in jobs.choices(base.kind)]
     context = {
         "job": job,
         "mapping": base,
@@ -109,6 +114,13 @@ def columns(request: HttpRequest, job_id: str) -> HttpResponse:
         ),
         "territory_name": _place_named(job.given_territory or base.territory.constant or ""),
         "known_as": _shipped_title(base),
+        "fixed_fields": mapping_form.fixed_fields(base.kind),
+        "constants": typed.constant_rows if error and typed else mapping_form.constant_rows(base),
+        "names": typed.name_rows if error and typed else mapping_form.name_rows(base, unknown),
+        "n_constants": sum(key != mapping_form.ASKED_ABOVE for key in base.constants),
+        "n_names": len(base.territory.names),
+        "n_unknown": len(unknown),
+        "wrong_below": bool(typed and typed.is_wrong),
         "as_of": request.POST.get("as_of", job.as_of.isoformat() if job.as_of else ""),
         "error": error,
         "notes": table.notes,
@@ -126,10 +138,6 @@ def _shipped_title(base: Mapping) -> str:
     return label(base.title) if base.title and base.name in jobs.shipped() else ""
 
 
-def _label(field: Field) -> str:
-    return field.zh if (get_language() or "zh").startswith("zh") else field.en
-
-
 def _choices(base: Mapping, table: Any) -> list[ColumnChoice]:
     sample: dict[int, list[str]] = {}
     for row, _n in zip(table.rows(), range(SAMPLED_ROWS), strict=False):
@@ -144,7 +152,7 @@ def _choices(base: Mapping, table: Any) -> list[ColumnChoice]:
         column = by_header.get(header, ColumnMap(header))
         first = column.fields[0] if column.fields else ""
         field = FIELDS.get(first)
-        codes = tuple(field.codes) if field and field.kind in CODED else ()
+        codes = _codes(field)
         values = (
             tuple((n, was, to, codes) for n, (was, to) in enumerate(column.values.items())) if codes else ()
         )
@@ -156,8 +164,18 @@ def _choices(base: Mapping, table: Any) -> list[ColumnChoice]:
     return found
 
 
-def _changed(request: HttpRequest, base: Mapping) -> Mapping:
-    """The mapping with what the form says: fields by column, meanings by value, what every case is."""
+def _codes(field: Field | None) -> tuple[tuple[str, str], ...]:
+    """What the values of a column may mean, as code and word."""
+    if field is None or field.kind not in CODED:
+        return ()
+    if field.kind == "bool":
+        return (("true", _("yes")), ("false", _("no")))
+    return tuple(mapping_form.codes_of(field.key))
+
+
+def _changed(request: HttpRequest, base: Mapping, typed: mapping_form.Read) -> Mapping:
+    """The mapping with what the form says: fields by column, meanings by value, what holds for every row, and
+    what names of places mean."""
     changed = []
     for index, column in enumerate(base.columns):
         wanted = request.POST.get(f"field-{index}", column.fields[0] if column.fields else "")
@@ -168,13 +186,15 @@ def _changed(request: HttpRequest, base: Mapping) -> Mapping:
             for n, (was, to) in enumerate(column.values.items())
         } if same else {}  # fmt: skip
         changed.append(replace(column, fields=fields, values=values, implies=column.implies if same else {}))
-    constants = dict(base.constants)
+    was = base.constants.get(mapping_form.ASKED_ABOVE, "")
+    constants = {**({mapping_form.ASKED_ABOVE: was} if was else {}), **typed.constants}
     classification = request.POST.get("classification", "")
     if any("case.classification" in column.fields for column in changed):
         constants.pop("case.classification", None)
     elif classification:
         constants["case.classification"] = classification
-    return replace(base, columns=tuple(changed), constants=constants)
+    places = replace(base.territory, names=typed.names)
+    return replace(base, columns=tuple(changed), constants=constants, territory=places)
 
 
 def _territory(request: HttpRequest) -> str:
@@ -216,9 +236,12 @@ def preview(request: HttpRequest, job_id: str) -> HttpResponse:
         "job": job,
         "step": 3,
         "preview": found,
-        "heads": [(h, ", ".join(_label(f) for f in found.fields.get(h, ()))) for h in found.headers],
+        "heads": [
+            (h, ", ".join(mapping_form.label_of(f) for f in found.fields.get(h, ()))) for h in found.headers
+        ],
         "rows": rows,
         "n_rejected": n_rejected,
+        "unknown_places": any(e.rule in mapping_form.PLACE_RULES for row in found.rows for e in row.findings),
         "n_cells": n_cells,
     }
     return render(request, "web/importing/preview.html", context)
