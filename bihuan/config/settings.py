@@ -12,6 +12,10 @@ BIHUAN_PACKS           further folders of policy packs, with commas
 BIHUAN_SECRET_KEY, BIHUAN_FIELD_KEY, BIHUAN_METRICS_TOKEN   secrets (default: kept in the data folder)
 BIHUAN_API_PER_MINUTE  calls a minute that an API token may make on average (default 600; 0: any number)
 BIHUAN_API_BURST       calls it may make at once (default 120)
+BIHUAN_WEBHOOK_URL     https://… that digests are posted to, or file:///folder (default: none)
+BIHUAN_WEBHOOK_SECRET  what they are signed with
+BIHUAN_MAIL_URL        smtp://user:password@host:port, or smtps://…, to mail digests by (default: none)
+BIHUAN_MAIL_FROM       the sender of mails
 BIHUAN_LOG_LEVEL       default INFO in production, WARNING elsewhere
 """
 
@@ -41,6 +45,24 @@ def _flag(name: str) -> bool:
 
 def _words(name: str, default: str) -> list[str]:
     return [word.strip() for word in os.environ.get(name, default).split(",") if word.strip()]
+
+
+def mail_from(url: str) -> dict[str, Any]:
+    """Django's settings that an address smtp://user:password@host:port or smtps://… means."""
+    parts = urlparse(url)
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise ImproperlyConfigured("BIHUAN_MAIL_URL must be smtp://… or smtps://… with a host.")
+    implicit = parts.scheme == "smtps"
+    return {
+        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "EMAIL_HOST": parts.hostname,
+        "EMAIL_PORT": parts.port or (465 if implicit else 587),
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_SSL": implicit,
+        "EMAIL_USE_TLS": not implicit and parts.hostname not in ("localhost", "127.0.0.1", "::1"),
+        "EMAIL_TIMEOUT": 20,
+    }
 
 
 def _number(name: str, default: int) -> int:
@@ -200,6 +222,17 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 2**20
 #: How fast a token may call the API (bihuan/doors/api/pace.py); tests call as fast as they can.
 BIHUAN_API_PER_MINUTE = _number("BIHUAN_API_PER_MINUTE", 0 if BIHUAN_MODE == "test" else 600)
 BIHUAN_API_BURST = _number("BIHUAN_API_BURST", 120)
+
+# --- ways by which digests leave the house (bihuan/registry/delivery): all off unless named ---
+BIHUAN_WEBHOOK_URL = os.environ.get("BIHUAN_WEBHOOK_URL", "")
+BIHUAN_WEBHOOK_SECRET = os.environ.get("BIHUAN_WEBHOOK_SECRET", "")
+if BIHUAN_WEBHOOK_URL.startswith("http") and not BIHUAN_WEBHOOK_SECRET:
+    raise ImproperlyConfigured("BIHUAN_WEBHOOK_URL needs BIHUAN_WEBHOOK_SECRET to sign with.")
+BIHUAN_MAIL_URL = os.environ.get("BIHUAN_MAIL_URL", "")
+DEFAULT_FROM_EMAIL = os.environ.get("BIHUAN_MAIL_FROM", "bihuan@localhost")
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+if BIHUAN_MAIL_URL:
+    globals().update(mail_from(BIHUAN_MAIL_URL))
 LOGGING = logs.configuration(
     as_json=IS_PRODUCTION, level=os.environ.get("BIHUAN_LOG_LEVEL", "INFO" if IS_PRODUCTION else "WARNING")
 )

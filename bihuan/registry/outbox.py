@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final, Protocol
@@ -34,6 +34,8 @@ _LONGEST_RETRY: Final = timedelta(hours=1)
 _ATTEMPTS: Final = 8
 _LEASE: Final = timedelta(minutes=5)
 _ERROR_LENGTH: Final = 300
+#: Digests that were due longer ago are not sent: a way out that is switched on late starts with today's.
+_STALE: Final = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,10 @@ class DigestView:
     def key(self) -> str:
         """Names this digest for an adapter: the same one is never to be shown twice to the reader."""
         return f"digest-{self.id}"
+
+
+class Undeliverable(Exception):
+    """Raised by an adapter: this digest cannot leave by this way, now or later."""
 
 
 class NoticeAdapter(Protocol):
@@ -163,6 +169,23 @@ def _add_counts(new: Sequence[tuple[int, str]], now: datetime) -> None:
     Digest.objects.bulk_update(digests, ["counts", "n_notices", "changed_at", "read_at"], batch_size=500)
 
 
+# --- in words -------------------------------------------------------------------------------------
+
+_words: dict[str, Callable[[Mapping[str, Any]], str]] = {}
+
+
+def register_words(kind: str, words: Callable[[Mapping[str, Any]], str]) -> None:
+    """Say how notices of a kind read (called from a room's `AppConfig.ready`): payload in, sentence out, in
+    the language active then."""
+    _words[kind] = words
+
+
+def words_of(notice: NewNotice) -> str:
+    """A notice as a sentence; its kind where no room has words for it."""
+    words = _words.get(notice.kind)
+    return words(notice.payload) if words else notice.kind
+
+
 # --- in the house ----------------------------------------------------------------------------------
 
 
@@ -237,10 +260,10 @@ def _line_up(adapter: NoticeAdapter, now: datetime) -> int:
         cursor.execute(
             "INSERT INTO registry_delivery (digest_id, channel, state, attempts, next_try_at, error)"
             " SELECT d.id, %s, 'waiting', 0, %s, '' FROM registry_digest d"
-            " WHERE d.send_at <= %s AND d.n_notices > 0 AND NOT EXISTS"
+            " WHERE d.send_at <= %s AND d.send_at > %s AND d.n_notices > 0 AND NOT EXISTS"
             " (SELECT 1 FROM registry_delivery v WHERE v.digest_id = d.id AND v.channel = %s)"
             " ON CONFLICT (digest_id, channel) DO NOTHING",
-            [adapter.channel, now, now, adapter.channel],
+            [adapter.channel, now, now, now - _STALE, adapter.channel],
         )
     lost = Delivery.objects.filter(
         channel=adapter.channel, state=DeliveryState.SENDING, claimed_at__lt=now - _LEASE
@@ -270,13 +293,14 @@ def _send(adapter: NoticeAdapter, delivery: Delivery, now: datetime) -> str:
     try:
         adapter.send(_view(digest))
     except Exception as problem:
-        return _note_failure(delivery, problem, now)
+        return _note_failure(delivery, problem, now)  # Undeliverable among them: given up at once
     Delivery.objects.filter(id=delivery.pk).update(state=DeliveryState.SENT, sent_at=now, error="")
     return DeliveryState.SENT
 
 
 def _note_failure(delivery: Delivery, problem: Exception, now: datetime) -> str:
-    state = DeliveryState.FAILED if delivery.attempts >= _ATTEMPTS else DeliveryState.WAITING
+    over = delivery.attempts >= _ATTEMPTS or isinstance(problem, Undeliverable)
+    state = DeliveryState.FAILED if over else DeliveryState.WAITING
     Delivery.objects.filter(id=delivery.pk).update(
         state=state,
         error=clean(f"{type(problem).__name__}: {problem}")[:_ERROR_LENGTH],

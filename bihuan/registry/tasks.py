@@ -7,6 +7,18 @@ from procrastinate.contrib.django import app
 _PATIENCE_SECONDS = 60.0
 
 
+@app.periodic(cron="*/5 * * * *")
+@app.task(name="registry.deliver", queueing_lock="registry.deliver", lock="registry.deliver")
+def deliver(timestamp: int) -> None:
+    """Every five minutes: send digests whose time has come by the ways that are switched on (none by
+    default)."""
+    from bihuan.registry import delivery, outbox, scope
+
+    for adapter in delivery.adapters():
+        with scope.system():
+            outbox.deliver(adapter)
+
+
 @app.periodic(cron="5 * * * *")
 @app.task(name="registry.seal", queueing_lock="registry.seal")
 def seal(timestamp: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -11,21 +12,36 @@ from rich.markup import escape
 
 from bihuan.doors.cli.output import Json, show, table
 from bihuan.loops import actions as loops
+from bihuan.registry import delivery, outbox
 from bihuan.registry.actions import roles
 from bihuan.registry.actor import Actor
 
-app = typer.Typer(no_args_is_help=True, help="Registry: roles; what is kept no longer.")
+app = typer.Typer(no_args_is_help=True, help="Registry: roles; digests; what is kept no longer.")
 
 
 @app.callback()
 def _registry() -> None:
-    """Registry: roles; what is kept no longer."""
+    """Registry: roles; digests; what is kept no longer."""
 
 
 @app.command("sync-roles")
 def sync_roles(json: Json = False) -> None:
     """Bring the roles of packs/roles.yaml into force."""
     show(roles.sync_roles(actor=Actor.system("bihuan registry", door="cli")), json=json)
+
+
+@app.command()
+def deliver(json: Json = False) -> None:
+    """Send the digests that are due by the ways that are switched on, as the worker does."""
+    found = [{"channel": one.channel, **asdict(outbox.deliver(one))} for one in delivery.adapters()]
+
+    def human(console: Console) -> None:
+        if found:
+            table(console, found)
+        else:
+            console.print(_("No way out of the house is switched on (BIHUAN_WEBHOOK_URL, BIHUAN_MAIL_URL)."))
+
+    show(found, json=json, human=human)
 
 
 @app.command()

@@ -3,11 +3,13 @@ duty."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from bihuan.loops import store
 from bihuan.registry import clock, scope
@@ -15,6 +17,22 @@ from bihuan.registry.outbox import NewNotice, announce
 
 TODAY = "duties.today"
 ESCALATED = "duties.escalated"
+
+
+def today_in_words(payload: Mapping[str, Any]) -> str:
+    """What a post owes today, as its digest says it outside of the house."""
+    return _("Owed today: %(open)d, of them late: %(late)d.") % {
+        "open": payload.get("open", 0),
+        "late": payload.get("late", 0),
+    }
+
+
+def escalated_in_words(payload: Mapping[str, Any]) -> str:
+    """How many late duties climbed to a post."""
+    n = int(payload.get("n", 0))
+    return ngettext("%(n)d late duty has climbed to you.", "%(n)d late duties have climbed to you.", n) % {
+        "n": n
+    }
 
 
 def tell_escalated(rows: Sequence[tuple[Any, ...]], now: datetime) -> int:
