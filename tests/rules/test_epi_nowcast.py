@@ -64,7 +64,7 @@ def test_a_nowcast_is_ordered_and_never_below_what_is_reported(
         assert found.explain(time=k) != found.explain("zh", time=k)
 
 
-@pytest.mark.parametrize("method", ["lawless", "chain_ladder"])
+@pytest.mark.parametrize("method", METHODS)
 @some
 @given(cells)
 def test_an_empty_series_or_another_order_of_series_changes_no_other(

@@ -351,3 +351,9 @@ def test_pictures_of_rt_and_growth_are_drawn(tmp_path: Path) -> None:
     growth_rate(FLU).plot(path=str(tmp_path / "growth.png"), lang="zh")
     assert (tmp_path / "rt.png").stat().st_size > 5000
     assert (tmp_path / "growth.png").stat().st_size > 5000
+
+
+def test_a_sentence_tells_the_serial_interval_that_was_asked_for_also_where_a_short_series_cuts_it() -> None:
+    found = estimate_r(np.full(30, 9), mean_si=12, sd_si=9)
+    assert found.si.mean < 11
+    assert "serial interval 12.0 ± 9.0 periods" in found.explain()

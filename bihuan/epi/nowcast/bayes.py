@@ -6,10 +6,12 @@ counts cut off at now (section 3.2); ignoring the cut gives a Dirichlet, which t
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
 from bihuan.epi.errors import InputError
@@ -40,64 +42,73 @@ class CountPrior:
 def delay_draws(
     exactly: Floats, within: Floats, *, truncated: bool, kappa: float, n: int, rng: np.random.Generator
 ) -> Floats:
-    """Draws of the distribution function of delays 0 … D: draws × series × delays.
+    """Draws of the distribution function of delays 0 … D of one series: draws × delays.
 
     `truncated`: hazards g(d) ~ Beta(κ + exactly d, κ d + the rest within d); else shares ~ Dirichlet(κ +
     exactly d).
     """
     if kappa <= 0:
         raise InputError("kappa must be above 0", "kappa 必须大于 0", field="kappa")
-    size = (n, *exactly.shape)
     if not truncated:
-        gamma = rng.gamma(np.broadcast_to(kappa + exactly, size))
-        total = np.cumsum(gamma, axis=-1)
-        return np.asarray(total / np.maximum(total[..., -1:], 1e-300))
-    d = np.arange(1, exactly.shape[1])
-    rest = kappa * d + within[:, 1:] - exactly[:, 1:]
-    hazard = rng.beta(kappa + exactly[:, 1:], rest, size=(n, exactly.shape[0], d.size))
-    log_cdf = np.cumsum(np.log1p(-np.minimum(hazard, 1 - 1e-12)[..., ::-1]), axis=-1)[..., ::-1]
-    return np.concatenate([np.exp(log_cdf), np.ones((*size[:2], 1))], axis=-1)
+        total = np.cumsum(rng.gamma(kappa + exactly, size=(n, exactly.size)), axis=1)
+        return np.asarray(total / np.maximum(total[:, -1:], 1e-300))
+    d = np.arange(1, exactly.size)
+    rest = kappa * d + within[1:] - exactly[1:]
+    hazard = rng.beta(kappa + exactly[1:], rest, size=(n, d.size))
+    log_cdf = np.cumsum(np.log1p(-np.minimum(hazard, 1 - 1e-12)[:, ::-1]), axis=1)[:, ::-1]
+    return np.concatenate([np.exp(log_cdf), np.ones((n, 1))], axis=1)
 
 
-def bayes(
-    observed: Floats,
-    delays: Floats,
-    hazards: Hazards,
-    *,
-    truncated: bool,
-    prior: CountPrior,
-    kappa: float,
-    level: float,
-    n_max: int | None,
-    n_samples: int,
-    n_draws: int,
-    rng: np.random.Generator,
-) -> Prediction:
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the Bayesian nowcasts share; `seed` and a series itself make its draws, whatever stands beside."""
+
+    truncated: bool
+    prior: CountPrior
+    kappa: float
+    level: float
+    n_max: int | None
+    n_samples: int
+    n_draws: int
+    seed: int
+
+
+def bayes(observed: Floats, delays: Floats, hazards: Hazards, settings: Settings) -> Prediction:
     """Median and equal-tailed interval of the final count, over draws of the delay distribution.
 
     Given the completeness F, what is still to come is negative binomial (poisgamma: size a + reported,
     probability (b + F) / (b + 1); unif: size reported + 1, probability F) or Poisson (pois).
     """
-    age = delays.astype(np.intp)
+    parts = [
+        _bayes_one(observed[i], delays.astype(np.intp), hazards.exactly[i], hazards.within[i], settings)
+        for i in range(observed.shape[0])
+    ]
+    middle, mean, low, high, completeness = (np.stack([part[k] for part in parts]) for k in range(5))
+    draws = np.stack([part[5] for part in parts], axis=1)
+    return Prediction(middle, mean, low, high, completeness, draws)
+
+
+def _bayes_one(
+    observed: Floats, age: NDArray[np.intp], exactly: Floats, within: Floats, settings: Settings
+) -> tuple[Floats, Floats, Floats, Floats, Floats, Floats]:
+    """One series: median, mean, low, high, completeness (each a period), draws × periods."""
+    fingerprint = zlib.crc32(np.concatenate([observed, exactly, within]).tobytes())
+    rng = np.random.default_rng([settings.seed, fingerprint])
     cdf = delay_draws(
-        hazards.exactly, hazards.within, truncated=truncated, kappa=kappa, n=n_samples, rng=rng
-    )[:, :, age]
-    prior = _filled(prior, observed, cdf.mean(axis=0))
-    shape = observed.shape
-    middle, mean, low, high = (np.empty(shape) for _ in range(4))
-    tail = (1 - level) / 2
-    nodes = _nodes(cdf)
-    for i, k in np.ndindex(*shape):
-        if age[k] >= hazards.exactly.shape[1] - 1:
-            middle[i, k] = mean[i, k] = low[i, k] = high[i, k] = observed[i, k]
-            continue
-        pmf = _pmf(float(observed[i, k]), nodes[:, i, k], prior, n_max)
+        exactly, within, truncated=settings.truncated, kappa=settings.kappa, n=settings.n_samples, rng=rng
+    )[:, age]
+    prior = _filled(settings.prior, observed, cdf.mean(axis=0))
+    middle, mean, low, high = (observed.copy() for _ in range(4))
+    tail, nodes = (1 - settings.level) / 2, _nodes(cdf)
+    for k in np.flatnonzero(age < exactly.size - 1):
+        pmf = _pmf(float(observed[k]), nodes[:, k], prior, settings.n_max)
         below = np.cumsum(pmf)
         found = np.searchsorted(below, np.array([0.5, tail, 1 - tail]) * below[-1])
-        middle[i, k], low[i, k], high[i, k] = observed[i, k] + found
-        mean[i, k] = observed[i, k] + pmf @ np.arange(pmf.size) / below[-1]
-    draws = observed + _draws(observed, cdf[:: max(1, n_samples // n_draws)][:n_draws], prior, rng)
-    return Prediction(middle, mean, low, high, cdf.mean(axis=0), draws)
+        middle[k], low[k], high[k] = observed[k] + found
+        mean[k] = observed[k] + pmf @ np.arange(pmf.size) / below[-1]
+    turn = np.arange(settings.n_draws) % settings.n_samples
+    draws = observed + _draws(observed, cdf[turn], prior, rng)
+    return middle, mean, low, high, cdf.mean(axis=0), draws
 
 
 def _filled(prior: CountPrior, observed: Floats, completeness: Floats) -> CountPrior:
@@ -119,7 +130,7 @@ def _filled(prior: CountPrior, observed: Floats, completeness: Floats) -> CountP
 
 
 def _nodes(cdf: Floats) -> Floats:
-    """Mean completeness of equal parts of the draws, in order: at most NODES × series × periods."""
+    """Mean completeness of equal parts of the draws, in order: at most NODES × periods."""
     ordered = np.sort(cdf, axis=0)
     parts = np.array_split(np.arange(ordered.shape[0]), min(NODES, ordered.shape[0]))
     return np.clip(np.stack([ordered[part].mean(axis=0) for part in parts]), 1e-9, 1 - 1e-12)

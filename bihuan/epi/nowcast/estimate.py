@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bihuan.epi.errors import InputError
 from bihuan.epi.nowcast import predict
-from bihuan.epi.nowcast.bayes import CountPrior, bayes
+from bihuan.epi.nowcast.bayes import CountPrior, Settings, bayes
 from bihuan.epi.nowcast.hazards import Hazards, WindowShape, kept_cells, reverse_hazards
 from bihuan.epi.nowcast.results import Codes, Nowcast, NowcastMethod, NowcastReason
 from bihuan.epi.nowcast.triangle import MAX_DELAY, ReportingTriangle, reporting_triangle
@@ -93,14 +93,16 @@ def nowcast(
             observed,
             delays,
             hazards,
-            truncated=method == "bayes_trunc",
-            prior=prior or CountPrior(),
-            kappa=kappa,
-            level=level,
-            n_max=n_max,
-            n_samples=n_samples,
-            n_draws=n_draws,
-            rng=rng,
+            Settings(
+                truncated=method == "bayes_trunc",
+                prior=prior or CountPrior(),
+                kappa=kappa,
+                level=level,
+                n_max=n_max,
+                n_samples=n_samples,
+                n_draws=n_draws,
+                seed=seed,
+            ),
         )
     prior_free = method in ("lawless", "chain_ladder")
     return _told(triangle, method, level, at, observed, delays, hazards, found, prior_free and not compatible)

@@ -24,7 +24,7 @@ def explain_rt(r: RtEstimate, lang: str, i: int, w: int) -> str:
     interval = _interval(r, i, w, chinese)
     about = f"{r.mean[i, w]:.2f}" + (f"（{interval}）" if chinese and interval else "")
     about += f" ({interval})" if interval and not chinese else ""
-    cases, si = f"{r.cases[i, w]:.0f}", f"{r.si.mean:.1f} ± {r.si.sd:.1f}"
+    cases, si = f"{r.cases[i, w]:.0f}", r.si.text()
     if chinese:
         doubt = "" if reason is RtReason.ASSESSED else f"；{word}"
         return (

@@ -46,11 +46,13 @@ class UncertainSI:
 @dataclass(frozen=True, slots=True, eq=False)
 class SerialInterval:
     """`weights[k, lag]` of `n` equally likely distributions (one when it is known); `source` says which kind:
-    parametric, weights, uncertain or samples.
+    parametric, weights, uncertain or samples. `asked` are the mean and SD it was made from, if it was: a
+    short series cuts the weights, and then their own mean is less.
     """
 
     weights: Floats
     source: str
+    asked: tuple[float, float] | None = None
 
     @property
     def n(self) -> int:
@@ -63,6 +65,11 @@ class SerialInterval:
     @property
     def mean(self) -> float:
         return float(self.means.mean())
+
+    def text(self) -> str:
+        """Mean ± SD, as asked for where it was."""
+        mean, sd = self.asked or (self.mean, self.sd)
+        return f"{mean:.1f} ± {sd:.1f}"
 
     @property
     def sd(self) -> float:
@@ -131,7 +138,7 @@ def serial_interval(
     if isinstance(si, SerialInterval):
         return si
     if isinstance(si, UncertainSI):
-        return SerialInterval(_uncertain(si, n_times), "uncertain")
+        return SerialInterval(_uncertain(si, n_times), "uncertain", (si.mean, si.sd))
     if si is not None and (mean_si is not None or sd_si is not None):
         raise InputError(
             "give either si or mean_si and sd_si, not both", "si 与 mean_si、sd_si 只能二选一", field="si"
@@ -145,7 +152,8 @@ def serial_interval(
             "需要代际间隔：si，或 mean_si 与 sd_si",
             field="si",
         )
-    return SerialInterval(discretized_si(mean_si, sd_si, np.arange(n_times))[None, :], "parametric")
+    weights = discretized_si(mean_si, sd_si, np.arange(n_times))[None, :]
+    return SerialInterval(weights, "parametric", (mean_si, sd_si))
 
 
 def _check_moments(mean: float, sd: float) -> None:

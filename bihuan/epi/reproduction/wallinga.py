@@ -122,7 +122,7 @@ def _trees(total: Floats, infected: Floats, weights: Floats, n_sim: int, rng: np
 def _seen(total: Floats, weights: Floats, spans: Windows) -> Floats:
     """Share of the secondary cases of a window that fall within the series, if all are as many."""
     left = total.shape[1] - 1 - np.arange(total.shape[1])
-    within = np.cumsum(weights)[np.minimum(left, weights.size - 1)] / max(float(weights.sum()), 1e-300)
+    within = np.minimum(np.cumsum(weights), 1.0)[np.minimum(left, weights.size - 1)]
     return _per_case(spans.sums(total * within), spans.sums(total))
 
 
