@@ -196,6 +196,25 @@ def test_hubei_is_read_from_totals_and_drawn_in_chinese(bihuan, shared, tmp_path
     assert picture.read_bytes().startswith(PNG)
 
 
+def test_what_is_known_to_be_no_outbreak_is_marked_and_what_nobody_marked_is_warned_of(bihuan, shared):
+    path = shared / "data" / "covid_china_daily" / "hubei_city_daily.csv"
+    words = ["--count", "confirmed", "--cumulative", "--negative", "missing", "--where", "city=武汉市"]
+    words += ["--until", "2020-05-01", "--method", "ears-c1", "--lang", "en"]
+    _code, out, _err = bihuan("epi", "detect", path, *words)
+    assert "武汉市, 2020-02-12: 13436 new, more than 3 times" in out
+    assert "武汉市, 2020-02-12: 13436 cases" in out
+    marks = ["--mark", "2020-02-12/2020-02-13:definition_change:clinical diagnosis counted"]
+    marks += ["--mark", "2020-04-16/2020-04-17:correction:deaths and cases corrected:武汉市"]
+    code, out, err = bihuan("epi", "detect", path, *words, *marks)
+    assert code == 0, err
+    assert "13436" not in out
+    assert "2020-04-16" not in out
+    assert "'marked': 4" in out
+    code, _out, err = bihuan("epi", "detect", path, *words, "--mark", "soon:change")
+    assert code == 2
+    assert "is not DATE:KIND:NOTE" in " ".join(err.split())
+
+
 def test_monthly_counts_of_a_disease_and_mmwr_weeks_are_read(bihuan, shared):
     data = shared / "data"
     hubei = data / "earlywarning_china_notifiable_monthly" / "hubei_monthly.csv"
@@ -362,7 +381,8 @@ def test_a_folder_without_cases_is_a_clear_error(bihuan, tmp_path, name):
 def test_the_room_is_imported_in_less_than_a_second_without_django_or_a_database():
     program = (
         "import sys, time; began = time.perf_counter(); import bihuan.epi; "
-        "assert time.perf_counter() - began < 1; assert not {'django', 'numba', 'matplotlib', 'psycopg'} & set(sys.modules); "
+        "assert time.perf_counter() - began < 1; "
+        "assert not {'django', 'numba', 'matplotlib', 'psycopg'} & set(sys.modules); "
         "from bihuan.epi import estimate_r, ears, read_counts; "
         "assert not {'django', 'psycopg', 'matplotlib'} & set(sys.modules)"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,12 +14,14 @@ import typer
 from django.utils.translation import gettext as _
 
 from bihuan import epi
+from bihuan.doors.cli.epi.marks import Marks, marks_of, warnings_told
 from bihuan.doors.cli.epi.options import Lang, Out, Source, language, on_counts, said
 from bihuan.doors.cli.epi.output import Answer, check_outs, give, working
 from bihuan.doors.cli.epi.parameters import Set, settings
 from bihuan.doors.cli.output import Json
 from bihuan.epi.detection.results import Detection, Reason
 from bihuan.epi.errors import InputError
+from bihuan.epi.quality import Mark, MarkedDetection, QualityWarning, detect_with_marks, jumps
 from bihuan.epi.series import Panel
 
 #: Method on the command line → the function of the room and what is settled by the name.
@@ -46,18 +49,25 @@ MOST_EXPLAINED = 1000
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Detections of blocks of series, one after the other, and q-values by series and period if asked."""
+    """Detections of blocks of series, one after the other, q-values by series and period if asked, and
+    warnings of the data."""
 
     parts: Sequence[Any]
     q: np.ndarray | None
+    warnings: Sequence[QualityWarning]
 
     def places(self) -> Iterator[tuple[Any, int]]:
         for part in self.parts:
-            for i in range(part.panel.n_series):
+            for i in range(bare(part).panel.n_series):
                 yield part, i
 
     def joined(self, name: str) -> np.ndarray:
-        return np.concatenate([getattr(part, name) for part in self.parts])
+        return np.concatenate([getattr(bare(part), name) for part in self.parts])
+
+
+def bare(part: Any) -> Any:
+    """The detection itself, where marks stand around it."""
+    return part.detection if isinstance(part, MarkedDetection) else part
 
 
 def register(app: typer.Typer) -> None:
@@ -72,6 +82,7 @@ def detect(
     alarms: Annotated[bool, typer.Option("--alarms", help="Write rows of alarms only.")] = False,
     q: Annotated[str, typer.Option("--q", help="q-values across series, each period: bh or by.")] = "",
     plot: Annotated[str, typer.Option(help="Series to draw; default the one with the newest alarm.")] = "",
+    mark: Marks = None,
     set_: Set = None,
     out: Out = None,
     lang: Lang = "",
@@ -85,7 +96,8 @@ def detect(
     function, settled = method_named(method)
     read = source.read()
     options = settled | settings(set_, function, method=method)
-    found = _detect(read.panel, function, options, newest=newest, q=q)
+    marks = marks_of(mark, read.panel.names)
+    found = _detect(read.panel, function, options, marks, newest=newest, q=q)
     alarm, reason = found.joined("alarm"), found.joined("reason")
     unsaid = {
         code.name.lower(): int((reason == code).sum()) for code in Reason if code and (reason == code).any()
@@ -99,13 +111,13 @@ def detect(
         "method": method,
         "alarms": int(alarm.sum()),
         "assessed": int((reason == Reason.ASSESSED).sum()),
-        "not_assessed": unsaid,
+        "reasons": unsaid,
     }
     answer = Answer(
         facts=facts,
         sentences=list(_sentences(found, alarm, spoken)),
         rows=lambda: _rows(found, spoken, alarms_only=alarms),
-        notes=said(read.notes, spoken),
+        notes=said(read.notes, spoken) + warnings_told(found.warnings, spoken),
         draw=lambda path: _draw(found, alarm, plot, spoken, path),
     )
     give(answer, outs=outs, json=json)
@@ -124,22 +136,33 @@ def method_named(name: str) -> tuple[Callable[..., Any], dict[str, Any]]:
 
 
 def _detect(
-    panel: Panel, function: Callable[..., Any], options: dict[str, Any], *, newest: int, q: str
+    panel: Panel,
+    function: Callable[..., Any],
+    options: dict[str, Any],
+    marks: Sequence[Mark],
+    *,
+    newest: int,
+    q: str,
 ) -> Found:
     at = range(max(0, panel.n_times - newest), panel.n_times) if newest else None
-    parts = []
+    run = partial(_call, function, options=options, at=at)
+    parts: list[Any] = []
+    warnings: list[QualityWarning] = []
     with working(_("detecting"), panel.n_series) as progress:
         for first in range(0, panel.n_series, BLOCK):
             block = _part(panel, slice(first, first + BLOCK))
-            parts.append(_call(function, block, options, at))
+            own = [one for one in marks if one.series is None or one.series in block.names]
+            parts.append(detect_with_marks(run, block, marks=own) if marks else run(block))
+            warnings += parts[-1].warnings if marks else jumps(block)
             progress.advance(block.n_series)
+    found = Found(parts, None, warnings)
     if not q:
-        return Found(parts, None)
-    p = np.concatenate([part.p_value for part in parts])
-    return Found(parts, np.stack([epi.q_values(column, method=q) for column in p.T], axis=1))
+        return found
+    columns = [epi.q_values(column, method=q) for column in found.joined("p_value").T]
+    return Found(parts, np.stack(columns, axis=1), warnings)
 
 
-def _call(function: Callable[..., Any], block: Panel, options: dict[str, Any], at: range | None) -> Any:
+def _call(function: Callable[..., Any], block: Panel, *, options: dict[str, Any], at: range | None) -> Any:
     try:
         return function(block, **({"at": list(at)} if at is not None else {}), **options)
     except TypeError as error:
@@ -168,7 +191,7 @@ def _rows(found: Found, lang: str, *, alarms_only: bool) -> Iterator[dict[str, A
     """The rows of every series, with q-value where asked, and the sentence where there is an alarm."""
     first = 0
     for part in found.parts:
-        n, t = part.alarm.shape
+        n, t = bare(part).alarm.shape
         for k, row in enumerate(part.rows()):
             i, time = divmod(k, t)
             if alarms_only and not row["alarm"]:
@@ -182,13 +205,13 @@ def _rows(found: Found, lang: str, *, alarms_only: bool) -> Iterator[dict[str, A
 def _draw(found: Found, alarm: np.ndarray, name: str, lang: str, path: Path) -> None:
     places = list(found.places())
     if name:
-        holding = [part for part in found.parts if name in part.panel.names]
-        part: Detection = holding[0] if holding else found.parts[0]
+        parts = [bare(part) for part in found.parts]
+        part: Detection = next((one for one in parts if name in one.panel.names), parts[0])
         part.plot(series=name, lang=lang, path=str(path))
         return
     newest = np.where(alarm.any(axis=1), alarm.shape[1] - np.argmax(alarm[:, ::-1], axis=1), 0)
     part, own = places[int(newest.argmax())]
-    part.plot(series=own, lang=lang, path=str(path))
+    bare(part).plot(series=own, lang=lang, path=str(path))
 
 
 def _number(value: float) -> float | None:
