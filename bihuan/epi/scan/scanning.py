@@ -63,8 +63,8 @@ def scan(
       place's mean before the longest window) (Neill 2005).
     Prospective windows end with the last period, retrospective ones anywhere. Circles hold at most
     `max_share` of the cases (permutation), people or baseline, or the `nearest` k places. Durations are in
-    periods; the longest is by default half of the series. Clusters are listed while their p-value is below `max_p`
-    (None: all), and overlap no earlier one in both place and time unless `overlap` is "any".
+    periods; the longest is by default half of the series. Clusters are listed while their p-value is below
+    `max_p` (None: all), and overlap no earlier one in both place and time unless `overlap` is "any".
     Raises InputError for data that cannot be read as asked. No cases at all give a Scan without clusters.
     """
     _one_of("model", model, get_args(Model))

@@ -59,7 +59,8 @@ def _zh(scan: Scan, one: Cluster) -> str:
     risk = "" if one.relative_risk is None else f"，相对危险度 {one.relative_risk:.2f}"
     return (
         f"聚集 {one.rank}：{places}（中心 {one.center}）{when}：观察 {one.observed} 例，"
-        f"期望 {one.expected:.2f} 例，比值 {one.ratio:.2f}{risk}，对数似然比 {one.llr:.2f}，{_chance_zh(scan, one)}；{_where_zh(scan)}。"
+        f"期望 {one.expected:.2f} 例，比值 {one.ratio:.2f}{risk}，"
+        f"对数似然比 {one.llr:.2f}，{_chance_zh(scan, one)}；{_where_zh(scan)}。"
     )
 
 
