@@ -76,6 +76,8 @@ def test_an_unknown_column_or_level_is_refused():
         curve_table({"date_onset": [None], "t": ["1"]}, territory="t", level="street")
     with pytest.raises(InputError, match="must pair up"):
         curve_table({"date_onset": [None], "t": []}, territory="t")
+    with pytest.raises(InputError, match="cannot be read"):
+        curve_table({"date_onset": ["2021-02-29"]})
     with pytest.raises(InputError, match="frequency"):
         curve_table({"date_onset": [date(2020, 1, 1)]}, frequency="yearly")  # type: ignore[arg-type]
 

@@ -16,7 +16,13 @@ from bihuan.epi.series import Floats
 QUANTILES = (0.025, 0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.99)
 #: A standard error of a free (log-scale) parameter above this means the data do not hold it: e^±10.
 _LOOSE = 5.0
+#: A mean beyond this many times the longest delay seen is no estimate but the likelihood running off.
+_FAR = 10.0
+#: A curvature above this is that of an estimate run to a single value.
+_STEEP = 1e12
 _STEP = 1e-4
+#: A log-likelihood a record above minus this means every record is certain.
+_CERTAIN = 1e-6
 
 
 def fit_family(
@@ -35,7 +41,10 @@ def fit_family(
         return -log_likelihood(windows, family, family.unpack(free), growth)
 
     free, value = _minimize(cost, _start(windows, family))
-    covariance = _covariance(cost, free)
+    # One delay that explains every record is no distribution: the spread has run to zero.
+    certain = value < _CERTAIN * windows.n and bool((windows.high > windows.low).all())
+    far = float(family.moments(*family.unpack(free))[0]) > _FAR * float(windows.high.max())
+    covariance = None if certain or far else _covariance(cost, free)
     named = _quantities(family, quantiles)
     values = {name: float(f(free)) for name, f in named.items()}
     if bootstrap:
@@ -87,7 +96,9 @@ def _covariance(cost: Callable[[Floats], float], free: Floats) -> Floats | None:
                 - cost(free - eye[i] + eye[j])
                 + cost(free - eye[i] - eye[j])
             ) / (4 * _STEP**2)
-    if not np.isfinite(hessian).all() or hessian[0, 0] <= 0 or np.linalg.det(hessian) <= 0:
+    if not np.isfinite(hessian).all() or np.abs(hessian).max() > _STEEP:
+        return None
+    if hessian[0, 0] <= 0 or np.linalg.det(hessian) <= 0:
         return None
     covariance: Floats = np.linalg.inv(hessian).astype(np.float64)
     return covariance if covariance[1, 1] < _LOOSE**2 and covariance[0, 0] < 1e6 else None

@@ -119,6 +119,12 @@ def fit_windows(
     kept = ~unknown & ~later
     windows = gather(a[kept], b[kept], c[kept], d[kept], np.full(int(kept.sum()), cut))
     positive = [key for key in settings.families if FAMILIES[key].positive]
+    if positive and ((windows.width == 0) & (windows.low == 0) & (windows.high == 0)).any():
+        raise InputError(
+            f'a delay of exactly zero has no density under {positive[0]}; use precision "day"',
+            f'{FAMILIES[positive[0]].label_zh}下恰为零的间隔没有密度；请改用按日精度（precision "day"）',
+            field="precision",
+        )
     fits_all = possible(windows)
     impossible = int(windows.weight[~fits_all].sum()) if positive else 0
     used = _take(windows, fits_all) if positive else windows
@@ -127,11 +133,7 @@ def fit_windows(
             f"not assessed because only {used.n:.0f} records tell of this delay; {FEWEST} are needed",
             f"未评估：仅有 {used.n:.0f} 条记录可计算该间隔，至少需要 {FEWEST} 条",
         )
-    if np.isclose(used.middle, used.middle[0]).all() and (used.high == used.low).all():
-        raise NotEnoughData(
-            "not assessed because all delays are equal: they have no spread to fit",
-            "未评估：所有间隔相同，无法拟合其离散程度",
-        )
+    _check_spread(used)
     fits = [
         fit_family(
             used,
@@ -159,6 +161,15 @@ def fit_windows(
         level=settings.level,
         growth_rate=settings.growth,
     )
+
+
+def _check_spread(windows: Windows) -> None:
+    same = [len(np.unique(part)) == 1 for part in (windows.width, windows.low, windows.high)]
+    if all(same):
+        raise NotEnoughData(
+            "not assessed because all delays are equal: they have no spread to fit",
+            "未评估：所有间隔相同，无法拟合其离散程度",
+        )
 
 
 def _take(windows: Windows, rows: np.ndarray) -> Windows:

@@ -55,7 +55,7 @@ def gather(first: Floats, first_end: Floats, second: Floats, second_end: Floats,
 
 def possible(windows: Windows) -> np.ndarray:
     """Which records a delay of zero or more can explain."""
-    return (windows.high > 0) | ((windows.high == 0) & (windows.low == windows.high))
+    return np.asarray(windows.high > 0)
 
 
 def log_likelihood(windows: Windows, family: Family, parameters: tuple[float, float], growth: float) -> float:

@@ -32,13 +32,17 @@ def _en(d: DelayDistribution) -> str:
         if n
     ]
     cut = "" if d.until is None else f", corrected for what had not ended by {d.until} (Seaman 2022)"
-    unsure = "" if best.settled else "; the data do not hold these figures, more follow-up is needed"
+    if not best.settled:
+        return (
+            f"{d.what_en}: no distribution can be told from {d.n} records (seen mean {d.naive_mean:.1f} days)"
+            f"{', ' + ', '.join(left) if left else ''}; more records or a longer follow-up are needed{cut}."
+        )
     return (
         f"{d.what_en}: median {best.quantiles[0.5].text()} days, mean {best.mean.text()} days "
         f"({100 * d.level:g}% intervals; seen mean {d.naive_mean:.1f}), "
         f"{FAMILY_EN[best.family]} by maximum likelihood with the lowest AIC of {len(d.fits)} "
         f"({best.aic:.1f}), {d.n} records{', ' + ', '.join(left) if left else ''}; "
-        f"{_CENSORING[d.censoring][0]}{cut}{unsure}."
+        f"{_CENSORING[d.censoring][0]}{cut}."
     )
 
 
@@ -50,10 +54,14 @@ def _zh(d: DelayDistribution) -> str:
         if n
     ]
     cut = "" if d.until is None else f"，并校正截至 {d.until} 尚未发生者（右截断，Seaman 2022）"
-    unsure = "" if best.settled else "；现有数据不足以确定这些数值，需继续随访"
+    if not best.settled:
+        return (
+            f"{d.what_zh}：{d.n} 条记录不足以确定分布（观察均值 {d.naive_mean:.1f} 天）"
+            f"{'，' + '，'.join(left) if left else ''}；需更多记录或更长随访{cut}。"
+        )
     return (
         f"{d.what_zh}：中位数 {best.quantiles[0.5].text('zh')} 天，均值 {best.mean.text('zh')} 天"
         f"（{100 * d.level:g}% 区间；观察均值 {d.naive_mean:.1f}），"
         f"最大似然法，{len(d.fits)} 种分布中{FAMILY_ZH[best.family]} AIC 最低（{best.aic:.1f}），"
-        f"记录 {d.n} 条{'，' + '，'.join(left) if left else ''}；{_CENSORING[d.censoring][1]}{cut}{unsure}。"
+        f"记录 {d.n} 条{'，' + '，'.join(left) if left else ''}；{_CENSORING[d.censoring][1]}{cut}。"
     )

@@ -15,6 +15,8 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
+from bihuan.epi.errors import InputError
+
 Days = NDArray[np.float64]
 
 
@@ -77,14 +79,25 @@ class DelaySummary:
 
 def as_dates(values: Iterable[date | None]) -> NDArray[np.datetime64]:
     """Dates as datetime64[D]; None becomes NaT."""
-    return np.array([np.datetime64("NaT") if v is None else v for v in values], dtype="datetime64[D]")
+    try:
+        return np.array([np.datetime64("NaT") if v is None else v for v in values], dtype="datetime64[D]")
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"a date cannot be read ({error}); write it as 2020-02-05",
+            f"有日期无法识别（{error}）；请写成 2020-02-05",
+            field="dates",
+        ) from None
 
 
 def delays(start: Iterable[date | None], end: Iterable[date | None]) -> Days:
     """Days from `start` to `end`, pairwise; NaN where either is unknown. Lengths must agree."""
     first, last = as_dates(start), as_dates(end)
     if first.shape != last.shape:
-        raise ValueError(f"start has {first.size} dates and end has {last.size}; they must pair up")
+        raise InputError(
+            f"start has {first.size} dates and end has {last.size}; they must pair up",
+            f"起始有 {first.size} 个日期，终止有 {last.size} 个；必须一一对应",
+            field="end",
+        )
     gap = (last - first).astype("timedelta64[D]")
     out = gap.astype(np.float64)
     out[np.isnat(gap)] = np.nan

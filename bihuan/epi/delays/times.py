@@ -29,6 +29,8 @@ def read(values: Iterable[Any], *, field: str) -> Times:
     """Dates, ISO strings, datetimes or numbers; None, NaT and NaN are unknown. InputError names the first
     that cannot be read."""
     given = np.asarray(values if isinstance(values, np.ndarray) else list(values))
+    if np.issubdtype(given.dtype, np.floating) and np.isinf(given).any():
+        raise InputError(f"{field} holds an infinite value", f"{field} 含无穷大", field=field)
     if given.ndim != 1:
         raise InputError(f"{field} must be one list of dates", f"{field} 应为一列日期", field=field)
     if np.issubdtype(given.dtype, np.number) and given.dtype != object:
