@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +89,34 @@ def assemble(
         alarm=np.asarray(alarm, dtype=bool) & (reason == Reason.ASSESSED),
         reason=reason,
         extra=extra or {},
+    )
+
+
+def monitored(found: Detection, at: At) -> Detection:
+    """A chart's Detection at the periods asked for; None leaves it as it is, from its start to the end.
+
+    Periods before monitoring began have no numbers and the reason NOT_ASKED.
+    """
+    if at is None:
+        return found
+    where = positions(found.panel, at)
+    place = np.searchsorted(found.at, where)
+    inside = where >= found.at[0]
+    place = np.where(inside, place, 0)
+
+    def cut(values: Floats) -> Floats:
+        return np.where(inside, values[:, place], np.nan)
+
+    return replace(
+        found,
+        at=where,
+        expected=cut(found.expected),
+        upper=cut(found.upper),
+        score=cut(found.score),
+        p_value=cut(found.p_value),
+        alarm=found.alarm[:, place] & inside,
+        reason=np.where(inside, found.reason[:, place], np.uint8(Reason.NOT_ASKED)).astype(np.uint8),
+        extra={k: cut(v) if v.ndim == 2 else v for k, v in found.extra.items()},
     )
 
 

@@ -73,8 +73,8 @@ def weekday_factors(counts: Floats, days: Days, *, shrink: float = 4.0) -> Float
     factors = np.ones_like(values)
     for kind in np.unique(days):
         here = days == kind
-        total = _before(values * here)[:, here]
-        n = _before((known & here).astype(np.float64))[:, here]
+        total = _before(values[:, here])
+        n = _before(known[:, here].astype(np.float64))
         level = mean[:, here]
         with np.errstate(invalid="ignore", divide="ignore"):
             ratio = (total + shrink * level) / ((n + shrink) * level)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import hyp2f1
 
-from bihuan.epi.detection.assembly import assemble, check_above, check_one_of, first_monitored
+from bihuan.epi.detection.assembly import At, assemble, check_above, check_one_of, first_monitored, monitored
 from bihuan.epi.detection.loglinear import fit_loglinear, seasonal_design
 from bihuan.epi.detection.results import Codes, Detection, Method, Reason
 from bihuan.epi.errors import InputError
@@ -45,6 +45,7 @@ def cusum(
     start: int | None = None,
     period: float | None = None,
     reset: bool = False,
+    at: At = None,
     **panel_kw: Any,
 ) -> Detection:
     """One-sided CUSUM C_t = max(0, C_{t-1} + z_t - k) (Page 1954); alarm when C_t >= h.
@@ -56,7 +57,7 @@ def cusum(
     year), a seasonal Poisson regression on the same periods ("glm"), or numbers given for every period from
     `start` on; `period` is the length of its year (default 365, 52 or 12). `upper` is the count above which
     the sum would have reached h; `score` is C_t. A period without a count leaves the sum as it was. `reset`
-    begins anew after each alarm.
+    begins anew after each alarm. `at` None gives every period from `start` on.
     """
     series = panel(counts, **panel_kw)
     check_one_of("transform", transform, get_args(Transform))
@@ -82,7 +83,8 @@ def cusum(
         baseline_zh=f"监测开始前的 {first} 期",
         parameters={"k": k, "h": h, "alpha": alpha, "start": first, "reset": reset},
     )
-    return assemble(series, method, at, reason=reason, alarm=alarm, expected=mean, upper=upper, score=sums)
+    found = assemble(series, method, at, reason=reason, alarm=alarm, expected=mean, upper=upper, score=sums)
+    return monitored(found, at)
 
 
 def expected_before(

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bihuan.epi.detection.assembly import assemble, check_above, check_one_of, first_monitored
+from bihuan.epi.detection.assembly import At, assemble, check_above, check_one_of, first_monitored, monitored
 from bihuan.epi.detection.loglinear import fit_loglinear, seasonal_design
 from bihuan.epi.detection.results import Codes, Detection, Method, Reason
 from bihuan.epi.errors import InputError
@@ -59,6 +59,7 @@ def glr_nb(
     start: int | None = None,
     bounds: bool = True,
     compatible: bool = False,
+    at: At = None,
     **panel_kw: Any,
 ) -> Detection:
     """Generalized likelihood ratio of mean mu·exp(kappa) since some period, against mu (Höhle, Paul 2008).
@@ -66,13 +67,14 @@ def glr_nb(
     Counts are negative binomial with variance mu + alpha mu^2; alpha 0 gives the Poisson chart, None
     estimates it from the periods before `start`. `mean` is a SeasonalMean fitted to those periods, or
     numbers for every period from `start` on. With `theta` given, kappa is fixed and the chart is the
-    recursive likelihood ratio CUSUM. Alarm when the ratio reaches `c`; the chart then begins anew.
-    Change points lie at most `window` periods back (None: anywhere since the last alarm) and leave at least
-    `least` periods to judge by. `score` is the ratio; `upper` the fewest cases that would have given an
-    alarm (upward charts, if `bounds`); `extra["kappa"]` the best kappa. A period without a count is left out
-    of the chart. `compatible` follows surveillance 1.20.3 where its Poisson chart departs from the paper: a
+    recursive likelihood ratio CUSUM. Alarm when the ratio reaches `c`; the chart then begins anew. Change
+    points lie at most `window` periods back (None: anywhere since the last alarm) and leave at least `least`
+    periods to judge by. `score` is the ratio; `upper` the fewest cases that would have given an alarm
+    (upward charts, if `bounds`); `extra["kappa"]` the best kappa. A period without a count is left out of
+    the chart. `compatible` follows surveillance 1.20.3 where its Poisson chart departs from the paper: a
     window leaves out the newest `least` periods as change points, `least` without a window only delays the
-    first judgment, and downward windows without any case do not count.
+    first judgment, and downward windows without any case do not count. `at` None gives every period from
+    `start` on.
     """
     series = panel(counts, **panel_kw)
     check_above("c", c)
@@ -94,13 +96,13 @@ def glr_nb(
         baseline_zh=f"监测开始前的 {first} 期",
         parameters={"c": c, "alpha": alpha, "theta": theta, "direction": direction, "window": window},
     )
-    at = np.arange(first, series.n_times)
+    from_start = np.arange(first, series.n_times)
     fitted = isinstance(model, SeasonalMean)
     reason = _reasons(series, first if fitted else series.n_times, expected, settled)
-    return assemble(
+    found = assemble(
         series,
         method,
-        at,
+        from_start,
         reason=reason,
         alarm=alarm,
         expected=expected,
@@ -108,6 +110,7 @@ def glr_nb(
         score=score,
         extra={"kappa": kappa, "alpha": dispersion},
     )
+    return monitored(found, at)
 
 
 def _in_control(

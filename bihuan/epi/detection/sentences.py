@@ -23,7 +23,7 @@ _HELD_BACK = {Reason.ASSESSED, Reason.TOO_FEW_CASES}
 def explain(detection: Detection, lang: str, series: int, time: int) -> str:
     """One sentence on `detection.at[time]` of series number `series`; Chinese if `lang` begins with "zh"."""
     chinese = lang.startswith("zh")
-    day = detection.dates[time]
+    day = detection.panel.dates[detection.at[time]]
     when = period_name(day, detection.panel.frequency, lang)
     name = detection.panel.names[series]
     reason = Reason(int(detection.reason[series, time]))
@@ -61,7 +61,7 @@ def number(value: float) -> str:
 
 
 def _found(detection: Detection, i: int, t: int, *, chinese: bool) -> str:
-    observed = float(detection.observed[i, t])
+    observed = float(detection.panel.counts[i, detection.at[t]])
     parts = [f"{number(observed)} 例" if chinese else _cases(observed)]
     expected, upper = float(detection.expected[i, t]), float(detection.upper[i, t])
     if not np.isnan(expected):

@@ -52,11 +52,13 @@ class Window:
 
 
 def t_quantile(probability: float, degrees: Floats) -> Floats:
-    """Quantiles of Student's t, to five decimals as in the program's table; NaN without degrees of freedom.
-    Quantiles of Student's t, to five decimals as in the program's table; NaN without degrees of freedom."""
-    kinds, where = np.unique(np.maximum(degrees, 1.0), return_inverse=True)
-    table = np.round(stats.t.ppf(probability, kinds), _DECIMALS)
-    return np.asarray(np.where(degrees >= 1, table[where].reshape(degrees.shape), np.nan))
+    """Quantiles of Student's t for whole degrees of freedom, to five decimals as in the program's table; NaN
+    where there are none.
+    """
+    whole = np.maximum(np.nan_to_num(degrees), 0.0).astype(np.intp)
+    known = np.arange(1, int(whole.max(initial=0)) + 1)
+    table = np.append(np.nan, np.round(stats.t.ppf(probability, known), _DECIMALS))
+    return np.asarray(table[whole])
 
 
 def kinds_of_days(series: Panel, calendar: str | None) -> Days:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -50,20 +51,21 @@ def ewma(
     window.check()
     for name, weight in (("w1", w1), ("w2", w2), ("alpha", alpha)):
         check_above(name, weight, below=1.0)
-    factors = np.ones_like(series.counts)
+    factors = None
     if calendar is not None:
         factors = weekday_factors(series.counts, kinds_of_days(series, calendar))
     where = positions(series, at)
-    values = series.counts / factors
-    mean, deviation, known = _moments(values, window)
-    run = _Charts(values, mean, deviation, known, window)
-    slow, fast = run.chart(w1), run.chart(w2)
+    values = series.counts if factors is None else series.counts / factors
+    base = _baselines(np.ascontiguousarray(values.T), window)
+    mean, known = base.mean[where].T, base.n[where].T
+    slow, fast = _chart(base, w1, where), _chart(base, w2, where)
+    limit = t_quantile(1 - alpha, known - 1)
+    share = np.ones_like(mean) if factors is None else factors[:, where]
     with np.errstate(invalid="ignore"):
         score = np.fmax(slow.score, fast.score)
         p_value = stats.t.sf(score, np.maximum(known - 1, 1))
-        limit = t_quantile(1 - alpha, known - 1)
-        upper = np.fmin(slow.needed(limit), fast.needed(limit)) * factors
-    chosen = np.ix_(np.arange(series.n_series), where)
+        upper = np.fmin(slow.needed(limit), fast.needed(limit)) * share
+        alarm = p_value < alpha
     method = Method(
         key="ewma",
         label_en="EWMA",
@@ -77,82 +79,96 @@ def ewma(
         series,
         method,
         where,
-        reason=window.reasons(known[chosen], where),
-        alarm=p_value[chosen] < alpha,
-        expected=(mean * factors)[chosen],
-        upper=np.maximum(upper[chosen], 0.0),
-        score=score[chosen],
-        p_value=p_value[chosen],
+        reason=window.reasons(known, where),
+        alarm=alarm,
+        expected=mean * share,
+        upper=np.maximum(upper, 0.0),
+        score=score,
+        p_value=p_value,
     )
 
 
-def _moments(values: Floats, window: Window) -> tuple[Floats, Floats, Floats]:
-    """Mean, sample standard deviation and number of reported days of every baseline."""
-    begin, end = window.bounds(np.arange(values.shape[1]))
+@dataclass(frozen=True, slots=True, eq=False)
+class _Baselines:
+    """Counts, and of the baseline of every day mean, standard deviation, days reported and the quantile
+    beyond which a smoothed count is cut back: time × series, so that a day lies together in memory.
+    """
+
+    values: Floats
+    mean: Floats
+    deviation: Floats
+    n: Floats
+    cap: Floats
+    window: Window
+
+
+def _baselines(values: Floats, window: Window) -> _Baselines:
+    begin, end = window.bounds(np.arange(values.shape[0]))
     reported = np.isfinite(values)
     filled = np.where(reported, values, 0.0)
 
     def over(column: Floats) -> Floats:
-        running = np.concatenate([np.zeros((column.shape[0], 1)), np.cumsum(column, axis=1)], axis=1)
-        return np.asarray(running[:, end] - running[:, begin])
+        running = np.concatenate([np.zeros((1, column.shape[1])), np.cumsum(column, axis=0)])
+        return np.asarray(running[end] - running[begin])
 
     n, total, squares = over(reported.astype(np.float64)), over(filled), over(filled**2)
     mean = np.where(n > 0, total / np.maximum(n, 1), np.nan)
     spread = np.maximum(squares - total**2 / np.maximum(n, 1), 0.0)
-    return mean, np.sqrt(spread / np.maximum(n - 1, 1)), n
+    cap = np.where(n >= window.least, t_quantile(1 - ALERT, n - 1), np.inf)
+    return _Baselines(values, mean, np.sqrt(spread / np.maximum(n - 1, 1)), n, cap, window)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class _Chart:
-    """One weight's statistic, and what it takes to reach a limit."""
+    """One weight's statistic at the days asked for, and what it stands on: series × days."""
 
-    def __init__(self, score: Floats, before: Floats, mean: Floats, scale: Floats, weight: float) -> None:
-        self.score, self._before, self._mean, self._scale, self._weight = score, before, mean, scale, weight
+    weight: float
+    score: Floats
+    before: Floats
+    mean: Floats
+    scale: Floats
 
     def needed(self, limit: Floats) -> Floats:
         """The count today at which the statistic is `limit`."""
-        reach = self._mean + limit * self._scale
-        return np.asarray((reach - (1 - self._weight) * self._before) / self._weight)
+        reach = self.mean + limit * self.scale
+        return np.asarray((reach - (1 - self.weight) * self.before) / self.weight)
 
 
-class _Charts:
-    """Runs the smoothing of one weight over all series at once."""
-
-    def __init__(self, values: Floats, mean: Floats, deviation: Floats, n: Floats, window: Window) -> None:
-        self._values, self._mean, self._deviation, self._n, self._window = values, mean, deviation, n, window
-        self._usable = n >= window.least
-        self._cap = t_quantile(1 - ALERT, n - 1)
-
-    def chart(self, weight: float) -> _Chart:
-        scale = self._scale(weight)
-        score, before = np.full(self._values.shape, np.nan), np.full(self._values.shape, np.nan)
-        smooth = np.full(self._values.shape[0], np.nan)
-        for t in range(self._values.shape[1]):
-            before[:, t] = smooth
-            smooth = self._step(t, smooth, weight)
-            with np.errstate(invalid="ignore"):
-                statistic = (smooth - self._mean[:, t]) / scale[:, t]
-                outlying = self._usable[:, t] & (statistic > self._cap[:, t])
-            score[:, t] = np.where(self._usable[:, t], statistic, np.nan)
-            capped = self._mean[:, t] + self._cap[:, t] * scale[:, t]
-            smooth = np.where(outlying, capped, smooth)
-        return _Chart(score, before, self._mean, scale, weight)
-
-    def _step(self, t: int, smooth: Floats, weight: float) -> Floats:
-        today = self._values[:, t]
-        first = np.where(np.isnan(smooth), today, smooth)
-        moved = weight * today + (1 - weight) * first
-        return np.asarray(np.where(np.isnan(today), smooth, moved))
-
-    def _scale(self, weight: float) -> Floats:
-        """Standard error of z minus the mean of the baseline, and the floor."""
-        n = np.maximum(self._n, 1.0)
-        rest = 1 - weight
-        overlap = 2 * rest ** (self._window.guard + 1) * (1 - rest**n) / n
-        error = np.sqrt(weight / (2 - weight) + 1 / n - overlap)
-        return np.asarray(self._deviation * error + _floor(weight, self._n - 1))
+def _chart(base: _Baselines, weight: float, where: NDArray[np.intp]) -> _Chart:
+    """The smoothing of one weight, day by day over all series at once."""
+    scale = _scale(base, weight)
+    score, before = np.full(base.values.shape, np.nan), np.full(base.values.shape, np.nan)
+    smooth = np.full(base.values.shape[1], np.nan)
+    with np.errstate(invalid="ignore"):
+        for t in range(int(where[-1]) + 1):
+            before[t] = smooth
+            today = base.values[t]
+            moved = weight * today + (1 - weight) * np.where(np.isnan(smooth), today, smooth)
+            smooth = np.where(np.isnan(today), smooth, moved)
+            score[t] = (smooth - base.mean[t]) / scale[t]
+            capped = base.mean[t] + base.cap[t] * scale[t]
+            smooth = np.where(score[t] > base.cap[t], capped, smooth)
+    usable = base.n[where] >= base.window.least
+    return _Chart(
+        weight=weight,
+        score=np.where(usable, score[where], np.nan).T,
+        before=before[where].T,
+        mean=base.mean[where].T,
+        scale=scale[where].T,
+    )
 
 
-def _floor(weight: float, degrees: NDArray[np.float64]) -> Floats:
+def _scale(base: _Baselines, weight: float) -> Floats:
+    """Standard error of z minus the mean of the baseline, plus the floor."""
+    n = np.arange(base.window.baseline + 1, dtype=np.float64)
+    safe, rest = np.maximum(n, 1.0), 1 - weight
+    overlap = 2 * rest ** (base.window.guard + 1) * (1 - rest**safe) / safe
+    error = np.sqrt(weight / (2 - weight) + 1 / safe - overlap)
+    which = base.n.astype(np.intp)
+    return np.asarray(base.deviation * error[which] + _floor(weight, n - 1)[which])
+
+
+def _floor(weight: float, degrees: Floats) -> Floats:
     """w·(0.1289 - (0.2414 - 0.1826 (1 - w)^4)·ln(10·0.05)) over the 0.95 quantile of t: ESSENCE's floor."""
     first, second, third = _FLOOR
     constant = first - (second - third * (1 - weight) ** 4) * np.log(10 * 0.05)
