@@ -102,30 +102,30 @@ def test_without_a_shape_the_truncated_curve_restores_the_median_too():
 
 def test_intervals_hold_the_truth_as_often_as_they_say():
     held = 0
-    for seed in range(60):
+    for seed in range(40):
         start, end = simulated(150, seed=seed)
         mean = delay_distribution(start, end, families=["gamma"]).best.mean
         held += mean.low <= 8 <= mean.high
-    assert held >= 52  # 95 % of 60 is 57; fewer than 52 has a chance below 0.5 %
+    assert held >= 34  # 95 % of 40 is 38; fewer than 34 has a chance below 0.5 %
 
 
 def test_the_bootstrap_agrees_with_the_delta_method():
     start, end = simulated(300)
     wald = delay_distribution(start, end, families=["gamma"]).best.mean
-    boot = delay_distribution(start, end, families=["gamma"], bootstrap=100).best.mean
-    assert boot.low == pytest.approx(wald.low, abs=0.25)
-    assert boot.high == pytest.approx(wald.high, abs=0.25)
+    boot = delay_distribution(start, end, families=["gamma"], bootstrap=60).best.mean
+    assert boot.low == pytest.approx(wald.low, abs=0.3)
+    assert boot.high == pytest.approx(wald.high, abs=0.3)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.integers(-400, 400), st.randoms(use_true_random=False))
 def test_shifting_in_time_and_shuffling_the_records_change_nothing(shift, random):
     start, end = simulated(60)
     order = list(range(60))
     random.shuffle(order)
-    one = delay_distribution(start, end, until=65.0).best
-    other = delay_distribution(start[order] + shift, end[order] + shift, until=65.0 + shift).best
-    assert other.family == one.family
+    one = delay_distribution(start, end, until=65.0, families=["gamma"]).best
+    moved = (start[order] + shift, end[order] + shift)
+    other = delay_distribution(*moved, until=65.0 + shift, families=["gamma"]).best
     assert other.mean.value == pytest.approx(one.mean.value, rel=1e-5)
 
 
