@@ -38,7 +38,8 @@ def flexible_case(root: Path, rng: np.random.Generator, i: int) -> None:
     b = int(rng.integers(1, 7)) if frequency < 365 else int(rng.integers(1, 4))
     w = int(rng.integers(0, {52: 6, 12: 3, 365: 8}[frequency])) if b > 2 else int(rng.integers(1, 3))
     most = {52: 10, 12: 4, 365: 10}[frequency]
-    blocks = int(rng.choice([1, most, rng.integers(2, most + 1)]))
+    # In one year alone a block may hold a single period; its residual is noise over noise.
+    blocks = int(rng.choice([1, most, rng.integers(2, most + 1)])) if b > 1 else 1
     past = int(rng.choice([w, rng.integers(0, frequency // 2 + 1)]))
     n = frequency * b + w + int(rng.integers(10, 40)) + frequency // 20
     assessed = int(rng.integers(3, 9))
@@ -81,9 +82,15 @@ def classic_case(root: Path, rng: np.random.Generator, i: int) -> None:
         "limit54": [int(rng.choice([0, 5])), int(rng.choice([2, 4]))],
         "powertrans": str(rng.choice(["2/3", "1/2", "none"])),
     }
-    params = {**control, "frequency": frequency}
+    by_date = bool(rng.random() < 0.4)
+    series: dict[str, Any] = {"observed": random_counts(rng, n, year=frequency)}
+    if by_date:
+        series = {"date": start_days(rng, n, frequency=frequency), **series}
+    if rng.random() < 0.3:
+        control["fitFun"] = "algo.farrington.fitGLM.populationOffset"
+        series["population"] = np.round(rng.uniform(1e4, 1e6) * np.exp(np.linspace(0, rng.normal(0, 0.3), n)))
+    params = {**control, "frequency": frequency, "epochAsDate": by_date}
     control["range"] = np.arange(n - 7, n + 1)
-    series = {"observed": random_counts(rng, n, year=frequency)}
     write_case(root, f"farrington__{i}", series=series, params=params, control=control)
 
 

@@ -95,7 +95,7 @@ def _blocks(grid: Ints, windows: Ints, settings: Settings) -> Ints:
 
 def _time(panel: Panel, grid: Ints, at: Ints, settings: Settings) -> Floats:
     """Steps from the assessed period: positions, or by date days in units of the first step of the series."""
-    if not settings.by_date or panel.n_times < 2:
+    if not (settings.by_date and settings.time_by_date) or panel.n_times < 2:
         return (grid - at[:, None]).astype(np.float64)
     days = (panel.dates[grid] - panel.dates[at][:, None]).astype(np.float64)
     return days / float((panel.dates[1] - panel.dates[0]).astype(np.int64))

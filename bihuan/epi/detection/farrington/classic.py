@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from bihuan.epi.detection.assembly import At
 from bihuan.epi.detection.farrington.flexible import judged
+from bihuan.epi.detection.farrington.glm import LEAST_MEAN
 from bihuan.epi.detection.farrington.settings import PowerTransform, Settings
 from bihuan.epi.detection.results import Detection, Method
 from bihuan.epi.series import PERIODS_A_YEAR, Panel, panel
@@ -56,7 +57,9 @@ def farrington(
         population_offset=population_offset,
         by_date=by_date,
         periods_a_year=periods_a_year or PERIODS_A_YEAR[data.frequency],
+        time_by_date=False,
         least_dispersion=1.0,
+        least_mean=LEAST_MEAN,
     )
     return judged(data, settings, at, method=_method(settings))
 

@@ -21,6 +21,10 @@ from bihuan.epi.series import Floats
 
 #: As in R's glm.control: relative change of the deviance, and most iterations.
 EPSILON, MOST_ITERATIONS = 1e-8, 25
+#: No mean is less than this, also as there.
+LEAST_MEAN = float(np.finfo(np.float64).eps)
+#: Below this share of the sum of squares a difference of sums has lost half of its digits.
+CANCELED = 1e-6
 #: mu begins this much above the count, so that a zero has a logarithm.
 _START = 0.1
 
@@ -96,11 +100,18 @@ def _iterate(batch: Batch, weights: Floats, *, trend: bool) -> Fit:
     running = np.ones(slope.shape, dtype=bool)
     for _ in range(MOST_ITERATIONS):
         sums = _sums(batch, moments, level=level, slope=slope, exposure=exposure, plain=plain)
+        if trend:
+            sums += _floor(batch, moments, weights, level=level, slope=slope)
         was, deviance = deviance, _deviance(constant, level, slope, y0=y0, y1=y1, expected=sums[:, :k])
         running &= ~(np.abs(deviance - was) < EPSILON * (np.abs(deviance) + 0.1))
         if not running.any():
             break
-        by, turn = _step(sums, y0, y1)
+        center, scatter, pull = _lever(sums, y0, y1)
+        if trend and (far := running & (scatter < CANCELED * np.sum(sums[:, 2 * k :], axis=1))).any():
+            work = weights * _means(batch, level, slope, trend=True)
+            scatter, pull = _lever_exactly(batch, work, weighted, center, where=far, else_=(scatter, pull))
+        turn = pull / scatter
+        by = _ratio(y0 - (sums[:, k : 2 * k] * turn[:, None] if trend else 0), sums[:, :k], empty=1.0) - 1
         here = running[:, None, :]
         before = (np.where(here, level, before[0]), np.where(running, slope, before[1]))
         level, slope = level + np.where(here, by, 0), slope + np.where(running, turn, 0)
@@ -152,6 +163,18 @@ def _sums(
     return np.tile(height, (1, 3, 1)) * (moments @ tilted)
 
 
+def _floor(batch: Batch, moments: Floats, weights: Floats, *, level: Floats, slope: Floats) -> Floats | float:
+    """What `_sums` lacks where a mean lies below LEAST_MEAN: a steep trend away from all cases gets there."""
+    ends = np.stack([batch.time.min(axis=1), batch.time.max(axis=1)])
+    lowest = level.min(axis=1) + np.min(slope * ends, axis=0)
+    if batch.offset is not None:
+        lowest = lowest + batch.offset.min(axis=1)
+    if not (lowest < np.log(LEAST_MEAN)).any():
+        return 0.0
+    mu = _linear_means(batch, level, slope, trend=True)
+    return moments @ (np.maximum(LEAST_MEAN - mu, 0) * weights)
+
+
 def _deviance(
     constant: Floats, level: Floats, slope: Floats, *, y0: Floats, y1: Floats | None, expected: Floats
 ) -> Floats:
@@ -161,16 +184,31 @@ def _deviance(
     return 2 * (constant + moving)
 
 
-def _step(sums: Floats, y0: Floats, y1: Floats | None) -> tuple[Floats, Floats]:
-    """One step of Fisher scoring: how far levels and slope move."""
+def _lever(sums: Floats, y0: Floats, y1: Floats | None) -> tuple[Floats, Floats, Floats]:
+    """Mean time by block, squared distances to it, and what pulls at the slope; their ratio is the step."""
     k = y0.shape[1]
     mass = sums[:, :k]
     if y1 is None:
-        return _ratio(y0, mass, empty=1.0) - 1, np.zeros_like(mass[:, 0])
+        none = np.zeros_like(mass[:, 0])
+        return np.zeros_like(mass), none + np.inf, none
     s1, s2 = sums[:, k : 2 * k], sums[:, 2 * k :]
     center = _ratio(s1, mass)
-    slope = np.sum(y1 - center * y0, axis=1) / np.sum(s2 - center * s1, axis=1)
-    return _ratio(y0 - s1 * slope[:, None], mass, empty=1.0) - 1, slope
+    return center, np.sum(s2 - center * s1, axis=1), np.sum(y1 - center * y0, axis=1)
+
+
+def _lever_exactly(
+    batch: Batch,
+    work: Floats,
+    weighted: Floats,
+    center: Floats,
+    *,
+    where: NDArray[np.bool_],
+    else_: tuple[Floats, Floats],
+) -> tuple[Floats, Floats]:
+    """The same from distances, for when all weight sits at one time and sums cancel."""
+    distance = batch.time - batch.spread(center)
+    scatter = np.sum(work * distance**2, axis=1)
+    return np.where(where, scatter, else_[0]), np.where(where, np.sum(weighted * distance, axis=1), else_[1])
 
 
 def _result(
@@ -191,6 +229,9 @@ def _result(
     if trend:
         center = _ratio(sums[:, k : 2 * k], mass)
         scatter = np.sum(sums[:, 2 * k :] - center * sums[:, k : 2 * k], axis=1)
+        if (far := scatter < CANCELED * np.sum(sums[:, 2 * k :], axis=1)).any():
+            own = (scatter, scatter)
+            scatter, _ = _lever_exactly(batch, information, information, center, where=far, else_=own)
     else:
         center, scatter = np.zeros_like(mass), np.full(slope.shape, np.inf)
     return Fit(
@@ -208,6 +249,11 @@ def _result(
 
 
 def _means(batch: Batch, level: Floats, slope: Floats, *, trend: bool) -> Floats:
+    means = _linear_means(batch, level, slope, trend=trend)
+    return np.maximum(means, LEAST_MEAN, out=means)
+
+
+def _linear_means(batch: Batch, level: Floats, slope: Floats, *, trend: bool) -> Floats:
     linear = batch.spread(level)
     if trend:
         linear += slope[:, None] * batch.time

@@ -187,7 +187,8 @@ def _judge(
     by_time: _ByTime, portion: Baselines, which: slice, *, batch: Batch, chosen: _Chosen, settings: Settings
 ) -> Numbers:
     """Upper bound, p-value and reason from the fit."""
-    mu, phi, error = chosen.mu, chosen.phi, chosen.error * chosen.mu
+    mu, phi = np.maximum(chosen.mu, settings.least_mean), chosen.phi
+    error = chosen.error * mu
     y = np.where(by_time.reported[portion.at, which], by_time.counts[portion.at, which], np.nan)
     center = np.exp(np.log(mu) + settings.z * chosen.error) if settings.threshold_method == "muan" else mu
     if settings.threshold_method == "delta":

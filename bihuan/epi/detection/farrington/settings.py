@@ -21,10 +21,11 @@ YEARS_FOR_A_TREND = 3
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Names as in the papers; `z` is the normal quantile of the upper bound.
+    """Names as in the papers; `z` is the normal quantile of the upper bound. `by_date` is about the windows,
+    `time_by_date` about the trend: days (so that months are not all equally long) or periods.
 
     `refit_dispersion`: whose dispersion stands in standard error and trend test after reweighting, see
-    weights.py. `least_dispersion` is its lower limit there.
+    weights.py. `least_dispersion` is its lower limit there, `least_mean` that of the expected count.
     """
 
     b: int
@@ -43,8 +44,10 @@ class Settings:
     population_offset: bool
     by_date: bool
     periods_a_year: int
+    time_by_date: bool = True
     refit_dispersion: Literal["pearson", "peer"] = "pearson"
     least_dispersion: float = 0.0
+    least_mean: float = 0.0
 
     def __post_init__(self) -> None:
         check_one_of("threshold_method", self.threshold_method, get_args(ThresholdMethod))
