@@ -263,12 +263,20 @@ _KIND_WORDS = (
     "居委会", "办事处", "林区", "街道", "社区", "省", "市", "区", "县", "镇", "乡", "村",
 )  # fmt: skip
 
+#: What people call a unit by whose full name ends with the word of its committee.
+_SHORT_KIND = {
+    **dict.fromkeys(("社区居民委员会", "社区居委会", "居民委员会", "居委会"), "社区"),
+    **dict.fromkeys(("村村民委员会", "村民委员会", "村委会"), "村"),
+    "街道办事处": "街道",
+}
+
 
 def _spellings(place: Territory) -> set[str]:
     spellings = {place.name}
     for word in _KIND_WORDS:
         if place.name.endswith(word) and len(place.name) > len(word) + 1:
-            spellings.add(place.name[: -len(word)])
+            stem = place.name[: -len(word)]
+            spellings |= {stem, stem + _SHORT_KIND.get(word, "")}
             break
     if place.level <= Level.STREET and place.english:
         english = place.english.casefold()

@@ -154,6 +154,21 @@ def test_a_board_of_2020_shows_the_county_of_then(china: None) -> None:
     assert ("421023" in now, "421088" in now) == (False, True)
 
 
+def test_a_committee_is_found_by_what_people_call_its_place() -> None:
+    tree = territory.Tree(
+        {
+            code: territory.Territory(
+                code, name, "", 5, "community", code[:9], None, None, None, "Asia/Shanghai", None, None
+            )
+            for code, name in (("420303003001", "艳湖社区居民委员会"), ("420303003200", "谢家村委会"))
+        }
+    )
+    for spoken, code in (
+        ("艳湖社区", "420303003001"), ("艳湖", "420303003001"), ("谢家村", "420303003200"), ("谢家", "420303003200"),
+    ):  # fmt: skip
+        assert [t.code for t in tree.find_by_name(spoken)] == [code]
+
+
 def test_an_unknown_code_names_the_nearest(china: None) -> None:
     with pytest.raises(UnknownTerritory) as caught:
         territory.resolve("420399")

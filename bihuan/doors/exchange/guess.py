@@ -21,6 +21,8 @@ from .parse import Bad, Conventions, day_of, parse_age, parse_date, parse_id_num
 from .reader import Cell, FileHints, Table
 
 SAMPLE_ROWS = 500
+ERA_ROWS = 20_000  # rows looked at for the years of a list
+FEW_DATES, MOST_DATES, YEARS_APART = 3, 0.6, 3
 SURE, LIKELY, PERHAPS = 0.95, 0.75, 0.55
 
 
@@ -54,6 +56,7 @@ def guess(table: Table, *, kind: str | None = None) -> Mapping:
     )
     name = _slug(table.path)
     fed = {f for c in maps for f in c.fields}
+    era_from, era_to = _era(table, maps, how)
     built = Mapping(
         name=name,
         kind=kind,
@@ -62,7 +65,8 @@ def guess(table: Table, *, kind: str | None = None) -> Mapping:
         file=table_hints(table),
         day_first=how.day_first,
         year=how.year,
-        era_from=_era_from(columns, maps, how),
+        era_from=era_from,
+        era_to=era_to,
     )
     if kind == LINELIST and "case.classification" not in fed:
         guessed = "confirmed" if "case.date_confirmation" in fed else "suspected"
@@ -173,22 +177,50 @@ def _lacks_year(text: str) -> bool:
     return False
 
 
-def _era_from(
-    columns: Sequence[Sequence[Cell]], maps: Sequence[ColumnMap], how: Conventions
-) -> dt.date | None:
-    """The year before the bulk of the outbreak dates, so that a typing error in a year stands out."""
-    days = []
-    for cells, column in zip(columns, maps, strict=True):
-        if any(FIELDS[f].era for f in column.fields):
-            for cell in cells:
-                try:
-                    days.append(day_of(parse_date(cell, how)))
-                except Bad:
-                    continue
-    if len(days) < 5:
-        return None
-    days.sort()
-    return dt.date(days[len(days) // 20].year - 1, 1, 1)
+def _era(table: Table, maps: Sequence[ColumnMap], how: Conventions) -> tuple[dt.date | None, dt.date | None]:
+    """The time of the list: a year around the years most of its outbreak dates lie in, so that a typing error
+    in a year (2002 or 2200 for 2020) stands out. Years belong together when no more than two lie between.
+
+    Nothing where dates are few or spread; no end where the list is longer than what was looked at.
+    """
+    places = [i for i, column in enumerate(maps) if any(FIELDS[f].era for f in column.fields)]
+    years, whole = _years(table, places, how)
+    n = sum(years.values())
+    if n < FEW_DATES:
+        return None, None
+    ordered = sorted(years.elements())
+    middle = ordered[n // 2]
+    first = _reach(middle, sorted((y for y in years if y < middle), reverse=True))
+    last = _reach(middle, sorted(y for y in years if y > middle))
+    inside = sum(count for year, count in years.items() if first <= year <= last)
+    if inside < MOST_DATES * n:
+        return None, None
+    end = dt.date(last + 1, 12, 31) if whole and last < dt.MAXYEAR else None
+    return dt.date(max(first - 1, dt.MINYEAR), 1, 1), end
+
+
+def _years(table: Table, places: Sequence[int], how: Conventions) -> tuple[Counter[int], bool]:
+    """The years of the dates in these columns, and whether all rows were looked at."""
+    years = Counter[int]()
+    for n, row in enumerate(table.rows() if places else ()):
+        if n >= ERA_ROWS:
+            return years, False
+        for place in places:
+            try:
+                years[day_of(parse_date(row.cells[place], how)).year] += 1
+            except Bad:
+                continue
+    return years, True
+
+
+def _reach(middle: int, others: Sequence[int]) -> int:
+    """How far from the middle year the list goes, by years in order of distance."""
+    here = middle
+    for year in others:
+        if abs(year - here) > YEARS_APART:
+            break
+        here = year
+    return here
 
 
 # --- which field ------------------------------------------------------------------------------------

@@ -328,6 +328,27 @@ def parse_text(cell: Any, *, longest: int) -> str:
     return text
 
 
+# Lazy, so that 市中区 after 十堰市 is found; 荆州 and 新乡 are no units of their own before 市 or 区.
+_UNIT = re.compile(
+    r"[^\W\d_]{1,12}?(?:特别行政区|自治区|自治州|自治县|开发区|街道办事处|居民委员会|村民委员会|社区|街道|街办|居委会|村委会|省|市"
+    r"|[区县旗镇乡州盟村](?![市区县]))"
+)
+
+
+def split_address(text: str) -> list[str]:
+    """The names in an address that may be territories, in its order: 湖北省 十堰市 张湾区 汉江路街道 of
+    湖北省十堰市张湾区汉江路街道12号; elsewhere what stands between commas."""
+    plain_text = unicodedata.normalize("NFKC", text).strip()
+    parts = [part.strip() for part in re.split(r"[,;|/、;\n]+", plain_text) if part.strip()]
+    found = []
+    for part in parts:
+        names = _UNIT.findall(part)
+        names = [name.removesuffix("办事处") if name.endswith("街道办事处") else name for name in names]
+        names = [f"{name[:-1]}道" if name.endswith("街办") else name for name in names]
+        found += names or ([part] if len(parts) > 1 or len(part) <= 20 else [])
+    return found
+
+
 def parse_id(cell: Any, *, longest: int) -> str:
     text = parse_text(cell, longest=longest) if len(_as_text(cell)) <= longest else ""
     if not text or not any(c.isalnum() for c in text):

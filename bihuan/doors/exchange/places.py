@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -12,6 +12,7 @@ from bihuan.registry.errors import UnknownTerritory
 
 from . import words
 from .mapping import TerritoryRule
+from .parse import split_address
 from .rows import ParsedRow
 
 LEVELS = ("province", "city", "county", "street", "community")
@@ -31,6 +32,7 @@ class PlaceFinder:
         self.constant = self._constant()
         self.within = rule.within or self.given
         self.above = {t.code for t in self._line(self.within)}
+        self._addresses: dict[str, str] = {}
         self._memo: dict[tuple[Any, ...], tuple[str, str, str, tuple[str, ...]]] = {}
 
     def _constant(self) -> str:
@@ -54,7 +56,7 @@ class PlaceFinder:
         names = tuple(values.get(k) for k in _KEYS)
         tail: tuple[str, ...] = ()
         if not code and not any(names):
-            found, bad = self.constant, ""
+            found, bad = self._by_address(values.get("person.address", "")) or self.constant, ""
         else:
             key = (code, *names)
             if key not in self._memo:
@@ -71,6 +73,28 @@ class PlaceFinder:
         elif self.scope and not found.startswith(self.scope):
             row.reject("territory.scope", value=found, scope=self.scope)
         return found
+
+    def _by_address(self, address: str) -> str:
+        """The territory an address names, as deep as it does so without doubt; "" when it names none.
+
+        Only where the mapping says nothing about territories, and only at or below where the row would go
+        anyhow: an address elsewhere moves nobody out of the list's territory.
+        """
+        if not address or self.rule != TerritoryRule():
+            return ""
+        if address not in self._addresses:
+            found = self._read_address(address, split_address(address))
+            self._addresses[address] = found or self._read_address(address, split_address(address)[::-1])
+        return self._addresses[address]
+
+    def _read_address(self, address: str, parts: Sequence[str]) -> str:
+        here = self.within
+        for part in parts:
+            below = self.tree.find_by_name(part, here or None)
+            top = [t for t in below if not any(t.code != o.code and t.code.startswith(o.code) for o in below)]
+            if len(top) == 1 and not top[0].is_pseudo:
+                here = top[0].code
+        return here if here != self.within and here.startswith(self.constant) else ""
 
     def _complain(self, row: ParsedRow, found: str, bad: str, header: str) -> None:
         inside = _(" within %s") % self.tree.find(self.within).label if self._known(self.within) else ""  # type: ignore[union-attr]
