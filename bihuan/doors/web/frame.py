@@ -137,6 +137,11 @@ class Frame:
         return self._may("glass.break")
 
     @property
+    def mails(self) -> bool:
+        """Whether anything can be mailed from here, such as a link to a new password."""
+        return bool(settings.BIHUAN_MAIL_URL)
+
+    @property
     def demo_accounts(self) -> list[own_posts.DemoAccount]:
         return own_posts.demo_accounts() if settings.BIHUAN_MODE == "demo" else []
 
