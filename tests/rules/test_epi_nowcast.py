@@ -112,7 +112,7 @@ def test_weeks_begin_on_the_weekday_of_the_start() -> None:
     found = reporting_triangle(
         ["2020-01-06", "2020-01-12", "2020-01-13"],
         ["2020-01-12", "2020-01-13", "2020-01-27"],
-        now="2020-01-27",
+        now="2020-02-03",
         start="2020-01-06",
         max_delay=3,
         frequency="weekly",
@@ -286,3 +286,12 @@ def test_sentences_say_what_is_reported_and_what_is_expected() -> None:
 def test_a_picture_of_a_nowcast_is_drawn(tmp_path: Path) -> None:
     nowcast(triangle_of_counts(_outbreak())).plot(path=str(tmp_path / "nowcast.png"))
     assert (tmp_path / "nowcast.png").stat().st_size > 5000
+
+
+def test_a_week_that_is_not_over_is_left_for_later() -> None:
+    listed = (["2020-01-06", "2020-01-13", "2020-01-14"], ["2020-01-07", "2020-01-14", "2020-01-15"])
+    found = reporting_triangle(*listed, now="2020-01-15", max_delay=1, frequency="weekly")
+    assert found.observed[0].tolist() == [1]
+    assert found.later == 2
+    with pytest.raises(NotEnoughData, match="is not over yet"):
+        reporting_triangle(*listed, now="2020-01-10", max_delay=1, frequency="weekly")

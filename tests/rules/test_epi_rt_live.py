@@ -173,24 +173,31 @@ def _line_list(rng: np.random.Generator) -> tuple[list[str], list[str]]:
 def _nowcast(rng: np.random.Generator, k: int) -> Asked:
     events, reports = _line_list(rng)
     now, longest = "2020-02-10", int(rng.integers(5, 18))
-    window = None if rng.random() < 0.4 else int(longest + rng.integers(0, 15))
+    weekly = k % 8 > 5
+    if weekly:
+        now, longest = "2020-02-03", 3  # a Monday
+    window = None if weekly or rng.random() < 0.4 else int(longest + rng.integers(0, 15))
     method = ["lawless", "bayes.trunc", "bayes.notrunc"][k % 3]
     shapes = ["hoehle_anderheiden2014", "lawless1994"][: 2 if method == "lawless" else 1]
     shape = str(rng.choice(shapes))  # the peer takes the second with lawless only
     mean, variance = float(rng.uniform(5, 40)), float(rng.uniform(50, 2000))
     alpha, kappa = float(rng.choice([0.05, 0.1, 0.5])), float(rng.choice([0.1, 0.5, 1.0]))
+    first = "2019-12-30" if weekly else "2020-01-01"
     params: dict[str, Any] = {
         "now": now, "method": method, "D": longest, "m": window, "m_interpretation": shape,
-        "date_range": ["2020-01-01", "2020-03-20"], "alpha": alpha, "N_tInf_max": 400,
-        "gd_prior_kappa": kappa, "prior": f"poisgamma mean.lambda={mean!r} var.lambda={variance!r}",
+        "date_range": [first, "2020-03-23"], "alpha": alpha, "N_tInf_max": 400,
+        "gd_prior_kappa": kappa, "aggregate_by": "1 week" if weekly else "1 day",
+        "prior": f"poisgamma mean.lambda={mean!r} var.lambda={variance!r}",
     }  # fmt: skip
+    unit = params["aggregate_by"]
     r = f"""set.seed(1)
 for (n in c("dHosp","dReport")) input[[n]] <- as.Date(input[[n]])
-now <- as.Date("{now}"); when <- seq(now - {longest}, now, by="1 day")
+now <- as.Date("{now}"); when <- rev(seq(now, by="-{unit}", length.out={longest} + 1))
 sink("/dev/null")
 nc <- suppressWarnings(suppressMessages(nowcast(now=now, when=when, data=input, dEventCol="dHosp",
   dReportCol="dReport", method="{method}", D={longest}, m={"NULL" if window is None else window},
-  m.interpretation="{shape}", control=list(dRange=as.Date(c("2020-01-01","2020-03-20")), alpha={alpha!r},
+  aggregate.by="{unit}", m.interpretation="{shape}", control=list(
+  dRange=as.Date(c("{first}","2020-03-23")), alpha={alpha!r},
   N.tInf.max=400, nSamples=2000, gd.prior.kappa={kappa!r},
   N.tInf.prior=structure("poisgamma", mean.lambda={mean!r}, var.lambda={variance!r})))))
 sink()

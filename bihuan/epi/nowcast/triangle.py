@@ -69,8 +69,9 @@ def reporting_triangle(
 ) -> ReportingTriangle:
     """Count a line list, one event and one report date a record (None: unknown), as it was known on `now`.
 
-    From `start` (default: the first event) to the period that holds `now`; weeks begin on the weekday of
-    `start`. Delays above `max_delay` count as `max_delay`. `groups` names the series of each record.
+    From `start` (default: the first event) to the last period that is over on `now`; weeks begin on the
+    weekday of `start`, and reports of a week not over yet count among `later`. Delays above `max_delay`
+    count as `max_delay`. `groups` names the series of each record.
     A report before its event is refused, or left out and counted when `negative` says so.
     """
     event, report = _dates(events, "events"), _dates(reports, "reports")
@@ -97,7 +98,14 @@ def reporting_triangle(
     step = DAYS[frequency]
     labels = np.asarray(groups if groups is not None else [""] * event.size, dtype=str)
     names = tuple(sorted(set(labels.tolist()))) if groups is not None else ("series 1",)
-    n_times = int((today - first).astype(np.int64)) // step + 1
+    n_times = (int((today - first).astype(np.int64)) + 1) // step
+    if not n_times:
+        raise NotEnoughData(
+            f"on {today} the first week, from {first}, is not over yet",
+            f"截至 {today}，自 {first} 起的首周尚未结束",
+            field="now",
+        )
+    today = first + np.timedelta64(n_times * step - 1, "D")
     inside = known & (event >= first) & (report <= today)
     t = (event[inside] - first).astype(np.int64) // step
     d = np.minimum((report[inside] - first).astype(np.int64) // step - t, max_delay)
