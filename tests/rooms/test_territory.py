@@ -164,7 +164,8 @@ def test_a_committee_is_found_by_what_people_call_its_place() -> None:
         }
     )
     for spoken, code in (
-        ("艳湖社区", "420303003001"), ("艳湖", "420303003001"), ("谢家村", "420303003200"), ("谢家", "420303003200"),
+        ("艳湖社区", "420303003001"), ("艳湖", "420303003001"),
+        ("谢家村", "420303003200"), ("谢家", "420303003200"),
     ):  # fmt: skip
         assert [t.code for t in tree.find_by_name(spoken)] == [code]
 

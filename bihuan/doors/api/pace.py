@@ -1,7 +1,7 @@
 """How fast a token may call: so many calls a minute on average, and so many at once.
 
 One row a token says until when its calls so far have used up its pace (the generic cell rate algorithm,
-GCRA). All server processes share it. It goes by the clock of the database: that of the house may stand or jump.
+GCRA). All server processes share it. It goes by the database's clock: the house's may stand still or jump.
 """
 
 from __future__ import annotations
