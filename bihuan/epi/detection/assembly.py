@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from bihuan.epi.errors import InputError, NotEnoughData
 from bihuan.epi.series import PERIODS_A_YEAR, Floats, Panel
 
 At = int | Sequence[int] | NDArray[np.intp] | None
+Start = int | date | str | None
 
 
 def positions(panel: Panel, at: At) -> NDArray[np.intp]:
@@ -30,22 +32,34 @@ def positions(panel: Panel, at: At) -> NDArray[np.intp]:
     return np.unique(whole)
 
 
-def first_monitored(panel: Panel, start: int | None, *, least: int = 1) -> int:
-    """Where monitoring begins: `start`, else after one year, else after half of what there is.
-
-    At least `least` periods must stand before it, to estimate from.
+def first_monitored(panel: Panel, start: Start, *, least: int = 1) -> int:
+    """Where monitoring begins: `start` (a position or a date), else after one year, else after half of what
+    there is. At least `least` periods must stand before it, to estimate from.
     """
     if start is None:
-        start = min(PERIODS_A_YEAR[panel.frequency], panel.n_times // 2)
+        start = max(min(PERIODS_A_YEAR[panel.frequency], panel.n_times // 2), least)
+    elif not isinstance(start, int | np.integer):
+        start = int(np.searchsorted(panel.dates, _day(start)))
     if start < 0:
         start += panel.n_times
     if start < least or start >= panel.n_times:
         raise NotEnoughData(
             f"monitoring must begin after {least} of {panel.n_times} periods at the earliest, and in them",
             f"监测起点之前至少应有 {least} 期，且不晚于第 {panel.n_times} 期",
-            field="start",
+            field="monitor_from",
         )
-    return start
+    return int(start)
+
+
+def _day(day: date | str) -> np.datetime64:
+    try:
+        return np.datetime64(str(day), "D")
+    except ValueError:
+        raise InputError(
+            f"{day!r} is not a date; write it as 2020-02-05",
+            f"{day!r} 不是日期；请写成 2020-02-05",
+            field="monitor_from",
+        ) from None
 
 
 def missing(panel: Panel, at: NDArray[np.intp]) -> Floats:

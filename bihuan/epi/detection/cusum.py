@@ -8,7 +8,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import hyp2f1
 
-from bihuan.epi.detection.assembly import At, assemble, check_above, check_one_of, first_monitored, monitored
+from bihuan.epi.detection.assembly import (
+    At,
+    Start,
+    assemble,
+    check_above,
+    check_one_of,
+    first_monitored,
+    monitored,
+)
 from bihuan.epi.detection.loglinear import fit_loglinear, seasonal_design
 from bihuan.epi.detection.results import Codes, Detection, Method, Reason
 from bihuan.epi.errors import InputError
@@ -42,7 +50,7 @@ def cusum(
     transform: Transform = "standard",
     baseline: Baseline | ArrayLike = "mean",
     alpha: float = 0.1,
-    start: int | None = None,
+    monitor_from: Start = None,
     period: float | None = None,
     reset: bool = False,
     at: At = None,
@@ -52,22 +60,22 @@ def cusum(
 
     z_t is the count on a scale about standard normal while nothing happens: "standard" (x - m) / sqrt m,
     "rossi" (Rossi et al. 1999, z3), "anscombe" and "anscombe2nd" (Pierce and Schafer 1986, first and second
-    order), "pearson_negbin" and "anscombe_negbin" with variance m + alpha m^2, "none" the count itself.
-    The expected m is the mean before `start` (position of the first period monitored, default after one
-    year), a seasonal Poisson regression on the same periods ("glm"), or numbers given for every period from
-    `start` on; `period` is the length of its year (default 365, 52 or 12). `upper` is the count above which
-    the sum would have reached h; `score` is C_t. A period without a count leaves the sum as it was. `reset`
-    begins anew after each alarm. `at` None gives every period from `start` on.
+    order), "pearson_negbin" and "anscombe_negbin" with variance m + alpha m^2, "none" the count itself. The
+    expected m is the mean before `monitor_from` (date or position of the first period monitored, default
+    after one year), a seasonal Poisson regression on the same periods ("glm"), or numbers given for every
+    period from `monitor_from` on; `period` is the length of its year (default 365, 52 or 12). `upper` is the
+    count above which the sum would have reached h; `score` is C_t. A period without a count leaves the sum
+    as it was. `reset` begins anew after each alarm. `at` None gives every period from `monitor_from` on.
     """
     series = panel(counts, **panel_kw)
     check_one_of("transform", transform, get_args(Transform))
     check_above("h", h)
     check_above("alpha", alpha)
-    first = first_monitored(series, start, least=int(isinstance(baseline, str)))
-    at = np.arange(first, series.n_times)
+    first = first_monitored(series, monitor_from, least=int(isinstance(baseline, str)))
+    from_start = np.arange(first, series.n_times)
     mean = expected_before(series, first, baseline, period=period)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        deviates = _deviates(series.counts[:, at], mean, transform, alpha)
+        deviates = _deviates(series.counts[:, from_start], mean, transform, alpha)
         sums, alarm = _accumulate(deviates - k, h, reset=reset)
         before = np.concatenate([np.zeros((series.n_series, 1)), sums[:, :-1]], axis=1)
         if reset:
@@ -83,7 +91,9 @@ def cusum(
         baseline_zh=f"监测开始前的 {first} 期",
         parameters={"k": k, "h": h, "alpha": alpha, "start": first, "reset": reset},
     )
-    found = assemble(series, method, at, reason=reason, alarm=alarm, expected=mean, upper=upper, score=sums)
+    found = assemble(
+        series, method, from_start, reason=reason, alarm=alarm, expected=mean, upper=upper, score=sums
+    )
     return monitored(found, at)
 
 

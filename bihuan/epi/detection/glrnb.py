@@ -8,7 +8,15 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bihuan.epi.detection.assembly import At, assemble, check_above, check_one_of, first_monitored, monitored
+from bihuan.epi.detection.assembly import (
+    At,
+    Start,
+    assemble,
+    check_above,
+    check_one_of,
+    first_monitored,
+    monitored,
+)
 from bihuan.epi.detection.loglinear import fit_loglinear, seasonal_design
 from bihuan.epi.detection.results import Codes, Detection, Method, Reason
 from bihuan.epi.errors import InputError
@@ -56,7 +64,7 @@ def glr_nb(
     direction: Direction = "inc",
     window: int | None = None,
     least: int = 1,
-    start: int | None = None,
+    monitor_from: Start = None,
     bounds: bool = True,
     compatible: bool = False,
     at: At = None,
@@ -65,8 +73,8 @@ def glr_nb(
     """Generalized likelihood ratio of mean mu·exp(kappa) since some period, against mu (Höhle, Paul 2008).
 
     Counts are negative binomial with variance mu + alpha mu^2; alpha 0 gives the Poisson chart, None
-    estimates it from the periods before `start`. `mean` is a SeasonalMean fitted to those periods, or
-    numbers for every period from `start` on. With `theta` given, kappa is fixed and the chart is the
+    estimates it from the periods before `monitor_from`. `mean` is a SeasonalMean fitted to those periods, or
+    numbers for every period from `monitor_from` on. With `theta` given, kappa is fixed and the chart is the
     recursive likelihood ratio CUSUM. Alarm when the ratio reaches `c`; the chart then begins anew. Change
     points lie at most `window` periods back (None: anywhere since the last alarm) and leave at least `least`
     periods to judge by. `score` is the ratio; `upper` the fewest cases that would have given an alarm
@@ -74,7 +82,7 @@ def glr_nb(
     the chart. `compatible` follows surveillance 1.20.3 where its Poisson chart departs from the paper: a
     window leaves out the newest `least` periods as change points, `least` without a window only delays the
     first judgment, and downward windows without any case do not count. `at` None gives every period from
-    `start` on.
+    `monitor_from` on.
     """
     series = panel(counts, **panel_kw)
     check_above("c", c)
@@ -82,7 +90,7 @@ def glr_nb(
     if alpha is not None and alpha < 0:
         check_above("alpha", alpha)
     model = SeasonalMean() if mean is None else mean
-    first = first_monitored(series, start, least=int(isinstance(model, SeasonalMean)))
+    first = first_monitored(series, monitor_from, least=int(isinstance(model, SeasonalMean)))
     expected, dispersion, settled = _in_control(series, first, model, alpha)
     chart = _Chart(c, dispersion, direction == "inc", theta, window, least, compatible, bounds)
     score, upper, alarm, kappa = _run(series, first, expected, settled, chart, model)

@@ -68,7 +68,7 @@ def cusum_case(one: Case) -> Iterator[Difference]:
         transform=_TRANSFORMS[transform],  # type: ignore[arg-type]
         baseline=expected_before(monitored, where[0], _baseline(params.get("m")), period=period, as_r=True),
         alpha=float(params.get("alpha") or _PEER_ALPHA),
-        start=where[0],
+        monitor_from=where[0],
     )
     if params.get("m_used") is not None:
         used = np.broadcast_to(np.asarray(params["m_used"], dtype=float), (len(where),))

@@ -37,7 +37,7 @@ def glr_case(one: Case) -> Iterator[Difference]:
         direction=str(params.get("dir") or "inc"),  # type: ignore[arg-type]
         window=None if window < 0 else window,
         least=int(params.get("Mtilde", 1)),
-        start=where[0],
+        monitor_from=where[0],
         bounds="upperbound" in expected,
         compatible=True,
     )

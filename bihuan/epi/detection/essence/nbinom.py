@@ -64,9 +64,10 @@ def nbinom_alert(
     p_value[known] = at_least(observed[known], sizes[known], chance[known])
     error = standard_errors(fit, history, design[:n], design[where])
     degrees = np.maximum(np.isfinite(history).sum(axis=1) - design.shape[1], 1)
-    highest = mean * np.exp(stats.t.ppf(1 - alpha, degrees)[:, None] * error)
-    upper = stats.nbinom.ppf(1 - alpha, size, size / (size + highest))
-    with np.errstate(invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
+        # A fit that did not settle may say anything of its error; it is not assessed.
+        highest = mean * np.exp(np.minimum(stats.t.ppf(1 - alpha, degrees)[:, None] * error, 30.0))
+        upper = stats.nbinom.ppf(1 - alpha, size, size / (size + highest))
         alarm = observed > upper
     method = Method(
         key="nbinom",
@@ -93,7 +94,7 @@ def nbinom_alert(
 
 def _baseline_length(series: Panel, end: date | str | None) -> int:
     if end is None:
-        return series.n_times - 1
+        end = series.dates[max(series.n_times - 2, 0)].astype(object)
     try:
         day = np.datetime64(str(end), "D")
     except ValueError:

@@ -118,7 +118,7 @@ def _forecast(counts: Floats, days: Days, t: int, window: Window, *, exact: bool
 def _balanced(n: Floats, guard: int) -> Floats:
     """Leverage of today when the baseline is n days of whole weeks: 7/n + 3(n + 7)²/(n(n² - 49))."""
     ahead = n + 7 + 14 * (guard // 7)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(7 / n + 3 * ahead**2 / (n * (n**2 - 49)))
 
 
