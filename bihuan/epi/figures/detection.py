@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -43,6 +43,10 @@ def plot_detection(
             f"没有第 {i} 条序列；共有 {panel.n_series} 条",
             field="series",
         )
+    if parts := getattr(detection, "parts", ()):  # routed: drawn with the method this series was given
+        routed: Any = detection
+        detection, i = parts[routed.part[i]], int(routed.row[i])
+        panel = detection.panel
     say = words(lang)
     figure, (axes,) = canvas()
     with dress():

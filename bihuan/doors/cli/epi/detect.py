@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -109,6 +110,7 @@ def detect(
         "from": str(read.panel.dates[0]),
         "until": str(read.panel.dates[-1]),
         "method": method,
+        **({"chosen": _chosen(found)} if method == "auto" else {}),
         "alarms": int(alarm.sum()),
         "assessed": int((reason == Reason.ASSESSED).sum()),
         "reasons": unsaid,
@@ -133,6 +135,11 @@ def method_named(name: str) -> tuple[Callable[..., Any], dict[str, Any]]:
         )
     function, settled = METHODS[name]
     return getattr(epi, function), dict(settled)
+
+
+def _chosen(found: Found) -> dict[str, int]:
+    """How many series were given each method."""
+    return dict(Counter(choice.name for part in found.parts for choice in getattr(bare(part), "choices", ())))
 
 
 def _detect(
