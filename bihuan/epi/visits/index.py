@@ -1,0 +1,134 @@
+"""The offset index of one segment: sorted columns in one file, mapped into memory. Derived, never the truth.
+
+Stays are sorted by (place, start); for each place stands where its stays end. For each person stand the rows
+of her stays. Short and long stays are two parts, so that the short ones need a look back of an hour only.
+"""
+
+from __future__ import annotations
+
+import mmap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bihuan.epi.visits import kernels
+from bihuan.epi.visits.batch import DAY_MINUTES, SHORT_MINUTES, Stays
+from bihuan.epi.visits.layout import placed
+
+MAGIC = 0x4248_5649_5354_0001  # "BHVIST", version 1
+_HEAD = 8  # numbers: magic, day, then of each part: stays, places, people; then the longest long stay
+#: Columns of a part in the order of the file, and whether there is one a stay, a place or a person.
+_LAYOUT = (
+    ("places", "<u4", "places"),
+    ("place_ends", "<u4", "places"),
+    ("people", "<u4", "people"),
+    ("people_ends", "<u4", "people"),
+    ("person", "<u4", "stays"),
+    ("rows", "<u4", "stays"),
+    ("start", "<u2", "stays"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    stays: int
+    places: int
+    people: int
+    wide: bool
+
+    def columns(self, at: int) -> tuple[dict[str, tuple[int, str, int]], int]:
+        """Where each column lies (offset, type, length), and where the part ends; aligned to 8 bytes."""
+        found = {}
+        for name, kind, of in (*_LAYOUT, ("minutes", "<u2" if self.wide else "<u1", "stays")):
+            length = getattr(self, of)
+            found[name] = (at, kind, length)
+            at += -(-length * int(kind[-1]) // 8) * 8
+        return found, at
+
+
+def build(path: Path, day: int, stays: Stays) -> None:
+    """Write the index of a day's stays (any order). Not made durable: it can be made again."""
+    long = stays.minutes > SHORT_MINUTES
+    parts = [stays.take(~long), stays.take(long)] if long.any() else [stays, Stays.empty()]
+    built = [_columns(part, day) for part in parts]
+    head = np.zeros(_HEAD + 1, np.int64)
+    head[0], head[1] = MAGIC, day
+    for i, part in enumerate(built):
+        head[2 + 3 * i : 5 + 3 * i] = part["person"].size, part["places"].size, part["people"].size
+    head[_HEAD] = int(parts[1].minutes.max()) if parts[1].size else 0
+    with placed(path, durable=False) as temporary, temporary.open("wb") as file:
+        file.write(head.astype("<i8").tobytes())
+        for i, part in enumerate(built):
+            for name, kind, _of in (*_LAYOUT, ("minutes", "<u2" if i else "<u1", "stays")):
+                raw = part[name].astype(kind).tobytes()
+                file.write(raw + b"\0" * (-len(raw) % 8))
+
+
+def _columns(stays: Stays, day: int) -> dict[str, NDArray[Any]]:
+    order = np.lexsort((stays.person, stays.start, stays.place))
+    sorted_ = stays.take(order)
+    places, place_ends = _ends(sorted_.place)
+    rows = np.argsort(sorted_.person, kind="stable").astype(np.uint32)
+    people, people_ends = _ends(sorted_.person[rows])
+    return {
+        "places": places, "place_ends": place_ends, "people": people, "people_ends": people_ends,
+        "person": sorted_.person, "rows": rows, "start": sorted_.start - day * DAY_MINUTES,
+        "minutes": sorted_.minutes,
+    }  # fmt: skip
+
+
+def _ends(sorted_: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """The distinct values of an ascending column, and where each ends."""
+    if not sorted_.size:
+        return np.empty(0, np.uint32), np.empty(0, np.uint32)
+    last = np.flatnonzero(np.append(sorted_[1:] != sorted_[:-1], True))
+    return sorted_[last], (last + 1).astype(np.uint32)
+
+
+class Index:
+    """An index file, mapped. `matrix` are its rows for the kernels; keep the object while they are used."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises OSError or ValueError when the file is not there, cut off or of another version."""
+        with path.open("rb") as file:
+            self.map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self.bytes = np.frombuffer(self.map, np.uint8)
+        if self.bytes.size < 8 * (_HEAD + 1):
+            raise ValueError(f"{path} is cut off")
+        head = self.bytes[: 8 * (_HEAD + 1)].view("<i8")
+        if int(head[0]) != MAGIC:
+            raise ValueError(f"{path} is not an index of this version")
+        self.day = int(head[1])
+        at, rows = 8 * (_HEAD + 1), []
+        self.columns: list[dict[str, NDArray[Any]]] = []
+        for i in range(2):
+            n_stays, n_places, n_people = (int(n) for n in head[2 + 3 * i : 5 + 3 * i])
+            part = _Part(n_stays, n_places, n_people, wide=bool(i))
+            places, at = part.columns(at)
+            if at > self.bytes.size:
+                raise ValueError(f"{path} is cut off")
+            if not part.stays:
+                continue
+            columns = {
+                name: self.bytes[o : o + n * int(kind[-1])].view(kind)
+                for name, (o, kind, n) in places.items()
+            }
+            self.columns.append(columns)
+            rows.append(self._row(columns, part, longest=int(head[_HEAD]) if i else SHORT_MINUTES))
+        self.matrix = np.array(rows, np.int64).reshape(-1, kernels.N_COLUMNS)
+
+    def _row(self, columns: dict[str, NDArray[Any]], part: _Part, *, longest: int) -> list[int]:
+        row = [0] * kernels.N_COLUMNS
+        for at, name in (
+            (kernels.PLACES, "places"), (kernels.PLACE_ENDS, "place_ends"), (kernels.PERSON, "person"),
+            (kernels.START, "start"), (kernels.MINUTES, "minutes"), (kernels.PEOPLE, "people"),
+            (kernels.PEOPLE_ENDS, "people_ends"), (kernels.ROWS, "rows"),
+        ):  # fmt: skip
+            row[at] = int(columns[name].ctypes.data)
+        row[kernels.N_PLACES], row[kernels.N_PEOPLE] = part.places, part.people
+        row[kernels.WIDE], row[kernels.LONGEST] = int(part.wide), longest
+        row[kernels.BASE] = self.day * DAY_MINUTES
+        return row

@@ -1,0 +1,381 @@
+"""The compiled loops of the visit store: hash tables, and who was present together.
+
+Segments are handed in as one matrix of addresses, so that a question to thirty days is one call. Its columns
+are the constants below; every row is one sorted part of a day (see `index`). All times are minutes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import carray, njit, prange, types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+#: Columns of the matrix of segments.
+PLACES, N_PLACES, PLACE_ENDS, PERSON, START, MINUTES, WIDE = 0, 1, 2, 3, 4, 5, 6
+PEOPLE, N_PEOPLE, PEOPLE_ENDS, ROWS, BASE, LONGEST = 7, 8, 9, 10, 11, 12
+N_COLUMNS = 13
+#: Columns of what is known of a person met.
+ENCOUNTERS, TOGETHER, CASES, LAST_CASE, FIRST, LAST = 0, 1, 2, 3, 4, 5
+N_RECORD = 6
+_MIX = np.uint32(2654435761)  # Knuth's multiplicative hash (The Art of Computer Programming 3, 6.4)
+
+
+def _as_pointer(typing_context: Any, address: Any) -> Any:
+    """An address as a pointer that `carray` takes."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
+
+    return types.voidptr(types.int64), build
+
+
+_pointer: Any = intrinsic(_as_pointer)
+
+
+# --- tables of people -------------------------------------------------------------------------------
+
+
+@njit(cache=True, nogil=True)
+def _put(slots: Any, values: Any, key: Any, value: Any) -> Any:
+    """The value of `key`, which is `value` if it was not there."""
+    mask = np.uint64(slots.size - 1)
+    at = key & mask
+    while True:
+        held = slots[at]
+        if held == key:
+            return values[at]
+        if held == np.uint64(0):
+            slots[at] = key
+            values[at] = value
+            return value
+        at = (at + np.uint64(1)) & mask
+
+
+@njit(cache=True, nogil=True)
+def _fill(slots: Any, values: Any, keys: Any) -> None:
+    for i in range(keys.size):
+        if keys[i] != np.uint64(0):
+            _put(slots, values, keys[i], np.uint32(i))
+
+
+def table_of(keys: NDArray[np.uint64], size: int) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
+    """An open-addressing table of `size` (a power of two) from random key to position; key 0 is nobody."""
+    slots, values = np.zeros(size, np.uint64), np.zeros(size, np.uint32)
+    _fill(slots, values, np.ascontiguousarray(keys, dtype=np.uint64))
+    return slots, values
+
+
+@njit(cache=True, nogil=True)
+def look_up(slots: Any, values: Any, wanted: Any) -> Any:
+    """Values of `wanted`, -1 where a key is not in the table."""
+    mask = np.uint64(slots.size - 1)
+    found = np.empty(wanted.size, np.int64)
+    for i in range(wanted.size):
+        key = wanted[i]
+        at = key & mask
+        while slots[at] != np.uint64(0) and slots[at] != key:
+            at = (at + np.uint64(1)) & mask
+        found[i] = np.int64(values[at]) if slots[at] == key else -1
+    return found
+
+
+@njit(cache=True, nogil=True)
+def number_all(slots: Any, values: Any, wanted: Any, count: int) -> Any:
+    """Values of `wanted`, new ones numbered from `count` on; and the keys that are new, in their order."""
+    found = np.empty(wanted.size, np.uint32)
+    fresh = np.empty(wanted.size, np.uint64)
+    n = 0
+    for i in range(wanted.size):
+        value = _put(slots, values, wanted[i], np.uint32(count + n))
+        if value == np.uint32(count + n):
+            fresh[n] = wanted[i]
+            n += 1
+        found[i] = value
+    return found, fresh[:n].copy()
+
+
+@njit(cache=True, nogil=True)
+def first_seen(slots: Any, wanted: Any) -> Any:
+    """Which of `wanted` are not in the set `slots` nor earlier in `wanted`; they are put in."""
+    mask = np.uint64(slots.size - 1)
+    fresh = np.zeros(wanted.size, np.bool_)
+    for i in range(wanted.size):
+        key = wanted[i]
+        at = key & mask
+        while slots[at] != np.uint64(0) and slots[at] != key:
+            at = (at + np.uint64(1)) & mask
+        if slots[at] == np.uint64(0):
+            slots[at] = key
+            fresh[i] = True
+    return fresh
+
+
+# --- searching --------------------------------------------------------------------------------------
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _lower(values: Any, lo: Any, hi: Any, wanted: Any) -> Any:
+    """First position in values[lo:hi] (ascending) that is not below `wanted`."""
+    while lo < hi:
+        middle = (lo + hi) >> 1
+        if np.int64(values[middle]) < wanted:
+            lo = middle + 1
+        else:
+            hi = middle
+    return lo
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _range(ids: Any, ends: Any, n: Any, wanted: Any) -> Any:
+    """Rows [from, to) of `wanted` in a table of ascending ids with the end of each; empty if not there."""
+    at = _lower(ids, 0, n, wanted)
+    if at >= n or np.int64(ids[at]) != wanted:
+        return 0, 0
+    return (np.int64(ends[at - 1]) if at else 0), np.int64(ends[at])
+
+
+@njit(cache=True, nogil=True)
+def visits_of(segments: Any, people: Any, since: Any, until: Any) -> Any:
+    """Visits of `people[k]` that touch [since[k], until[k]], cut to it: rows (k, place, start, end)."""
+    room = 64
+    out = np.empty((room, 4), np.int64)
+    n = 0
+    for k in range(people.size):
+        for s in range(segments.shape[0]):
+            base = segments[s, BASE]
+            if base > until[k] or base + 1440 + segments[s, LONGEST] < since[k]:
+                continue
+            ids = carray(_pointer(segments[s, PEOPLE]), segments[s, N_PEOPLE], np.uint32)
+            ends = carray(_pointer(segments[s, PEOPLE_ENDS]), segments[s, N_PEOPLE], np.uint32)
+            a, b = _range(ids, ends, segments[s, N_PEOPLE], np.int64(people[k]))
+            if a == b:
+                continue
+            rows = carray(_pointer(segments[s, ROWS]), b, np.uint32)
+            places = carray(_pointer(segments[s, PLACES]), segments[s, N_PLACES], np.uint32)
+            place_ends = carray(_pointer(segments[s, PLACE_ENDS]), segments[s, N_PLACES], np.uint32)
+            for i in range(a, b):
+                row = np.int64(rows[i])
+                start, end = _stay(segments, s, row)
+                if end < since[k] or start > until[k]:
+                    continue
+                if n == room:
+                    room *= 2
+                    more = np.empty((room, 4), np.int64)
+                    more[:n] = out
+                    out = more
+                out[n, 0] = k
+                out[n, 1] = places[_lower(place_ends, 0, segments[s, N_PLACES], row + 1)]
+                out[n, 2] = max(start, since[k])
+                out[n, 3] = min(end, until[k])
+                n += 1
+    return out[:n]
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _stay(segments: Any, s: Any, row: Any) -> Any:
+    """Start and end of the stay in `row` of segment `s`."""
+    starts = carray(_pointer(segments[s, START]), row + 1, np.uint16)
+    start = segments[s, BASE] + np.int64(starts[row])
+    if segments[s, WIDE]:
+        wide = carray(_pointer(segments[s, MINUTES]), row + 1, np.uint16)
+        return start, start + np.int64(wide[row])
+    narrow = carray(_pointer(segments[s, MINUTES]), row + 1, np.uint8)
+    return start, start + np.int64(narrow[row])
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _window(segments: Any, s: Any, place: Any, since: Any, until: Any) -> Any:
+    """Rows of segment `s` at `place` whose stay may touch [since, until]."""
+    base = segments[s, BASE]
+    if base > until or base + 1440 + segments[s, LONGEST] < since:
+        return 0, 0
+    ids = carray(_pointer(segments[s, PLACES]), segments[s, N_PLACES], np.uint32)
+    ends = carray(_pointer(segments[s, PLACE_ENDS]), segments[s, N_PLACES], np.uint32)
+    a, b = _range(ids, ends, segments[s, N_PLACES], place)
+    if a == b:
+        return 0, 0
+    starts = carray(_pointer(segments[s, START]), b, np.uint16)
+    a = _lower(starts, a, b, since - segments[s, LONGEST] - base)
+    return a, _lower(starts, a, b, until - base + 1)
+
+
+@njit(cache=True, nogil=True)
+def bound_of(segments: Any, visits: Any, margin: int) -> int:
+    """At most how many stays lie beside these visits."""
+    n = 0
+    for v in range(visits.shape[0]):
+        for s in range(segments.shape[0]):
+            a, b = _window(segments, s, visits[v, 1], visits[v, 2] - margin, visits[v, 3] + margin)
+            n += b - a
+    return n
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _meet(record: Any, case: Any, start: Any, end: Any, v_start: Any, v_end: Any) -> None:
+    """Add one encounter to what is known of a person."""
+    together = min(end, v_end) - max(start, v_start)
+    met = max(start, v_start) if together >= 0 else max(min(start, v_end), min(v_start, end))
+    if record[ENCOUNTERS] == 0:
+        record[FIRST] = met
+        record[LAST] = met
+    record[ENCOUNTERS] += 1
+    if together > 0:
+        record[TOGETHER] += together
+    if record[LAST_CASE] != case + 1:
+        record[LAST_CASE] = case + 1
+        record[CASES] += 1
+    record[FIRST] = min(record[FIRST], met)
+    record[LAST] = max(record[LAST], met)
+
+
+@njit(cache=True, nogil=True)
+def _meet_all(segments: Any, visits: Any, a: Any, b: Any, people: Any, margin: Any, dense: Any) -> None:
+    """Encounters of visits[a:b] into one record a person, by small number."""
+    for v in range(a, b):
+        case, place = visits[v, 0], visits[v, 1]
+        v_start, v_end = visits[v, 2], visits[v, 3]
+        own = np.int64(people[case])
+        for s in range(segments.shape[0]):
+            i, j = _window(segments, s, place, v_start - margin, v_end + margin)
+            if i == j:
+                continue
+            person = carray(_pointer(segments[s, PERSON]), j, np.uint32)
+            for row in range(i, j):
+                start, end = _stay(segments, s, row)
+                if end >= v_start - margin and np.int64(person[row]) != own:
+                    _meet(dense[person[row]], case, start, end, v_start, v_end)
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def meet_many(segments: Any, visits: Any, cuts: Any, people: Any, margin: int, n_people: int) -> Any:
+    """One record a person of the store. Visits are in order of their case; `cuts` part them between cases."""
+    n = cuts.size - 1
+    dense = np.zeros((n, n_people, N_RECORD), np.int32)
+    for part in prange(n):
+        _meet_all(segments, visits, cuts[part], cuts[part + 1], people, margin, dense[part])
+    total = dense[0]
+    for part in range(1, n):
+        for p in prange(n_people):
+            _add(total[p], dense[part, p])
+    return total
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _add(record: Any, other: Any) -> None:
+    if other[ENCOUNTERS] == 0:
+        return
+    if record[ENCOUNTERS] == 0:
+        record[FIRST], record[LAST] = other[FIRST], other[LAST]
+    record[FIRST] = min(record[FIRST], other[FIRST])
+    record[LAST] = max(record[LAST], other[LAST])
+    record[ENCOUNTERS] += other[ENCOUNTERS]
+    record[TOGETHER] += other[TOGETHER]
+    record[CASES] += other[CASES]
+
+
+@njit(cache=True, nogil=True)
+def meet_few(segments: Any, visits: Any, people: Any, margin: int, size: int) -> Any:
+    """The persons met and their records, through a hash table of `size` (a power of two above the bound)."""
+    slots = np.zeros(size, np.int64)
+    records = np.zeros((size, N_RECORD), np.int32)
+    mask = np.int64(size - 1)
+    n = 0
+    for v in range(visits.shape[0]):
+        case, place = visits[v, 0], visits[v, 1]
+        v_start, v_end = visits[v, 2], visits[v, 3]
+        own = np.int64(people[case])
+        for s in range(segments.shape[0]):
+            i, j = _window(segments, s, place, v_start - margin, v_end + margin)
+            if i == j:
+                continue
+            person = carray(_pointer(segments[s, PERSON]), j, np.uint32)
+            for row in range(i, j):
+                start, end = _stay(segments, s, row)
+                other = np.int64(person[row])
+                if end < v_start - margin or other == own:
+                    continue
+                at = np.int64(np.uint32(other) * _MIX) & mask
+                while slots[at] != 0 and slots[at] != other + 1:
+                    at = (at + 1) & mask
+                if slots[at] == 0:
+                    slots[at] = other + 1
+                    n += 1
+                _meet(records[at], case, start, end, v_start, v_end)
+    found = np.empty(n, np.int64)
+    known = np.empty((n, N_RECORD), np.int32)
+    k = 0
+    for slot in range(size):
+        if slots[slot]:
+            found[k] = slots[slot] - 1
+            known[k] = records[slot]
+            k += 1
+    return found, known
+
+
+@njit(cache=True, nogil=True)
+def stays_at(segments: Any, place: Any, since: Any, until: Any) -> Any:
+    """Who was at `place` within [since, until]: rows (person, start, end)."""
+    room = 64
+    out = np.empty((room, 3), np.int64)
+    n = 0
+    for s in range(segments.shape[0]):
+        a, b = _window(segments, s, place, since, until)
+        if a == b:
+            continue
+        person = carray(_pointer(segments[s, PERSON]), b, np.uint32)
+        for row in range(a, b):
+            start, end = _stay(segments, s, row)
+            if end < since:
+                continue
+            if n == room:
+                room *= 2
+                more = np.empty((room, 3), np.int64)
+                more[:n] = out
+                out = more
+            out[n, 0], out[n, 1], out[n, 2] = person[row], start, end
+            n += 1
+    return out[:n]
+
+
+@njit(cache=True, nogil=True)
+def encounters_of(segments: Any, visits: Any, people: Any, margin: int, wanted: Any) -> Any:
+    """Every encounter with one of `wanted` (ascending): rows (case, person, place, start, end, together)."""
+    room = 64
+    out = np.empty((room, 6), np.int64)
+    n = 0
+    for v in range(visits.shape[0]):
+        v_start, v_end = visits[v, 2], visits[v, 3]
+        for s in range(segments.shape[0]):
+            a, b = _window(segments, s, visits[v, 1], v_start - margin, v_end + margin)
+            if a == b:
+                continue
+            person = carray(_pointer(segments[s, PERSON]), b, np.uint32)
+            for row in range(a, b):
+                other = np.int64(person[row])
+                start, end = _stay(segments, s, row)
+                at = _lower(wanted, 0, wanted.size, other)
+                if end < v_start - margin or at == wanted.size or wanted[at] != other:
+                    continue
+                if other == np.int64(people[visits[v, 0]]):
+                    continue
+                if n == room:
+                    room *= 2
+                    more = np.empty((room, 6), np.int64)
+                    more[:n] = out
+                    out = more
+                out[n, 0], out[n, 1], out[n, 2] = visits[v, 0], other, visits[v, 1]
+                out[n, 3], out[n, 4] = start, end
+                out[n, 5] = max(0, min(end, v_end) - max(start, v_start))
+                n += 1
+    return out[:n]
+
+
+def threads() -> int:
+    """Threads the parallel kernels use."""
+    from numba import get_num_threads
+
+    return int(get_num_threads())

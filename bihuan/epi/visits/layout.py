@@ -1,0 +1,68 @@
+"""Files that survive a power cut: written beside their place, flushed, and moved there in one step."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bihuan.epi.errors import EpiError
+
+#: Ending of what is being written; a file with it after a crash is nobody's and is removed.
+UNFINISHED = ".tmp"
+
+
+class StoreError(EpiError):
+    """The store cannot be used as asked."""
+
+
+def flush_folder(folder: Path) -> None:
+    """Make the names in `folder` durable."""
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def flush_file(path: Path) -> None:
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+@contextmanager
+def placed(path: Path, *, durable: bool = True) -> Iterator[Path]:
+    """A temporary path to write; afterwards it stands at `path`, whole, or nothing changed."""
+    temporary = path.with_name(path.name + UNFINISHED)
+    try:
+        yield temporary
+        if durable:
+            flush_file(temporary)
+        temporary.replace(path)
+        if durable:
+            flush_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, data: Any) -> None:
+    with placed(path) as temporary:
+        temporary.write_text(json.dumps(data, sort_keys=True), encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """The contents, or StoreError naming the file."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StoreError(
+            f"{path} cannot be read ({error}); restore it from a backup",
+            f"无法读取 {path}（{error}）；请从备份恢复",
+            field="store",
+        ) from error

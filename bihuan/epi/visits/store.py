@@ -1,0 +1,428 @@
+"""The visit store: one folder, one manifest that says which segments are there, one writer at a time.
+
+A batch becomes segments (a segment belongs to one day), written beside the others and made durable; then
+the manifest is replaced in one step. Whatever a crash leaves behind is not in the manifest and so was never
+there. Readers take no lock: a segment never changes, and they look whether the manifest did.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from bihuan.epi.visits import index, kernels, parquet
+from bihuan.epi.visits.batch import DAY_MINUTES, Batch, Stays
+from bihuan.epi.visits.layout import StoreError, flush_folder, placed, read_json, write_json
+from bihuan.epi.visits.numbers import People, Places
+
+VERSION = 1
+#: A day in more segments than this is compacted: a question then opens fewer.
+MANY_SEGMENTS = 8
+#: Days after its end that a day still remembers event ids, so that a gate may send again what it sent.
+RECEIPT_DAYS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of a day as the manifest names it: `files` are name to [bytes, CRC-32]."""
+
+    seq: int
+    day: int
+    stays: int
+    files: dict[str, list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What became of a batch: added + duplicate + refused = events. `turned`: ended before they began."""
+
+    events: int
+    added: int
+    duplicate: int
+    refused: int
+    turned: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStats:
+    """Counts and bytes on disk; `set_aside` names damaged segments."""
+
+    stays: int
+    days: int
+    segments: int
+    people: int
+    places: int
+    truth_bytes: int
+    index_bytes: int
+    receipt_bytes: int
+    set_aside: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Manifest:
+    next_seq: int = 1
+    segments: dict[int, Segment] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> _Manifest:
+        raw = read_json(path)
+        segments = {s["seq"]: Segment(**s) for s in raw["segments"]}
+        return cls(raw["next_seq"], segments)
+
+    def write(self, path: Path) -> None:
+        rows = [
+            {"seq": s.seq, "day": s.day, "stays": s.stays, "files": s.files}
+            for _seq, s in sorted(self.segments.items())
+        ]
+        write_json(path, {"next_seq": self.next_seq, "segments": rows})
+
+
+class VisitStore:
+    """Open with `VisitStore(folder)`; `VisitStore.create` makes one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        if not (folder / "store.json").is_file():
+            raise StoreError(
+                f"{folder} is not a visit store; `bihuan visits ingest` makes one",
+                f"{folder} 不是到访记录库；运行 `bihuan visits ingest` 会建立一个",
+                field="store",
+            )
+        about = read_json(folder / "store.json")
+        if about.get("version") != VERSION:
+            raise StoreError(
+                f"{folder} is of version {about.get('version')}; this program reads version {VERSION}",
+                f"{folder} 的版本为 {about.get('version')}；本程序读取版本 {VERSION}",
+                field="store",
+            )
+        #: Minutes the store's clock is ahead of UTC: fixed, so that no hour comes twice or not at all.
+        self.offset = int(about["offset_minutes"])
+        self._seen: tuple[int, int, int] | None = None
+        self._manifest = _Manifest()
+        self._open: dict[int, index.Index] = {}
+        self._receipts: dict[int, NDArray[np.uint64]] = {}
+        self._writing = False
+        self.places, self.people = Places(folder), People(folder)
+
+    @classmethod
+    def create(cls, folder: Path, *, offset_minutes: int = 480) -> VisitStore:
+        """A new, empty store; an existing one is opened. `offset_minutes`: of its clock (default UTC+8)."""
+        if not (folder / "store.json").exists():
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _Manifest().write(folder / "manifest.json")
+            write_json(folder / "store.json", {"version": VERSION, "offset_minutes": offset_minutes})
+        return cls(folder)
+
+    # --- writing ---------------------------------------------------------------------------------------
+
+    @contextmanager
+    def writer(self) -> Iterator[None]:
+        """Only one at a time, this process or another; gone by itself when the process dies."""
+        if self._writing:
+            yield
+            return
+        with (self.folder / "writer.lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise StoreError(
+                    "another process is writing to this store; try again when it has finished",
+                    "另一进程正在写入该库；请待其完成后再试",
+                    field="store",
+                ) from None
+            self._writing = True
+            try:
+                self._look()
+                self._sweep_orphans()
+                self.places, self.people = Places(self.folder), People(self.folder)
+                yield
+            finally:
+                self._writing = False
+
+    def append(self, batch: Batch, *, since: int | None = None, until: int | None = None) -> Appended:
+        """Add visits, durable and visible when this returns. The same event id again is left out.
+
+        Visits that begin outside [since, until] (minutes, both may be None) are refused: clocks far wrong,
+        and days that are over.
+        """
+        with self.writer():
+            return self._append(batch, since, until)
+
+    def _append(self, batch: Batch, since: int | None, until: int | None) -> Appended:
+        good = np.ones(batch.size, np.bool_)
+        if since is not None:
+            good &= batch.start >= since
+        if until is not None:
+            good &= batch.start <= until
+        fresh = good.copy()
+        days = batch.start // DAY_MINUTES
+        for day in np.unique(days[good]):
+            rows = np.flatnonzero(good & (days == day))
+            fresh[rows] = self._first_time(int(day), batch.event[rows])
+        rows = np.flatnonzero(fresh)
+        stays = Stays(
+            person=self.people.number(np.ascontiguousarray(batch.person_key[rows])),
+            place=self._place_numbers(batch.place[rows]),
+            start=batch.start[rows].astype(np.int32),
+            minutes=batch.minutes()[rows],
+            temperature=batch.temperatures()[rows],
+            how=np.zeros(rows.size, np.uint8) if batch.how is None else batch.how[rows],
+        )
+        self._commit(stays, batch.event[rows])
+        turned = int(((batch.end < batch.start) & (batch.end != UNKNOWN_END) & fresh).sum())
+        refused = int(batch.size - good.sum())
+        return Appended(batch.size, int(rows.size), batch.size - refused - int(rows.size), refused, turned)
+
+    def _place_numbers(self, names: NDArray[np.object_]) -> NDArray[np.uint32]:
+        distinct, inverse = np.unique(names.astype(str), return_inverse=True)
+        return self.places.number([str(n) for n in distinct])[inverse]
+
+    def _first_time(self, day: int, events: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Which events are new to their day; remembered for as long as this object lives."""
+        held = self._receipts.get(day)
+        known = self._known_events(day) if held is None else None
+        n = (0 if known is None else known.size) + (0 if held is None else int((held != 0).sum()))
+        if held is None or (n + events.size) * 2 > held.size:
+            everything = known if known is not None else held[held != 0]  # type: ignore[index]
+            held = np.zeros(1 << max(10, int((n + events.size) * 4 - 1).bit_length()), np.uint64)
+            kernels.first_seen(held, everything)
+        self._receipts[day] = held
+        return np.asarray(kernels.first_seen(held, np.where(events == 0, np.uint64(1), events)))
+
+    def _known_events(self, day: int) -> NDArray[np.uint64]:
+        paths = [self._path(s, "events") for s in self.segments(day, day)]
+        found = [np.fromfile(p, "<u8") for p in paths if p.exists()]
+        return np.concatenate(found) if found else np.empty(0, np.uint64)
+
+    def _commit(self, stays: Stays, events: NDArray[np.uint64]) -> None:
+        made = []
+        try:
+            for day in np.unique(stays.day):
+                rows = np.flatnonzero(stays.day == day)
+                made.append(self._write_segment(int(day), stays.take(rows), events[rows]))
+            if made:
+                self._manifest.segments |= {s.seq: s for s in made}
+                self._manifest.write(self.folder / "manifest.json")
+        except BaseException:
+            self._receipts.clear()
+            for segment in made:
+                self._manifest.segments.pop(segment.seq, None)
+            raise
+
+    def _write_segment(self, day: int, stays: Stays, events: NDArray[np.uint64] | None) -> Segment:
+        seq = self._manifest.next_seq
+        self._manifest.next_seq += 1
+        folder = self.folder / _name_of(day)
+        if not folder.exists():
+            folder.mkdir()
+            flush_folder(self.folder)
+        files = parquet.write(folder, seq, day, stays)
+        segment = Segment(seq, day, stays.size, files)
+        if events is not None:
+            with placed(self._path(segment, "events")) as path:
+                np.where(events == 0, np.uint64(1), events).astype("<u8").tofile(path)
+        index.build(self._path(segment, "index"), day, stays)
+        flush_folder(folder)
+        return segment
+
+    def compact(self, *, day: int | None = None, today: int | None = None) -> int:
+        """Merge the segments of each day that has many (or of `day`) into one; returns the days done.
+
+        `today` (days since 1970): event ids of days longer past than RECEIPT_DAYS are forgotten.
+        """
+        done = 0
+        with self.writer():
+            for each in sorted({s.day for s in self._manifest.segments.values()}):
+                parts = self.segments(each, each)
+                over = today is not None and today - each > RECEIPT_DAYS
+                wanted = day == each if day is not None else len(parts) >= MANY_SEGMENTS or over
+                has_receipts = any(self._path(s, "events").exists() for s in parts)
+                if wanted and (len(parts) > 1 or (over and has_receipts)):
+                    self._merge(each, parts, keep_events=not over)
+                    done += 1
+        return done
+
+    def _merge(self, day: int, parts: Sequence[Segment], *, keep_events: bool) -> None:
+        stays = Stays.join([self.stays_of(s) for s in parts])
+        events = self._known_events(day) if keep_events else None
+        merged = self._write_segment(day, stays, events)
+        for part in parts:
+            del self._manifest.segments[part.seq]
+        self._manifest.segments[merged.seq] = merged
+        self._manifest.write(self.folder / "manifest.json")
+        for part in parts:
+            self._remove(part)
+
+    def forget(self, before: int) -> tuple[int, int]:
+        """Delete every day before `before` (days since 1970): (days, stays) gone. People and their keyed
+        numbers whom no remaining day names are blanked too."""
+        with self.writer():
+            gone = [s for s in self._manifest.segments.values() if s.day < before]
+            for segment in gone:
+                del self._manifest.segments[segment.seq]
+            self._manifest.write(self.folder / "manifest.json")
+            for segment in gone:
+                self._remove(segment)
+            for day in {s.day for s in gone}:
+                shutil.rmtree(self.folder / _name_of(day), ignore_errors=True)
+                self._receipts.pop(day, None)
+            flush_folder(self.folder)
+            if gone:
+                self.people.keep_only(self._people_present())
+            return len({s.day for s in gone}), sum(s.stays for s in gone)
+
+    def _people_present(self) -> NDArray[np.bool_]:
+        present = np.zeros(self.people.count, np.bool_)
+        for segment in self.segments():
+            for part in self.index_of(segment).columns:
+                present[part["people"]] = True
+        return present
+
+    def _remove(self, segment: Segment) -> None:
+        self._open.pop(segment.seq, None)
+        for path in (self.folder / _name_of(segment.day)).glob(f"{segment.seq:08d}*"):
+            path.unlink(missing_ok=True)
+
+    def _sweep_orphans(self) -> None:
+        """Remove what a crash left: files of segments the manifest does not name."""
+        known = {(_name_of(s.day), f"{s.seq:08d}") for s in self._manifest.segments.values()}
+        for folder in self.folder.glob("day-*"):
+            for path in folder.iterdir():
+                if (folder.name, path.name[:8]) not in known or path.name.endswith(".tmp"):
+                    path.unlink(missing_ok=True)
+
+    # --- reading ---------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Read the manifest again if it was replaced."""
+        now = (self.folder / "manifest.json").stat()
+        seen = (now.st_mtime_ns, now.st_ino, now.st_size)
+        if seen != self._seen:
+            self._manifest = _Manifest.read(self.folder / "manifest.json")
+            if self._seen is not None and not self._writing:
+                self.places, self.people = Places(self.folder), People(self.folder)
+            self._seen = seen
+            for seq in self._open.keys() - self._manifest.segments.keys():
+                del self._open[seq]
+
+    def segments(self, since: int | None = None, until: int | None = None) -> list[Segment]:
+        """Segments of the days [since, until] (days since 1970, None = open), by day."""
+        if not self._writing:
+            self._look()
+        return sorted(
+            (
+                s for s in self._manifest.segments.values()
+                if (since is None or s.day >= since) and (until is None or s.day <= until)
+            ),
+            key=lambda s: (s.day, s.seq),
+        )  # fmt: skip
+
+    def index_of(self, segment: Segment) -> index.Index:
+        """The index of a segment, made again from the truth where it is missing or damaged."""
+        found = self._open.get(segment.seq)
+        if found is None:
+            path = self._path(segment, "index")
+            try:
+                found = index.Index(path)
+            except (OSError, ValueError):
+                index.build(path, segment.day, self.stays_of(segment))
+                found = index.Index(path)
+            self._open[segment.seq] = found
+        return found
+
+    def stays_of(self, segment: Segment) -> Stays:
+        """The stays of a segment, from the truth. Raises StoreError naming a damaged file."""
+        paths = self.files_of(segment, "place")
+        for path in paths:
+            if not path.exists() or path.stat().st_size != segment.files[path.name][0]:
+                raise _damaged(path)
+        try:
+            return parquet.read(paths, segment.day)
+        except (duckdb.Error, OSError) as error:
+            raise _damaged(paths[0]) from error
+
+    def files_of(self, segment: Segment, order: str) -> list[Path]:
+        """Parquet files of a segment in one sort order: "place" or "person"."""
+        names = sorted(n for n in segment.files if n.endswith(f"-{order}.parquet"))
+        return [self.folder / _name_of(segment.day) / n for n in names]
+
+    def _path(self, segment: Segment, ending: str) -> Path:
+        return self.folder / _name_of(segment.day) / f"{segment.seq:08d}.{ending}"
+
+    # --- health ----------------------------------------------------------------------------------------
+
+    def verify(self, *, set_aside: bool = False) -> list[Path]:
+        """Damaged files of the truth, by checksum. With `set_aside`, their segments are moved out of the way
+        into `set-aside/`, so that the rest answers."""
+        damaged = []
+        with self.writer():
+            for segment in self.segments():
+                folder = self.folder / _name_of(segment.day)
+                bad = [
+                    folder / n for n, (_size, crc) in segment.files.items() if not _is_sound(folder / n, crc)
+                ]
+                damaged += bad
+                if bad and set_aside:
+                    self._put_aside(segment)
+        return damaged
+
+    def _put_aside(self, segment: Segment) -> None:
+        target = self.folder / "set-aside" / _name_of(segment.day)
+        target.mkdir(parents=True, exist_ok=True)
+        del self._manifest.segments[segment.seq]
+        self._manifest.write(self.folder / "manifest.json")
+        self._open.pop(segment.seq, None)
+        for path in (self.folder / _name_of(segment.day)).glob(f"{segment.seq:08d}*"):
+            path.replace(target / path.name)
+        self._receipts.pop(segment.day, None)
+
+    def stats(self) -> StoreStats:
+        segments = self.segments()
+        folder = self.folder
+        aside = sorted(str(p.relative_to(folder)) for p in folder.glob("set-aside/*/*.parquet"))
+        return StoreStats(
+            stays=sum(s.stays for s in segments),
+            days=len({s.day for s in segments}),
+            segments=len(segments),
+            people=self.people.count,
+            places=len(self.places.ids),
+            truth_bytes=sum(size for s in segments for size, _crc in s.files.values()),
+            index_bytes=sum(_size(self._path(s, "index")) for s in segments),
+            receipt_bytes=sum(_size(self._path(s, "events")) for s in segments),
+            set_aside=tuple(aside),
+        )
+
+
+#: The end of a stay nobody recorded.
+UNKNOWN_END = np.iinfo(np.int64).min
+
+
+def _name_of(day: int) -> str:
+    return f"day-{np.datetime64(day, 'D')}"
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _is_sound(path: Path, crc: int) -> bool:
+    try:
+        return parquet.checksum(path) == crc
+    except OSError:
+        return False
+
+
+def _damaged(path: Path) -> StoreError:
+    return StoreError(
+        f"{path} is damaged; `bihuan visits verify --set-aside` names what is lost and lets the rest answer",
+        f"{path} 已损坏；运行 `bihuan visits verify --set-aside` 可列出缺失部分并使其余部分继续可查",
+        field="store",
+    )
