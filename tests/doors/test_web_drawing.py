@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.utils import timezone, translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bihuan.doors.web import drawing, words
+from bihuan.doors.web import drawing, timeline, words
 from bihuan.doors.web.drawing import CurveDay, RingStage
 from bihuan.doors.web.templatetags.bihuan import figure, percent
 
@@ -121,3 +121,16 @@ def test_a_share_is_never_rounded_up_to_the_whole():
 def test_figures_have_their_thousands_apart():
     assert figure(128440) == "128,440"
     assert figure(None) == "–"
+
+
+def test_a_near_day_inside_an_english_sentence_has_no_capital():
+    today = date(2020, 2, 17)
+    with translation.override("en"):
+        assert words.say_date(today, today=today, inside=True) == "today"
+        assert words.say_date(today, today=today) == "Today"
+    with translation.override("zh-hans"):
+        assert words.say_date(today, today=today, inside=True) == "今天"
+
+
+def test_a_line_of_checks_begins_with_a_capital_and_keeps_its_unit():
+    assert timeline._sentence("temperature 36.4 °C") == "Temperature 36.4 °C"

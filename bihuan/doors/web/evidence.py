@@ -154,7 +154,9 @@ def _bare(text: str) -> str:
 
 def _day(text: str) -> str:
     try:
-        return words.say_date(date.fromisoformat(text), today=timezone.localtime(clock.now()).date())
+        return words.say_date(
+            date.fromisoformat(text), today=timezone.localtime(clock.now()).date(), inside=True
+        )
     except ValueError:
         return text
 

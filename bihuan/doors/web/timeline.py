@@ -37,7 +37,7 @@ def _day(text: Any) -> str:
         day = date.fromisoformat(str(text))
     except ValueError:
         return str(text)
-    return words.say_date(day, today=timezone.localtime(clock.now()).date())
+    return words.say_date(day, today=timezone.localtime(clock.now()).date(), inside=True)
 
 
 def _dated() -> dict[str, str]:
@@ -193,6 +193,11 @@ def _local_day(entry: Entry) -> date:
     return timezone.localtime(entry.at).date()
 
 
+def _sentence(text: str) -> str:
+    """With a capital at the beginning, and nothing else changed (°C stays °C)."""
+    return text[:1].upper() + text[1:]
+
+
 def _day_of_checks(checks: list[Entry]) -> Moment:
     """体温 36.5 / 36.7 ℃，随访 2 次: one quiet day under observation."""
     readings = [f"{c.data['value']:.1f}" for c in checks if c.data.get("value") is not None]
@@ -206,7 +211,7 @@ def _day_of_checks(checks: list[Entry]) -> Moment:
     return Moment(
         at=checks[0].at,
         precision="day",
-        title=", ".join(parts).capitalize(),
+        title=_sentence(", ".join(parts)),
         detail=_("no symptoms"),
         tone="done",
         tag=_tags()["check"],

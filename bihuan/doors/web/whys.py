@@ -122,11 +122,12 @@ def of_order(view: OrderView) -> Why:
     sentence = _("%(kind)s, %(days)s days from the day of the last exposure, until the end of %(last)s.") % {
         "kind": kind,
         "days": view.days,
-        "last": words.say_date(order.last_day, today=timezone.localtime(clock.now()).date()),
+        "last": words.say_date(order.last_day, today=timezone.localtime(clock.now()).date(), inside=True),
     }
     found = _order_value(order.rule, order.territory_code, order.start_at)
     base = of_value(found) if found else Why(sentence="", rule=order.rule)
     ends = dict(END_LABELS)
+    repeats = found is not None and order.clause in found.source.values()  # the source itself, not a clause
     waiting = view.appeal_waiting
     return Why(
         sentence=f"{sentence} {base.sentence}".strip(),
@@ -134,7 +135,7 @@ def of_order(view: OrderView) -> Why:
         value=base.value,
         layer=base.layer or order.pack,
         source=base.source,
-        clause=order.clause,
+        clause="" if repeats else order.clause,
         confidence=base.confidence,
         evidence=[(evidence.line(order.evidence), reverse("web:contact", args=[view.contact]))],
         until=order.ended_at or order.end_at,
@@ -167,6 +168,4 @@ def _appeal_words(view: OrderView) -> str:
     hours = _order_value("appeal.answer_hours", view.order.territory_code, view.order.start_at)
     if hours is None:
         return _("The person, or somebody for her, may appeal; unanswered in time, the order ends.")
-    return _("Answered within %(time)s; unanswered in time, the order ends.") % {
-        "time": hours.words(language())
-    }
+    return _("Answered %(time)s; unanswered in time, the order ends.") % {"time": hours.words(language())}

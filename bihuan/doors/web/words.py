@@ -43,11 +43,14 @@ def reads_chinese() -> bool:
     return (get_language() or "zh").startswith("zh")
 
 
-def say_date(day: date, *, today: date) -> str:
-    """今天, 昨天, 明天, 2月17日, 2019年12月8日; Today, Yesterday, Tomorrow, 17 Feb, 8 Dec 2019."""
+def say_date(day: date, *, today: date, inside: bool = False) -> str:
+    """今天, 昨天, 明天, 2月17日, 2019年12月8日; Today, Yesterday, Tomorrow, 17 Feb, 8 Dec 2019.
+
+    `inside` a sentence, without the capital.
+    """
     near = {0: _("Today"), -1: _("Yesterday"), 1: _("Tomorrow")}.get((day - today).days)
     if near:
-        return near
+        return near.lower() if inside else near
     if reads_chinese():
         return (
             f"{day.month}月{day.day}日" if day.year == today.year else f"{day.year}年{day.month}月{day.day}日"

@@ -18,7 +18,7 @@ from bihuan.doors.exchange.errors import FileRefused
 from bihuan.doors.exchange.fields import CONTACTS, FIELDS, LINELIST, LINKS, Field
 from bihuan.doors.exchange.mapping import ColumnMap, Mapping
 from bihuan.doors.exchange.models import ACCEPTED, DUPLICATE, REJECTED, ImportJob
-from bihuan.doors.web import mapping_form
+from bihuan.doors.web import mapping_form, places
 from bihuan.doors.web.access import access
 from bihuan.registry import territory
 from bihuan.registry.errors import BihuanError
@@ -228,7 +228,12 @@ def preview(request: HttpRequest, job_id: str) -> HttpResponse:
         cells = [(text, row.of(header)) for header, text in zip(found.headers, row.cells, strict=False)]
         whole = [e for e in row.findings if e.column not in found.headers]
         rows.append(
-            {"row": row, "cells": cells, "whole": whole, "place": territory.name_path(row.territory_code)}
+            {
+                "row": row,
+                "cells": cells,
+                "whole": whole,
+                "place": places.below(row.territory_code) if row.territory_code else "",
+            }
         )
     n_rejected = sum(1 for row in found.rows if row.rejected)
     n_cells = sum(len(row.findings) for row in found.rows)
