@@ -25,8 +25,8 @@ _TRANSFORMS = {
 }
 #: Transforms of which the peer's upper bound is not the count that would have given an alarm.
 _NO_UPPER = {"anscombe2nd", "anscombeNegBin", "none"}
-#: The peer reads the hypergeometric function of anscombeNegBin from a table; its sums are this coarse.
-_TABLE_STEP = 0.02
+#: The peer reads the hypergeometric function of anscombeNegBin from a table; each period adds this error.
+_TABLE_STEP = 0.001
 #: The peer's dispersion where none is given.
 _PEER_ALPHA = 0.1
 _PEER_FREQUENCY = 52
@@ -73,7 +73,7 @@ def cusum_case(one: Case) -> Iterator[Difference]:
     if params.get("m_used") is not None:
         used = np.broadcast_to(np.asarray(params["m_used"], dtype=float), (len(where),))
         yield from compare("m", used, found.expected[0], rel=1e-9, labels=expected["t"])
-    near = _TABLE_STEP if transform == "anscombeNegBin" else 1e-12
+    near = _TABLE_STEP * len(where) if transform == "anscombeNegBin" else 1e-12
     yield from compare("cusum", expected["cusum"], found.score[0], rel=1e-9, absolute=near)
     if "upperbound" in expected and transform not in _NO_UPPER:
         yield from compare("upperbound", expected["upperbound"], found.upper[0], rel=1e-9, absolute=1e-9)

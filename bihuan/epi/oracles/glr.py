@@ -13,8 +13,8 @@ from bihuan.epi.oracles.cases import Case, Difference, case, compare
 from bihuan.epi.oracles.charts import assessed, known_alarm, unknown_parameters
 
 _PEER_FREQUENCY = 52
-#: Scores below this are zero to the peer's own solver.
-_NOTHING = 1e-9
+#: The peer stops its own solver this close to the best ratio.
+_NOTHING = 1e-8
 
 
 @case("glrnb", "glrpois")
