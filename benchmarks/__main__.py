@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-HELPERS = ("__main__", "scratch", "synthetic_people", "loop_city")
+HELPERS = ("__main__", "scratch", "synthetic_people", "loop_city", "peer_r")
 
 
 def names() -> list[str]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
 from bihuan.epi.detection.assembly import At, assemble, check_above, check_one_of, positions
@@ -39,6 +39,13 @@ GUARD_SIGMA = 1.0
 #: At least this share of a baseline must have been reported (five of seven days).
 MIN_REPORTED = 5 / 7
 _MIN_BASELINE = 3
+#: Numbers in one working array (256 KB), so that it stays near the core.
+_PORTION = 32_768
+#: Whole numbers below this are exact as floats; and the relative rounding of a mean from running sums.
+_WHOLE, _ROUNDING = 2.0**53, 1e-10
+
+#: Expected, upper bound, score, p-value, alarm, reason.
+_Found = tuple[Floats, Floats, Floats, Floats, Bools, Codes]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,62 +82,97 @@ def ears(
     _check(baseline, alpha=alpha, min_sigma=min_sigma)
     data = panel(counts, **panel_kw)
     asked = positions(data, at)
-    first = baseline + LAG[method] + (_DAYS_BACK if method.startswith("C3") else 0)
-    z = (
-        CDC_C3_LIMIT
-        if alpha is None and method == "C3_CDC"
-        else float(-ndtri(alpha or DEFAULT_ALPHA[method]))
-    )
-    start = max(int(asked[0]) - first, 0)
-    values = data.counts[:, start : int(asked[-1]) + 1]
-    reason = np.full((data.n_series, values.shape[1]), Reason.SHORT_HISTORY, dtype=np.uint8)
-    numbers = [np.full(values.shape, np.nan) for _ in range(3)]
-    alarm = np.zeros(values.shape, dtype=bool)
-    if values.shape[1] > first:
-        found = _assess(values, method, baseline=baseline, z=z, min_sigma=min_sigma, guard=guard)
-        for empty, full in zip((*numbers, alarm, reason), found, strict=True):
-            empty[:, first:] = full
-    expected, upper, score = (array[:, asked - start] for array in numbers)
+    rule = _Rule.of(method, baseline, alpha=alpha, min_sigma=min_sigma, guard=guard)
+    expected, upper, score, p_value, alarm, reason = _everywhere(data, asked, rule)
     return assemble(
         data,
-        _method(method, baseline, z=z, min_sigma=min_sigma, guard=guard),
+        _method(rule),
         asked,
-        reason=reason[:, asked - start],
-        alarm=alarm[:, asked - start],
+        reason=reason,
+        alarm=alarm,
         expected=expected,
         upper=upper,
         score=score,
-        p_value=ndtr(-score),
+        p_value=p_value,
     )
 
 
-def _assess(
-    values: Floats, method: Variant, *, baseline: int, z: float, min_sigma: float, guard: bool
-) -> tuple[Floats, Floats, Floats, Bools, Codes]:
-    """Expected, upper, score, alarm and reason of the periods that have their whole baseline."""
-    base = _moving(values, baseline, lag=LAG[method])
-    sigma = np.maximum(base.sigma, min_sigma)
-    guarded = base.flat & (sigma == 0) if guard else np.zeros_like(base.flat)
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """`first` is how many periods must lie before the first one that can be assessed."""
+
+    method: Variant
+    baseline: int
+    z: float
+    min_sigma: float
+    guard: bool
+    first: int
+
+    @classmethod
+    def of(
+        cls, method: Variant, baseline: int, *, alpha: float | None, min_sigma: float, guard: bool
+    ) -> _Rule:
+        z = float(-ndtri(alpha or DEFAULT_ALPHA.get(method, 0.5)))
+        if alpha is None and method == "C3_CDC":
+            z = CDC_C3_LIMIT
+        back = _DAYS_BACK if method.startswith("C3") else 0
+        return cls(method, baseline, z, min_sigma, guard, baseline + LAG[method] + back)
+
+
+def _everywhere(data: Panel, asked: NDArray[np.intp], rule: _Rule) -> _Found:
+    """Expected, upper, score, p-value, alarm and reason: a few series at a time, which stay in the cache."""
+    start, stop = max(int(asked[0]) - rule.first, 0), int(asked[-1]) + 1
+    shape = (data.n_series, asked.size)
+    outputs: _Found = (
+        np.full(shape, np.nan),
+        np.full(shape, np.nan),
+        np.full(shape, np.nan),
+        np.full(shape, np.nan),
+        np.zeros(shape, dtype=bool),
+        np.full(shape, Reason.SHORT_HISTORY, dtype=np.uint8),
+    )
+    # `asked` ascends, so those without their history come first.
+    early = int(np.searchsorted(asked, start + rule.first))
+    periods = asked[early:] - start - rule.first
+    if periods.size == 0:
+        return outputs
+    whole = periods.size == stop - start - rule.first
+    picked: slice | NDArray[np.intp] = slice(None) if whole else periods
+    step = max(1, _PORTION // (stop - start))
+    for row in range(0, data.n_series, step):
+        found = _assess(data.counts[row : row + step, start:stop], rule)
+        for output, values in zip(outputs, found, strict=True):
+            output[row : row + step, early:] = values[:, picked]
+    return outputs
+
+
+def _assess(values: Floats, rule: _Rule) -> _Found:
+    """The six numbers of the periods that have their whole baseline."""
+    base = _moving(values, rule.baseline, lag=LAG[rule.method])
+    sigma = np.maximum(base.sigma, rule.min_sigma)
+    guarded = base.flat & (sigma == 0) if rule.guard else np.zeros_like(base.flat)
     now = values[:, values.shape[1] - base.mean.shape[1] :]
     with np.errstate(divide="ignore", invalid="ignore"):
         held = np.where(guarded, GUARD_SIGMA, sigma)
-        deviation = (now - base.mean) / held
-        if not method.startswith("C3"):
-            upper = base.mean + z * held
-            alarm = now > upper
-            stopped = guarded & (now > base.mean) & ~alarm
-            score = np.where(now == base.mean, 0.0, deviation)
-            return base.mean, upper, score, alarm & ~base.thin, _reasons(base.thin, stopped)
-        return _sums_of_three(now, base, held, deviation, guarded, z=z, cdc=method == "C3_CDC")
+        above = now - base.mean
+        deviation = above / held
+        if rule.method.startswith("C3"):
+            return _sums_of_three(now, base, held, deviation, guarded, rule=rule)
+        upper = base.mean + rule.z * held
+        alarm = now > upper
+        score = np.where(above == 0, 0.0, deviation)
+        reason = _reasons(base.thin, guarded & (above > 0) & ~alarm)
+        return base.mean, upper, score, ndtr(-score), alarm & ~base.thin, reason
 
 
 def _sums_of_three(
-    now: Floats, base: _Baseline, sigma: Floats, deviation: Floats, guarded: Bools, *, z: float, cdc: bool
-) -> tuple[Floats, Floats, Floats, Bools, Codes]:
+    now: Floats, base: _Baseline, sigma: Floats, deviation: Floats, guarded: Bools, *, rule: _Rule
+) -> _Found:
     """Both C3 from C2; the first two periods only serve those that follow."""
     part = np.maximum(0.0, deviation - 1)
     mean, held, today = base.mean[:, 2:], sigma[:, 2:], now[:, 2:]
-    if cdc:
+    z = rule.z
+    if rule.method == "C3_CDC":
         # A day that was an alarm of C2 itself, or says nothing, adds nothing to the days after it.
         before = _two_before(np.where((deviation > CDC_C2_LIMIT) | np.isnan(deviation), 0.0, part))
         score = np.where(today == mean, 0.0, part[:, 2:]) + before
@@ -144,7 +186,7 @@ def _sums_of_three(
         thin = base.thin[:, 2:] | unknown[:, 1:-1] | unknown[:, :-2]
         stopped = _two_before((guarded & (now > base.mean)).astype(np.float64)) > 0
         stopped |= np.isnan(upper) & ~np.isnan(today)
-    return mean, upper, score, alarm & ~thin, _reasons(thin, stopped & ~alarm)
+    return mean, upper, score, ndtr(-score), alarm & ~thin, _reasons(thin, stopped & ~alarm)
 
 
 def _two_before(part: Floats) -> Floats:
@@ -152,30 +194,52 @@ def _two_before(part: Floats) -> Floats:
 
 
 def _moving(values: Floats, n: int, *, lag: int) -> _Baseline:
-    """Mean and standard deviation (n - 1) of the `n` periods that end `lag` + 1 before each period.
-
-    In two passes over the n shifts, so that a baseline without variance gives exactly zero.
-    """
+    """Mean and standard deviation (n - 1) of the `n` periods that end `lag` + 1 before each period."""
     width = values.shape[1] - n - lag
     missing = np.isnan(values)
     gaps = bool(missing.any())
     filled = np.where(missing, 0.0, values) if gaps else values
-    shifts = [slice(k, k + width) for k in range(n)]
-    reported = sum((~missing[:, s]).astype(np.float64) for s in shifts) if gaps else np.float64(n)
-    total = np.zeros((values.shape[0], width))
-    for s in shifts:
-        total += filled[:, s]
+    reported = _window_sums((~missing).astype(np.float64), n, width) if gaps else np.float64(n)
     with np.errstate(divide="ignore", invalid="ignore"):
+        total = _window_sums(filled, n, width)
         mean = total / reported
-        squares = np.zeros_like(mean)
-        for s in shifts:
-            off = filled[:, s] - mean
-            off *= off
-            squares += np.where(missing[:, s], 0.0, off) if gaps else off
+        if _sums_exactly(filled, n):
+            squares = (reported * _window_sums(filled * filled, n, width) - total * total) / reported
+        else:
+            squares = _squares(filled, missing if gaps else None, mean, n)
         sigma = np.sqrt(squares / (reported - 1))
     enough = max(_MIN_BASELINE, int(np.ceil(MIN_REPORTED * n - 1e-9)))
     thin = np.broadcast_to(np.asarray(reported) < enough, mean.shape)
     return _Baseline(mean, sigma, flat=sigma == 0, thin=thin)
+
+
+def _sums_exactly(values: Floats, n: int) -> bool:
+    """Whether sums of squares of all values are whole numbers a float holds without rounding.
+
+    Then the variance may come from differences of running sums, and is exactly zero where it should be.
+    """
+    largest = float(values.max(initial=0.0))
+    return n * largest**2 * values.shape[1] < _WHOLE and bool((values == np.rint(values)).all())
+
+
+def _window_sums(values: Floats, n: int, width: int) -> Floats:
+    """Sum of values[:, t : t + n] for t below `width`."""
+    running = np.cumsum(values, axis=1)
+    sums = running[:, n - 1 : n - 1 + width].copy()
+    sums[:, 1:] -= running[:, : width - 1]
+    return sums
+
+
+def _squares(values: Floats, missing: Bools | None, mean: Floats, n: int) -> Floats:
+    """Squared distances to the mean, shift by shift, for counts that are not whole numbers."""
+    squares = np.zeros_like(mean)
+    width = mean.shape[1]
+    for k in range(n):
+        off = values[:, k : k + width] - mean
+        off *= off
+        squares += off if missing is None else np.where(missing[:, k : k + width], 0.0, off)
+    # What running sums leave where all values are equal is rounding.
+    return np.where(squares <= n * (_ROUNDING * mean) ** 2, 0.0, squares)
 
 
 def _reasons(thin: Bools, stopped: Bools) -> Codes:
@@ -200,15 +264,20 @@ def _check(baseline: int, *, alpha: float | None, min_sigma: float) -> None:
         )
 
 
-def _method(variant: Variant, baseline: int, *, z: float, min_sigma: float, guard: bool) -> Method:
-    name = {"C3": "C3 (as R surveillance computes it)", "C3_CDC": "C3 (CDC)"}.get(variant, variant)
-    lag = LAG[variant]
+def _method(rule: _Rule) -> Method:
+    name = {"C3": "C3 (as R surveillance computes it)", "C3_CDC": "C3 (CDC)"}.get(rule.method, rule.method)
+    lag = LAG[rule.method]
     return Method(
-        key=f"ears_{variant.lower()}",
+        key=f"ears_{rule.method.lower()}",
         label_en=f"EARS {name}",
         label_zh=f"EARS {name.replace('as R surveillance computes it', '按 R surveillance 计算')}",
         paper="Hutwagner et al. 2003",
-        baseline_en=f"{baseline} periods" + (f", {lag} before the period left out" if lag else ""),
-        baseline_zh=f"此前 {baseline} 期" + (f"，紧邻的 {lag} 期不计" if lag else ""),
-        parameters={"baseline": baseline, "z": z, "min_sigma": min_sigma, "guard": guard},
+        baseline_en=f"{rule.baseline} periods" + (f", {lag} before the period left out" if lag else ""),
+        baseline_zh=f"此前 {rule.baseline} 期" + (f"，紧邻的 {lag} 期不计" if lag else ""),
+        parameters={
+            "baseline": rule.baseline,
+            "z": rule.z,
+            "min_sigma": rule.min_sigma,
+            "guard": rule.guard,
+        },
     )

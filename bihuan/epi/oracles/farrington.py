@@ -25,7 +25,7 @@ _WHOLE = 1e8
 #: Classic bounds that differ by less than this part of a case are the same bound.
 _NO_CASE = 1e-9
 #: Expected cases so few that the trend which made them so has lost its digits.
-_NOTHING = 1e-8
+_NOTHING = 1e-6
 #: Absolute: the trend of a constant series, the score of a count that is just as expected, a p-value far out
 #: and an expectation of nothing are rounding noise on both sides.
 _NOISE = {"trend_coef": 1e-10, "score": 1e-10, "pvalue": 1e-12, "expected": 1e-12, "mu0": 1e-12}

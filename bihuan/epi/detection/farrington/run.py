@@ -17,8 +17,9 @@ from bihuan.epi.detection.farrington.weights import outbreak_weights, pearson_di
 from bihuan.epi.detection.results import Codes, Reason
 from bihuan.epi.series import Floats, Panel
 
-#: Numbers in one working array: 2 MB, about what a core has for itself.
-PORTION = 250_000
+#: Multiplications in one matrix product, and numbers in one working array, at most. Larger products the BLAS
+#: spreads over threads, which costs more than it saves; this many numbers stay near the core (240 KB).
+PRODUCT, PORTION = 900_000, 30_000
 #: At least this share of a baseline, and of its windows, must have been reported.
 MIN_REPORTED = 0.5
 
@@ -46,7 +47,7 @@ def assess(panel: Panel, at: Ints, settings: Settings) -> Numbers:
     result = Numbers(**numbers, reason=np.full(shape, Reason.SHORT_HISTORY, dtype=np.uint8))
     by_time = _ByTime.of(panel, settings)
     for times, portion in _portions(panel, at, settings):
-        for which in _series(panel.n_series, portion):
+        for which in _series(panel.n_series, portion, settings):
             part = _assess(by_time, portion, which, settings)
             for name in names:
                 getattr(result, name)[which, times] = getattr(part, name).T
@@ -77,8 +78,10 @@ class _ByTime:
 def _portions(panel: Panel, at: Ints, settings: Settings) -> Iterator[tuple[slice, Baselines]]:
     """Assessed periods a few at a time, those without enough history left out of the first ones."""
     longest = settings.b * settings.periods_a_year + 2 * settings.w + settings.b
-    wide = min(panel.n_series, max(1, PORTION // longest))
-    step = max(1, PORTION // (longest * wide))
+    if settings.no_periods == 1:
+        longest = (settings.b + 1) * (2 * settings.w + 1)
+    wide = min(panel.n_series, max(1, _portion(settings) // longest))
+    step = max(1, _portion(settings) // (longest * wide))
     for start in range(0, at.size, step):
         times = slice(start, min(start + step, at.size))
         portion = baselines(panel, at[times], settings)
@@ -86,8 +89,12 @@ def _portions(panel: Panel, at: Ints, settings: Settings) -> Iterator[tuple[slic
             yield times, portion
 
 
-def _series(n: int, portion: Baselines) -> Iterator[slice]:
-    wide = max(1, PORTION // max(portion.positions.size, 1))
+def _portion(settings: Settings) -> int:
+    return min(PORTION, PRODUCT // (3 * settings.no_periods))
+
+
+def _series(n: int, portion: Baselines, settings: Settings) -> Iterator[slice]:
+    wide = max(1, _portion(settings) // max(portion.positions.size, 1))
     for start in range(0, n, wide):
         yield slice(start, min(start + wide, n))
 
