@@ -261,6 +261,49 @@ def test_who_was_lent_a_post_there_takes_over_in_its_own_post_too(room: Room):
     assert check().violations == []
 
 
+def test_slots_to_come_are_handed_over_too_when_asked(room: Room):
+    room.start()
+    city, grid = room.cast.city.post.id, room.duties()["temperature@2020-02-01/2"].owner_post_id
+    with at(local(1, 16)):
+        hand_over(room.duties()["temperature@2020-02-01/2"].id, city, "one evening", SYSTEM)
+    sweep(local(2, 1))
+    assert room.duties()["temperature@2020-02-02/1"].owner_post_id == grid
+    with at(local(2, 8)):
+        hand_over(room.duties()["temperature@2020-02-02/1"].id, city, "from now on", SYSTEM, future=True)
+    assert room.duties()["temperature@2020-02-02/2"].owner_post_id == city
+    assert Schedule.unscoped.get(kind="temperature").owner_post_id == city
+    sweep(local(3, 1))
+    assert {room.duties()[f"temperature@2020-02-03/{n}"].owner_post_id for n in (1, 2)} == {city}
+    room.say("K1", "contact.noted", local(3, 2))
+    assert Schedule.unscoped.get(kind="temperature").owner_post_id == city
+    assert_stored_is_replayed(local(3, 2))
+    with at(local(3, 3)):
+        take_back(room.duties()["temperature@2020-02-02/1"].id, "not so", SYSTEM)
+    assert Schedule.unscoped.get(kind="temperature").owner_post_id == grid
+    assert {room.duties()[f"temperature@2020-02-03/{n}"].owner_post_id for n in (1, 2)} == {grid}
+    assert check().violations == []
+
+
+def test_listed_days_still_open_are_handed_over_too_when_asked(room: Room):
+    room.start()
+    city = room.cast.city.post.id
+    with at(local(1, 16)):
+        hand_over(room.duties()["test/1"].id, city, "from now on", SYSTEM, future=True)
+    assert {room.duties()[key].owner_post_id for key in ("test/1", "test/3")} == {city}
+    assert room.duties()["release#1"].owner_post_id != city
+
+
+def test_what_was_handed_to_a_post_that_is_gone_goes_to_who_owes_it_by_rule(room: Room):
+    room.start()
+    before, city = room.duties()["release#1"], room.cast.city.post.id
+    with at(local(1, 16)):
+        hand_over(before.id, city, "the city takes it", SYSTEM)
+    Post.objects.filter(id=city).update(active_to=local(2, 8))
+    assert sweep(local(2, 12)).rehomed >= 1
+    assert room.duties()["release#1"].owner_post_id == before.owner_post_id
+    assert sweep(local(2, 13)).rehomed == 0
+
+
 def test_a_hand_over_is_taken_back_by_who_made_it(room: Room):
     room.start()
     before = room.duties()["release#1"]

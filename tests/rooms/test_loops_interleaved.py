@@ -137,7 +137,7 @@ def _do(room: Room, word: str, moment: datetime, pick: int) -> None:
             undo_completion(duty.id, "by mistake", SYSTEM)
         elif word == "hand_over":
             with suppress(CannotTakeOver):  # elsewhere, or the street's already
-                hand_over(duty.id, room.cast.street.post.id, "nearer", SYSTEM)
+                hand_over(duty.id, room.cast.street.post.id, "nearer", SYSTEM, future=pick % 2 == 0)
 
 
 def _assert_rungs_come_from_time(now: datetime) -> None:

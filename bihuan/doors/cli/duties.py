@@ -111,11 +111,15 @@ def hand_over(
     duty: Annotated[str, typer.Argument(help="A duty, such as D-17.")],
     to: Annotated[str, typer.Option(help="The post that is to owe it (its public id).")],
     reason: Annotated[str, typer.Option(help="Why. Required.")],
+    future: Annotated[
+        bool, typer.Option("--future", help="Also what a repeating duty owes later in its loop.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Let another post owe an open duty; the post must hold the duty's territory."""
     wanted = posts.by_public_id(to)
-    actions.hand_over(_id(duty), wanted.id, reason, Actor.system("bihuan duties hand-over", door="cli"))
+    actor = Actor.system("bihuan duties hand-over", door="cli")
+    actions.hand_over(_id(duty), wanted.id, reason, actor, future=future)
     show({"duty": duty, "owner": wanted.label}, json=json)
 
 

@@ -25,7 +25,14 @@ from bihuan.loops.errors import (
 from bihuan.loops.queries.takers import why_not
 from bihuan.loops.rules.bound import BoundDuty
 from bihuan.loops.rules.definition import LOOP_CLOSED
-from bihuan.loops.rules.engine import DUTY_DONE, DUTY_HANDED_OVER, DUTY_KEY, DUTY_WAIVED, RETRACTED
+from bihuan.loops.rules.engine import (
+    DUTY_DONE,
+    DUTY_HANDED_OVER,
+    DUTY_KEY,
+    DUTY_WAIVED,
+    FUTURE,
+    RETRACTED,
+)
 from bihuan.registry import access, clock, posts, scope
 from bihuan.registry.actor import Actor
 
@@ -194,8 +201,8 @@ def waive_bulk(duty_ids: Sequence[int], reason: str, actor: Actor) -> RecordResu
         )
 
 
-def hand_over(duty_id: int, to_post: int, reason: str, actor: Actor) -> RecordResult:
-    """Let another post owe an open duty.
+def hand_over(duty_id: int, to_post: int, reason: str, actor: Actor, *, future: bool = False) -> RecordResult:
+    """Let another post owe an open duty; with `future` also what a repeating duty owes later in its loop.
 
     The post must hold the duty's territory, or one of its holders have been lent a post that does. Raises
     UnknownDuty, NotOpen, NotAllowed, UnknownPost, and CannotTakeOver saying why that post may not.
@@ -207,6 +214,8 @@ def hand_over(duty_id: int, to_post: int, reason: str, actor: Actor) -> RecordRe
         _require_open([target])
         _require_taker(target, to_post)
         data = {DUTY_KEY: target.key, "post": to_post, "reason": said}
+        if future and target.rule.repeat is not None:
+            data[FUTURE] = True
         return record([target.event(DUTY_HANDED_OVER, clock.now(), data)], actor=actor)
 
 

@@ -30,6 +30,11 @@ class Owners:
             found = self.found[key] = (answer.post_id, answer.fallback)
         return found
 
+    def is_active(self, post_id: int) -> bool:
+        """Whether a post that was given a duty can still owe it."""
+        found = self.directory.by_id.get(post_id)
+        return found is not None and found.is_active(self.now)
+
     def target(self, to: str, owner_post_id: int, territory_code: str) -> int:
         """The post a rung leads to. The top of the tree has no superior: it is told itself."""
         key = (to, owner_post_id, territory_code)

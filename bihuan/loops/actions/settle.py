@@ -213,7 +213,7 @@ class Settling:
                 self.drop_duty(old)
 
     def owner_of(self, bound: BoundDefinition, duty: Duty, state: State) -> tuple[int, bool]:
-        if duty.post_id is not None:
+        if duty.post_id is not None and self.owners.is_active(duty.post_id):
             return duty.post_id, False
         rule = bound.duties.get(duty.kind)
         functions = rule.owed_by if rule else ("command",)
@@ -301,7 +301,10 @@ class Settling:
     ) -> tuple[Any, ...]:
         rule = bound.duties[schedule.kind]
         territory = state.territory_code
-        owner, fallback = self.owners.owner(rule.owed_by, territory, _organization(state))
+        if schedule.post_id is not None and self.owners.is_active(schedule.post_id):
+            owner, fallback = schedule.post_id, False
+        else:
+            owner, fallback = self.owners.owner(rule.owed_by, territory, _organization(state))
         slots = rule.repeat.slots if rule.repeat else ()
         return (
             number, bindings.id_of(bound), bound.name, schedule.kind, schedule.run, rule.stage, str(tz),

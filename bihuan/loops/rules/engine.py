@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -29,11 +30,13 @@ REPLANNED = "loop.replanned"
 DUTY_DONE = "duty.done"
 DUTY_WAIVED = "duty.waived"
 DUTY_HANDED_OVER = "duty.handed_over"
+FUTURE = "future"
+"""In a hand-over's data: true hands over the slots to come as well."""
 DUTY_KEY = "duty"
 """In an event's data: the key of the one duty it speaks of."""
 
 _OWN = frozenset({RETRACTED, REPLANNED, DUTY_DONE, DUTY_WAIVED, DUTY_HANDED_OVER})
-_BOOKKEEPING = frozenset({DUTY_KEY, "reason", "post", "event", "policy"})
+_BOOKKEEPING = frozenset({DUTY_KEY, "reason", "post", "event", "policy", FUTURE})
 
 Bindings = Mapping[str, BoundDefinition]
 """Bound definitions by digest: those a log names in loop.replanned."""
@@ -155,7 +158,7 @@ class _Run:
         due_at = slot_instant(day, minute, self.state.tz)
         if key in self.state.duties or due_at <= schedule.from_at:
             return
-        self.add(duty, key, opened_at, due_at, day=day)
+        self.add(duty, key, opened_at, due_at, day=day, post_id=schedule.post_id)
 
     # --- an event ----------------------------------------------------------------------------------------
 
@@ -203,13 +206,26 @@ class _Run:
         if duty is None or not duty.is_open:
             return []
         if event.kind == DUTY_HANDED_OVER:
-            self.state.duties[duty.key] = duty.with_(post_id=event.data.get("post"))
+            self.hand_over(duty, event)
             return []
         if event.kind == DUTY_WAIVED:
             self.end(duty, DutyState.WAIVED, event, reason=str(event.data.get("reason", "")))
             return [WAIVED_OF + duty.kind]
         self.end(duty, DutyState.DONE, event)
         return [DONE_OF + duty.kind]
+
+    def hand_over(self, duty: Duty, event: Event) -> None:
+        """Another post owes the duty; with `future`, also what its kind owes later and its slots to come."""
+        state, post = self.state, event.data.get("post")
+        state.duties[duty.key] = duty.with_(post_id=post)
+        if event.data.get(FUTURE) is not True:
+            return
+        for later in state.open_duties():
+            if later.kind == duty.kind and later.due_at > duty.due_at:
+                state.duties[later.key] = later.with_(post_id=post)
+        for key, schedule in state.schedules.items():
+            if schedule.kind == duty.kind and schedule.is_running:
+                state.schedules[key] = replace(schedule, post_id=post)
 
     def open(self, event: Event) -> None:
         state = self.state
@@ -580,11 +596,12 @@ class _Run:
 
     def add(
         self, duty: BoundDuty, key: str, opened_at: datetime, due_at: datetime, *, day: date | None = None,
-        clock: str = "", clock_known: bool = True, stage: str = "",
+        clock: str = "", clock_known: bool = True, stage: str = "", post_id: int | None = None,
     ) -> Duty:  # fmt: skip
         made = Duty(
             key, duty.kind, stage or duty.stage, opened_at, due_at, due_at - duty.warn_lead,
             self.state.territory_code, clock, clock_known, day=day, policy=self.state.policy,
+            post_id=post_id,
         )  # fmt: skip
         self.state.duties[key] = made
         self.state.open_keys[key] = None
@@ -621,21 +638,21 @@ def _repeat(duty: BoundDuty) -> BoundRepeat:
 def _moved(schedule: Schedule, next_day: date, tz: ZoneInfo) -> Schedule:
     return Schedule(
         schedule.kind, schedule.run, schedule.from_at, schedule.first_day, schedule.last_day,
-        next_day, start_of_day(next_day, tz), schedule.until_at, schedule.policy,
+        next_day, start_of_day(next_day, tz), schedule.until_at, schedule.policy, schedule.post_id,
     )  # fmt: skip
 
 
 def _stopped(schedule: Schedule, at: datetime) -> Schedule:
     return Schedule(
         schedule.kind, schedule.run, schedule.from_at, schedule.first_day, schedule.last_day,
-        schedule.next_day, schedule.next_open_at, at, schedule.policy,
+        schedule.next_day, schedule.next_open_at, at, schedule.policy, schedule.post_id,
     )  # fmt: skip
 
 
 def _with_last_day(schedule: Schedule, last_day: date, policy: str) -> Schedule:
     return Schedule(
         schedule.kind, schedule.run, schedule.from_at, schedule.first_day, last_day,
-        schedule.next_day, schedule.next_open_at, schedule.until_at, policy,
+        schedule.next_day, schedule.next_open_at, schedule.until_at, policy, schedule.post_id,
     )  # fmt: skip
 
 

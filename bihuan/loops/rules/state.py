@@ -87,6 +87,7 @@ class Schedule:
     """A daily repeat that runs, or ran: slots exist for each local day from `first_day` to `last_day`.
 
     `next_day` is the first day whose slots do not exist yet; `until_at` is set when an event stopped it.
+    `post_id` is set when its slots to come were handed over; otherwise the shell finds the owner.
     """
 
     kind: str
@@ -98,6 +99,7 @@ class Schedule:
     next_open_at: datetime
     until_at: datetime | None = None
     policy: str = ""
+    post_id: int | None = None
 
     @property
     def is_running(self) -> bool:

@@ -128,6 +128,7 @@ class BulkReason(ReasonIn):
 
 class HandOver(ReasonIn):
     to: str = Field(max_length=20, description="Public id of the post.")
+    future: bool = Field(False, description="Also what a repeating duty owes later in its loop.")
 
 
 @operation(router, "GET", "/duties", right="duty.view", response=DutyPage, personal=True)
@@ -223,7 +224,7 @@ def hand_over_duty(call: Call, duty: str, body: HandOver) -> Done:
     The post must hold the duty's territory, or one of its holders have been lent a post that does.
     """
     to = posts.by_public_id(body.to)
-    actions.hand_over(number(duty), to.id, body.reason, call.actor)
+    actions.hand_over(number(duty), to.id, body.reason, call.actor, future=body.future)
     return Done(message=_("Handed over to %(post)s.") % {"post": to.label}, subject=duty)
 
 
