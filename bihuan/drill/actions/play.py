@@ -30,6 +30,7 @@ from bihuan.drill.setting import (
     START,
     TOWN,
 )
+from bihuan.loops import actions as loops
 from bihuan.policy.values import value
 from bihuan.registry import clock, posts, scope, stamps, territory
 from bihuan.registry.actor import Actor
@@ -138,6 +139,7 @@ class _Player:
             self.now = min(window + WINDOW - timedelta(seconds=1), self.end)
             with clock.frozen(self.now), transaction.atomic():
                 if _is_midnight(window):
+                    loops.replan(now=window, actor=Actor.system("drill"))
                     care.sweep(window)
                 self._window([step for step in by_window.get(window, ()) if step.at <= self.end])
                 self._watch(window)
