@@ -114,7 +114,8 @@ def finish(figure: Picture, axes: Any, title: str, source: str, ylabel: str, *, 
         axes.xaxis.set_major_formatter(formatter)
     low, high = axes.get_ylim()
     axes.set_ylim(bottom=0.0 if low > -1 else low, top=max(high, 1.0))
-    axes.legend(frameon=False, fontsize=8, loc="upper left")
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False, fontsize=8, loc="upper left")
     if source:
         figure.supxlabel(source, fontsize=7, color="#777777", x=0.99, ha="right")
 
