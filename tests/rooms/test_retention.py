@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from bihuan.care.models import Appeal, Order
 from bihuan.cases import actions as cases
 from bihuan.cases.models import Case, CaseRevision
 from bihuan.doors.cli.main import run
-from bihuan.loops.actions import NewEvent, close_loop, record, shred_due
+from bihuan.loops.actions import NewEvent, close_loop, record, retention, shred_due
 from bihuan.loops.actions.retention import find_due
 from bihuan.loops.queries import check
 from bihuan.loops.tasks import shred_what_is_over
@@ -61,6 +62,26 @@ def test_the_pack_says_how_long_it_is_kept():
     assert value("retention.identity_days", GRID, date(2020, 2, 20)).value == DAYS
 
 
+@pytest.fixture
+def vouched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The days of the pack stand on a source somebody has checked."""
+
+    def sourced(*args: Any) -> Any:
+        return replace(value(*args), confidence="verified")
+
+    monkeypatch.setattr(retention, "value", sourced)
+
+
+def test_under_an_unverified_default_nothing_goes_by_itself(released: Any):
+    contact, _order = released
+    with clock.frozen(NIGHT_AFTER):
+        shred_what_is_over(timestamp=0)
+        told = shred_due(actor=SYSTEM, vouched=True)
+    assert (told.due, told.unvouched, told.shredded) == (1, 1, 0)
+    assert not shredded(contact.person)
+
+
+@pytest.mark.usefixtures("vouched")
 def test_data_go_the_night_after_their_days_are_over_and_the_facts_stay(released: Any, cast: Cast):
     contact, order = released
     assert shred_due(NIGHT_BEFORE, actor=SYSTEM).due == 0

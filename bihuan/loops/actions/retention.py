@@ -36,15 +36,18 @@ class Due:
     keep_until: datetime
     pack: str
     days: int
+    vouched: bool
 
 
 @dataclass(slots=True)
 class ShredRun:
-    """What a run did, or (`dry_run`) would do. `held`: due, but something stands: {public id: why}."""
+    """What a run did, or (`dry_run`) would do. `held`: due, but something stands: {public id: why}.
+    `unvouched`: due by an unverified default only, and left for a person to decide."""
 
     dry_run: bool
     due: int = 0
     shredded: int = 0
+    unvouched: int = 0
     held: dict[str, list[str]] = field(default_factory=dict)
     people: list[Due] = field(default_factory=list)
 
@@ -56,11 +59,14 @@ def shred_due(
     territory: str = "",
     dry_run: bool = False,
     limit: int | None = None,
+    vouched: bool = False,
 ) -> ShredRun:
     """Destroy the personal data of everybody at and below a territory whose retention is over.
 
     Each person in a transaction of her own: killed or run twice at once, it does nothing twice. `limit`: at
-    most so many people. Runs as the owner of the tables. Cannot be undone; `dry_run` only tells.
+    most so many people. `vouched`: only where the days come from a pack that names its source; people under
+    an unverified default are counted and left, for what cannot be undone is not done on a guess. Runs as the
+    owner of the tables. `dry_run` only tells.
     """
     moment = now or clock.now()
     run = ShredRun(dry_run)
@@ -68,6 +74,9 @@ def shred_due(
         run.people = find_due(moment, territory=territory)[:limit]
     run.due = len(run.people)
     for person in run.people:
+        if vouched and not person.vouched:
+            run.unvouched += 1
+            continue
         with scope.system():
             _take(person, run, actor)
     return run
@@ -122,9 +131,10 @@ def find_due(now: datetime, *, territory: str = "") -> list[Due]:
     lengths = [timedelta(days=rules[place].value) for place in places]
     found = []
     for number, public_id, place, last_at in store.fetch(_DUE, [places, lengths, now]):
-        days = rules[place].value
-        until = last_at + timedelta(days=days)
-        found.append(Due(number, public_id, place, last_at, until, rules[place].pack, days))
+        rule = rules[place]
+        until = last_at + timedelta(days=rule.value)
+        vouched = rule.confidence != "unverified"
+        found.append(Due(number, public_id, place, last_at, until, rule.pack, rule.value, vouched))
     return found
 
 
