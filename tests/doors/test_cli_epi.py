@@ -439,3 +439,49 @@ def test_work_that_takes_longer_than_patience_tells_how_far_it_is(capsys, monkey
     with Progress("scanning", 3):
         pass
     assert not capsys.readouterr().err
+
+
+# --- awkward input -----------------------------------------------------------------------------------
+
+
+def _days(n: int, step: int = 1) -> list[str]:
+    return [str(np.datetime64("2020-01-06") + i * step) for i in range(n)]
+
+
+AWKWARD = {
+    "one point": [f"{day},3" for day in _days(1)],
+    "all zeros": [f"{day},0" for day in _days(100)],
+    "nothing reported": [f"{day}," for day in _days(100)],
+    "every second day": [f"{day},{i % 4 if i % 2 else ''}" for i, day in enumerate(_days(200))],
+    "gaps": [f"{day},{i % 5}" for i, day in enumerate(_days(200)) if i % 7 != 3],
+    "a year of 53 weeks": [f"{day},{i % 9}" for i, day in enumerate(_days(330, 7))],
+    "leap day": [f"2020-02-{i:02d},{i}" for i in range(1, 30)],
+    "huge counts": [f"{day},{10**12 + i}" for i, day in enumerate(_days(60))],
+    "one spike": [f"{day},{50 if i == 60 else 0}" for i, day in enumerate(_days(100))],
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", AWKWARD)
+@pytest.mark.parametrize(
+    "words",
+    [("detect", "--q", "bh"), ("rt", "--si-mean", 2.6, "--si-sd", 1.5), ("rt", "--method", "growth")],
+    ids=["detect", "rt", "growth"],
+)
+def test_awkward_series_give_an_answer_or_a_refusal_and_never_a_bare_nan(bihuan, tmp_path, name, words):
+    path, picture = tmp_path / "awkward.csv", tmp_path / "awkward.png"
+    path.write_text("\n".join(["date,count", *AWKWARD[name]]) + "\n")
+    code, out, err = bihuan("epi", words[0], path, *words[1:], "--json", "--out", picture)
+    assert code in (0, 2)
+    assert "Traceback" not in err
+    if code == 0:
+        json.loads(out, parse_constant=lambda constant: pytest.fail(constant))
+        assert picture.read_bytes().startswith(PNG)
+    else:
+        assert json.loads(err)["error"]["message"]
+
+
+def test_a_serial_interval_of_one_period_or_less_is_refused(bihuan, weekly):
+    code, _out, err = bihuan("epi", "rt", weekly, "--si-mean", 1, "--si-sd", 1.5, "--lang", "en")
+    assert code == 2
+    assert "1" in err

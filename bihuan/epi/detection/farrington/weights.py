@@ -40,7 +40,7 @@ def outbreak_weights(batch: Batch, fit: Fit, phi: Floats, *, powers: Floats, thr
         residual /= np.sqrt(phi[:, None] * free)
         above = (residual > threshold) & (free > _DETERMINED)
         weights = np.where(above, residual**-2, 1.0) * batch.use
-    return weights * (batch.n_used / np.sum(weights, axis=1))[:, None]
+        return np.asarray(weights * (batch.n_used / np.sum(weights, axis=1))[:, None])
 
 
 def _leverage(batch: Batch, fit: Fit) -> Floats:
