@@ -140,9 +140,9 @@ def _everywhere(data: Panel, asked: NDArray[np.intp], rule: _Rule) -> _Found:
     picked: slice | NDArray[np.intp] = slice(None) if whole else periods
     step = max(1, _PORTION // (stop - start))
     for row in range(0, data.n_series, step):
-        found = _assess(data.counts[row : row + step, start:stop], rule)
-        for output, values in zip(outputs, found, strict=True):
-            output[row : row + step, early:] = values[:, picked]
+        found: tuple[NDArray[Any], ...] = _assess(data.counts[row : row + step, start:stop], rule)
+        for number, values in enumerate(found):
+            outputs[number][row : row + step, early:] = values[:, picked]
     return outputs
 
 

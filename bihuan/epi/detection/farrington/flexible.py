@@ -46,8 +46,9 @@ def farrington_flexible(
     (Farrington et al. 1996, section 3.8): the reason is then TOO_FEW_CASES.
 
     `mode` "compatible" gives the numbers of R surveillance 1.20.3, whose standard error and trend test are
-    off after reweighting; "corrected" mends that (docs/reference/farrington.md). `by_date` looks for the
-    same date in earlier years, otherwise `periods_a_year` positions back (default 365, 52, 12).
+    off after reweighting and which gives up where a long baseline has no case at all; "corrected" mends both
+    (docs/reference/farrington.md). `by_date` looks for the same date in earlier years, otherwise
+    `periods_a_year` positions back (default 365, 52, 12).
 
     `score` is (count - expected) / (upper - expected), the exceedance score. `extra` has `phi`, `trend` (per
     period, NaN where not kept) and `center` (what nbPlugin and muan put their distribution at).
@@ -73,6 +74,7 @@ def farrington_flexible(
         by_date=by_date,
         periods_a_year=year,
         refit_dispersion="peer" if mode == "compatible" else "pearson",
+        accepts_empty=mode == "corrected",
     )
     return judged(data, settings, at, method=_method(settings, mode))
 

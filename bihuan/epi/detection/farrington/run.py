@@ -179,9 +179,13 @@ def _fit_once(
             error=error,
             phi=np.maximum(dispersion, 1.0),
             slope=found.slope if trend else np.full(settled.shape, np.nan),
-            settled=settled & np.isfinite(dispersion),
+            settled=(settled | _empty(batch, settings)) & np.isfinite(dispersion),
         )
         return chosen, _trend_p(found, scale)
+
+
+def _empty(batch: Batch, settings: Settings) -> NDArray[np.bool_]:
+    return settings.accepts_empty & (np.sum(batch.y, axis=1) == 0)
 
 
 def _trend_p(found: Fit, scale: Floats) -> Floats:
@@ -194,7 +198,8 @@ def _judge(
     by_time: _ByTime, portion: Baselines, which: slice, *, batch: Batch, chosen: _Chosen, settings: Settings
 ) -> Numbers:
     """Upper bound, p-value and reason from the fit."""
-    mu, phi = np.maximum(chosen.mu, settings.least_mean), chosen.phi
+    mu = np.where(chosen.settled, np.maximum(chosen.mu, settings.least_mean), np.nan)
+    phi = chosen.phi
     error = chosen.error * mu
     y = np.where(by_time.reported[portion.at, which], by_time.counts[portion.at, which], np.nan)
     center = np.exp(np.log(mu) + settings.z * chosen.error) if settings.threshold_method == "muan" else mu
@@ -205,8 +210,8 @@ def _judge(
         upper = count_bound(center, phi, alpha=settings.alpha / (1 + settings.two_sided))
         p_value = count_p(y, center, phi)
     reason = _reasons(by_time, portion, which, batch=batch, settings=settings)
-    failed = ~(chosen.settled & np.isfinite(upper)) & (reason != Reason.SHORT_HISTORY)
-    reason = np.where(failed & (reason != Reason.GAP_IN_BASELINE), np.uint8(Reason.NO_CONVERGENCE), reason)
+    failed = ~(chosen.settled & np.isfinite(upper)) & (reason == Reason.ASSESSED)
+    reason = np.where(failed, np.uint8(Reason.NO_CONVERGENCE), reason)
     return Numbers(mu, center, upper, p_value, phi, chosen.slope, reason)
 
 

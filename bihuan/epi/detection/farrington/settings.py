@@ -26,6 +26,7 @@ class Settings:
 
     `refit_dispersion`: whose dispersion stands in standard error and trend test after reweighting, see
     weights.py. `least_dispersion` is its lower limit there, `least_mean` that of the expected count.
+    `accepts_empty`: a baseline without any case is an expectation of none, although its fit never settles.
     """
 
     b: int
@@ -48,6 +49,7 @@ class Settings:
     refit_dispersion: Literal["pearson", "peer"] = "pearson"
     least_dispersion: float = 0.0
     least_mean: float = 0.0
+    accepts_empty: bool = False
 
     def __post_init__(self) -> None:
         check_one_of("threshold_method", self.threshold_method, get_args(ThresholdMethod))
