@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-HELPERS = ("__main__", "scratch", "synthetic_people", "loop_city", "peer_r")
+HELPERS = ("__main__", "scratch", "synthetic_people", "loop_city", "peer_r", "visits_synthetic")
 
 
 def names() -> list[str]:

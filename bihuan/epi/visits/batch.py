@@ -71,21 +71,24 @@ KINDS: dict[str, Any] = {
 class Batch:
     """Visits as a gate hands them over.
 
-    `person_key`: keyed 64-bit number of a person (`keyed_number`), never an identity. `place`: text ids.
+    `person_key`: keyed 64-bit number of a person (`keyed_number`), never an identity. `place`: text ids, or
+    with `place_names` positions in that list of ids (no name twice).
     `event`: 64-bit number of the event id; the same one again is the same event. `start`, `end`: minutes
     since 1970-01-01 00:00 on the store's clock; `end` below `start` means it is not known.
     """
 
     event: NDArray[np.uint64]
     person_key: NDArray[np.uint64]
-    place: NDArray[np.object_]
+    place: NDArray[Any]
     start: NDArray[np.int64]
     end: NDArray[np.int64]
     temperature: NDArray[np.float64] | None = None
     how: NDArray[np.uint8] | None = None
+    place_names: NDArray[np.object_] | None = None
 
     def __post_init__(self) -> None:
-        sizes = {f.name: v.size for f in fields(self) if (v := getattr(self, f.name)) is not None}
+        columns = [f.name for f in fields(self) if f.name != "place_names"]
+        sizes = {name: v.size for name in columns if (v := getattr(self, name)) is not None}
         if len(set(sizes.values())) > 1:
             raise InputError(
                 f"the columns of a batch differ in length: {sizes}",

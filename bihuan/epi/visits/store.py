@@ -170,7 +170,7 @@ class VisitStore:
         rows = np.flatnonzero(fresh)
         stays = Stays(
             person=self.people.number(np.ascontiguousarray(batch.person_key[rows])),
-            place=self._place_numbers(batch.place[rows]),
+            place=self._place_numbers(batch, rows),
             start=batch.start[rows].astype(np.int32),
             minutes=batch.minutes()[rows],
             temperature=batch.temperatures()[rows],
@@ -181,9 +181,17 @@ class VisitStore:
         refused = int(batch.size - good.sum())
         return Appended(batch.size, int(rows.size), batch.size - refused - int(rows.size), refused, turned)
 
-    def _place_numbers(self, names: NDArray[np.object_]) -> NDArray[np.uint32]:
-        distinct, inverse = np.unique(names.astype(str), return_inverse=True)
-        return self.places.number([str(n) for n in distinct])[inverse]
+    def _place_numbers(self, batch: Batch, rows: NDArray[np.intp]) -> NDArray[np.uint32]:
+        """Small numbers of the places of `rows`; only places that are there get one."""
+        chosen = batch.place[rows]
+        if batch.place_names is None:
+            distinct, inverse = np.unique(chosen.astype(str), return_inverse=True)
+            return self.places.number([str(n) for n in distinct])[inverse]
+        there = np.zeros(batch.place_names.size, np.bool_)
+        there[chosen] = True
+        numbers = np.zeros(there.size, np.uint32)
+        numbers[there] = self.places.number([str(n) for n in batch.place_names[there]])
+        return numbers[chosen]
 
     def _first_time(self, day: int, events: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Which events are new to their day; remembered for as long as this object lives."""
