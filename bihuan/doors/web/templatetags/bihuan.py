@@ -194,6 +194,7 @@ def policy_group(key: str) -> str:
         "placement": _("Placement"),
         "readiness": _("Readiness"),
         "response": _("Response"),
+        "retention": _("How long data are kept"),
         "school": _("Schools"),
         "suspected": _("Suspected cases"),
         "temperature": _("Temperature"),

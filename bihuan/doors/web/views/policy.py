@@ -24,7 +24,7 @@ from bihuan.registry.errors import BihuanError
 
 #: Which chapter of the page a group of keys (the first word of a key) stands in; unknown ones in the last.
 CHAPTERS: Final = (
-    ("deadlines", ("clocks", "daily_clearing", "escalation", "errand", "appeal")),
+    ("deadlines", ("clocks", "daily_clearing", "escalation", "errand", "appeal", "retention")),
     (
         "cases",
         ("case", "suspected", "asymptomatic", "categories", "incubation", "fever_clinic", "temperature",
