@@ -140,7 +140,7 @@ def test_two_dates_far_apart_are_days_and_two_weeks_apart_are_weeks(tmp_path):
         (b"\x89PNG\r\n\x1a\n" + bytes(200), "counts.csv", "is not a text file"),
         (b"nonsense", "counts.parquet", "is not Parquet"),
         (b"PAR1" + bytes(90) + b"PAR1", "counts.parquet", "cannot be read"),
-        (gzip.compress(LONG.encode())[:-9], "counts.csv.gz", "is broken"),
+        (gzip.compress(LONG.encode(), mtime=0)[:-9], "counts.csv.gz", "is broken"),
         (b'[{"date": "2020-01-01"},', "counts.json", "is not JSON that can be read"),
         (b'{"a": 1}\nx\n', "counts.ndjson", "line 2"),
         (b"[1, 2]", "counts.json", "must be a list of objects, one a row; entry 1 is not"),
