@@ -180,6 +180,23 @@ def test_an_unknown_column_encoding_or_folder_is_said_with_what_there_is(tmp_pat
     assert "population is not above zero" in refusal(put(tmp_path, "date,count,pop\n2020-01-01,1,0\n")).en
 
 
+def test_a_thousand_columns_are_read_in_one_go_and_a_wrong_cell_is_named(tmp_path):
+    heads = [f"s{i}" for i in range(1000)]
+    rows = [[str((t * i) % 7) for i in range(1000)] for t in range(60)]
+    rows[3][17] = ""
+    lines = [f"{np.datetime64('2020-01-01') + t}," + ",".join(cells) for t, cells in enumerate(rows)]
+    found = read_counts(put(tmp_path, "\n".join(["date," + ",".join(heads), *lines])))
+    assert found.panel.counts.shape == (1000, 60)
+    assert found.panel.counts[500, 7] == (7 * 500) % 7
+    assert np.argwhere(np.isnan(found.panel.counts)).tolist() == [[17, 3]]
+    assert not found.notes
+    lines[59] = lines[59].replace(",", ",bad,", 1).rpartition(",")[0]
+    assert (
+        "row 61, column 's0': 'bad' is not a number"
+        in refusal(put(tmp_path, "\n".join(["date," + ",".join(heads), *lines]))).en
+    )
+
+
 def test_a_path_with_marks_that_mean_something_to_a_shell_is_just_a_path(tmp_path):
     assert read_counts(put(tmp_path, LONG, "a[1] *'?.csv")).panel.n_series == 2
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bihuan.epi.errors import InputError
-from bihuan.epi.tables.files import Table, broken
+from bihuan.epi.tables.files import CELL, COLUMN, Table, broken
 
 Kind = Literal["date", "number", "text"]
 Weeks = Literal["iso", "mmwr"]
@@ -164,17 +164,27 @@ def _check(
     if not wrong.any():
         return
     record = int(records[int(np.argmax(wrong))])
-    cell = table.connection.execute(f"SELECT {text} FROM {table.source} WHERE r = {record}").fetchone()
-    said, row = str(cell[0] if cell else "")[:60], table.row(record)
+    name, said = _wrong_cell(table, one, text, record)
+    row = table.row(record)
     if one.kind == "date":
         en, zh = "not a date that can be read; write it as 2020-02-05", "不是可识别的日期；请写成 2020-02-05"
     else:
         en, zh = "not a number; write digits only, or leave it empty", "不是数字；请只写数字，未知时留空"
     raise InputError(
-        f"row {row}, column {one.name!r}: {said!r} is {en}",
-        f"第 {row} 行“{one.name}”列：{said!r} {zh}",
-        field=one.name,
+        f"row {row}, column {name!r}: {said!r} is {en}",
+        f"第 {row} 行“{name}”列：{said!r} {zh}",
+        field=name,
     )
+
+
+def _wrong_cell(table: Table, one: Wanted, text: str, record: int) -> tuple[str, str]:
+    """The column and the text of the cell that cannot be read."""
+    which = f"c{table.position(COLUMN)}" if one.name == CELL else "''"
+    value = _value(text, one.kind, one.weeks)
+    wrong = f" AND {_is_known(text)} AND ({value} IS NULL OR isinf({value}))" if one.kind == "number" else ""
+    query = f"SELECT {which}, {text} FROM {table.source} WHERE r = {record}{wrong}"
+    found = table.connection.execute(query).fetchone() or ("", "")
+    return (table.across[int(found[0])] if found[0] else one.name), str(found[1])[:60]
 
 
 def _check_known(table: Table, one: Wanted, records: NDArray[np.int64], known: NDArray[np.bool_]) -> None:

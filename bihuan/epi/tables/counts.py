@@ -15,7 +15,7 @@ from bihuan.epi.errors import InputError
 from bihuan.epi.series import Dates, Floats, Frequency, Panel
 from bihuan.epi.tables import grids
 from bihuan.epi.tables.cells import Wanted, Weeks, dates_of, fetch
-from bihuan.epi.tables.files import Table, open_table
+from bihuan.epi.tables.files import CELL, COLUMN, Table, open_table, stacked
 from bihuan.epi.tables.roles import Columns, find, not_found
 
 #: The name of the one series of a table without a column for it, and of cases of unknown place.
@@ -170,9 +170,9 @@ def _wide(table: Table, found: Columns, how: Reading) -> Cells:
     names = tuple(name for name in table.columns if name not in taken)
     if not names or found.population:
         raise not_found(table, "the counts", "计数", "--count COLUMN")
-    wanted = {f"s{i}": Wanted(name, "number") for i, name in enumerate(names)}
+    wanted = {"day": _day(found, how), "series": Wanted(COLUMN), "value": Wanted(CELL, "number")}
     try:
-        read = fetch(table, {"day": _day(found, how), **wanted}, where=how.where)
+        read = fetch(stacked(table, names), wanted, where=how.where)
     except InputError as error:
         if error.field not in names:
             raise
@@ -185,10 +185,9 @@ def _wide(table: Table, found: Columns, how: Reading) -> Cells:
             f"若每行一例，请加 --line-list。各列：{known}",
             field=error.field,
         ) from None
-    n, days = read["row"].size, _days(read["day"], how)
-    values = np.concatenate([read[f"s{i}"] for i in range(len(names))])
-    series = np.repeat(np.arange(len(names)), n)
-    return Cells(names, series, np.tile(days, len(names)), values, np.tile(read["row"], len(names)))
+    place = {str(table.position(name)): i for i, name in enumerate(names)}
+    series = np.array([place[column] for column in read["series"].tolist()], dtype=np.intp)
+    return Cells(names, series, _days(read["day"], how), read["value"], read["row"])
 
 
 def _days_across(table: Table, found: Columns, how: Reading) -> Cells:
@@ -198,20 +197,15 @@ def _days_across(table: Table, found: Columns, how: Reading) -> Cells:
     if len(across) < 2:
         raise not_found(table, "the date", "日期", "--date COLUMN")
     named = found.series or next((n for i, n in enumerate(table.columns) if i not in across), "")
-    wanted = {f"d{i}": Wanted(table.columns[i], "number") for i in across}
+    wanted = {"day": Wanted(COLUMN), "value": Wanted(CELL, "number")}
     if named:
         wanted["series"] = Wanted(named, "text", True)
-    read = fetch(table, wanted, where=how.where)
-    n = read["row"].size
-    names, series = _named(read.get("series"), n)
-    values = np.concatenate([read[f"d{i}"] for i in across])
-    return Cells(
-        names,
-        np.tile(series, len(across)),
-        np.repeat(days[across], n),
-        values,
-        np.tile(read["row"], len(across)),
-    )
+    read = fetch(stacked(table, [table.columns[i] for i in across]), wanted, where=how.where)
+    order = np.argsort(read["row"], kind="stable")  # series in the order of their rows
+    read = {key: values[order] for key, values in read.items()}
+    names, series = _named(read.get("series"), read["row"].size)
+    on = days[np.array([int(column) for column in read["day"].tolist()], dtype=np.intp)]
+    return Cells(names, series, on, read["value"], read["row"])
 
 
 def _named(places: NDArray[Any] | None, n: int) -> tuple[tuple[str, ...], NDArray[np.intp]]:

@@ -9,9 +9,9 @@ import gzip
 import json
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -43,8 +43,9 @@ class Table:
     columns: tuple[str, ...]
     connection: duckdb.DuckDBPyConnection
     source: str
-    text: Path | None = field(default=None)
+    text: Path | None = None
     delimiter: str = ","
+    across: tuple[str, ...] = ()  # the columns that stand below each other, see `stacked`
 
     def position(self, name: str) -> int:
         """Where the column called `name` stands; InputError names those there are."""
@@ -68,6 +69,21 @@ class Table:
             reader = csv.reader(file, delimiter=self.delimiter)
             filled = (number for number, cells in enumerate(reader, start=1) if cells)
             return next((number for i, number in enumerate(filled) if i == record), record + 1)
+
+
+#: Columns of a stacked table: the number of the column a cell came from, and the cell. No file names so.
+COLUMN, CELL = "\0column", "\0cell"
+
+
+def stacked(table: Table, names: Sequence[str]) -> Table:
+    """The columns `names` below each other: one row a cell, beside the other columns; empty cells too."""
+    n = len(table.columns)
+    places = [f"c{table.position(name)}" for name in names]
+    source = (
+        f"(SELECT * REPLACE (substr(c{n}, 2) AS c{n}) FROM {table.source} "
+        f"UNPIVOT INCLUDE NULLS (c{n + 1} FOR c{n} IN ({', '.join(places)})))"
+    )
+    return replace(table, columns=(*table.columns, COLUMN, CELL), source=source, across=table.columns)
 
 
 @contextmanager
