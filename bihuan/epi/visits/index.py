@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bihuan.epi.visits import kernels
+from bihuan.epi.visits import kernels, ordering
 from bihuan.epi.visits.batch import DAY_MINUTES, SHORT_MINUTES, Stays
 from bihuan.epi.visits.layout import placed
 
@@ -68,10 +68,11 @@ def build(path: Path, day: int, stays: Stays) -> None:
 
 
 def _columns(stays: Stays, day: int) -> dict[str, NDArray[Any]]:
-    order = np.lexsort((stays.person, stays.start, stays.place))
-    sorted_ = stays.take(order)
+    sorted_ = stays
+    if not ordering.is_ordered(stays.place, stays.start, stays.person):
+        sorted_ = stays.take(ordering.by_place(stays))
     places, place_ends = _ends(sorted_.place)
-    rows = np.argsort(sorted_.person, kind="stable").astype(np.uint32)
+    rows = ordering.order_of(sorted_.person, np.arange(sorted_.size), sorted_.start).astype(np.uint32)
     people, people_ends = _ends(sorted_.person[rows])
     return {
         "places": places, "place_ends": place_ends, "people": people, "people_ends": people_ends,

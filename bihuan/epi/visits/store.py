@@ -18,7 +18,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from bihuan.epi.visits import index, kernels, parquet
+from bihuan.epi.visits import index, kernels, ordering, parquet
 from bihuan.epi.visits.batch import DAY_MINUTES, Batch, Stays
 from bihuan.epi.visits.layout import StoreError, flush_folder, placed, read_json, write_json
 from bihuan.epi.visits.numbers import People, Places
@@ -232,6 +232,7 @@ class VisitStore:
         if not folder.exists():
             folder.mkdir()
             flush_folder(self.folder)
+        stays = stays.take(ordering.by_place(stays))
         files = parquet.write(folder, seq, day, stays)
         segment = Segment(seq, day, stays.size, files)
         if events is not None:
