@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
-from bihuan.epi.detection.assembly import At, assemble, check_above, check_one_of, positions
+from bihuan.epi.detection.assembly import At, check_above, check_one_of, positions
 from bihuan.epi.detection.results import Bools, Codes, Detection, Method, Reason
 from bihuan.epi.errors import InputError
 from bihuan.epi.series import Floats, Panel, panel
@@ -46,6 +46,7 @@ _WHOLE, _ROUNDING = 2.0**53, 1e-10
 
 #: Expected, upper bound, score, p-value, alarm, reason.
 _Found = tuple[Floats, Floats, Floats, Floats, Bools, Codes]
+_UNKNOWN = (np.nan, np.nan, np.nan, np.nan, False, Reason.SHORT_HISTORY)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,16 +85,16 @@ def ears(
     asked = positions(data, at)
     rule = _Rule.of(method, baseline, alpha=alpha, min_sigma=min_sigma, guard=guard)
     expected, upper, score, p_value, alarm, reason = _everywhere(data, asked, rule)
-    return assemble(
-        data,
-        _method(rule),
-        asked,
-        reason=reason,
-        alarm=alarm,
+    return Detection(
+        panel=data,
+        method=_method(rule),
+        at=asked,
         expected=expected,
         upper=upper,
         score=score,
         p_value=p_value,
+        alarm=alarm,
+        reason=reason,
     )
 
 
@@ -123,16 +124,14 @@ def _everywhere(data: Panel, asked: NDArray[np.intp], rule: _Rule) -> _Found:
     """Expected, upper, score, p-value, alarm and reason: a few series at a time, which stay in the cache."""
     start, stop = max(int(asked[0]) - rule.first, 0), int(asked[-1]) + 1
     shape = (data.n_series, asked.size)
-    outputs: _Found = (
-        np.full(shape, np.nan),
-        np.full(shape, np.nan),
-        np.full(shape, np.nan),
-        np.full(shape, np.nan),
-        np.zeros(shape, dtype=bool),
-        np.full(shape, Reason.SHORT_HISTORY, dtype=np.uint8),
-    )
+    # In one piece, which the system hands over in large pages.
+    expected, upper, score, p_value = np.empty((4, *shape))
+    alarm, reason = np.empty(shape, dtype=bool), np.empty(shape, dtype=np.uint8)
+    outputs: _Found = (expected, upper, score, p_value, alarm, reason)
     # `asked` ascends, so those without their history come first.
     early = int(np.searchsorted(asked, start + rule.first))
+    for output, unknown in zip(outputs, _UNKNOWN, strict=True):
+        np.asarray(output)[:, :early] = unknown
     periods = asked[early:] - start - rule.first
     if periods.size == 0:
         return outputs
@@ -140,10 +139,24 @@ def _everywhere(data: Panel, asked: NDArray[np.intp], rule: _Rule) -> _Found:
     picked: slice | NDArray[np.intp] = slice(None) if whole else periods
     step = max(1, _PORTION // (stop - start))
     for row in range(0, data.n_series, step):
-        found: tuple[NDArray[Any], ...] = _assess(data.counts[row : row + step, start:stop], rule)
-        for number, values in enumerate(found):
-            outputs[number][row : row + step, early:] = values[:, picked]
+        values = data.counts[row : row + step, start:stop]
+        found: tuple[NDArray[Any], ...] = _shown(_assess(values, rule), values[:, rule.first :])
+        for number, one in enumerate(found):
+            outputs[number][row : row + step, early:] = one[:, picked]
     return outputs
+
+
+def _shown(found: _Found, now: Floats) -> _Found:
+    """What was not assessed has no numbers; where only the count is missing, expected and bound stay."""
+    expected, upper, score, p_value, alarm, reason = found
+    reason[np.isnan(now) & (reason == Reason.ASSESSED)] = Reason.NOT_REPORTED
+    if not reason.any():
+        return found
+    judged = reason == Reason.ASSESSED
+    known = judged | (reason == Reason.NOT_REPORTED)
+    for values, where in ((expected, known), (upper, known), (score, judged), (p_value, judged)):
+        values[~where] = np.nan
+    return expected, upper, score, p_value, alarm & judged, reason
 
 
 def _assess(values: Floats, rule: _Rule) -> _Found:
@@ -153,14 +166,14 @@ def _assess(values: Floats, rule: _Rule) -> _Found:
     guarded = base.flat & (sigma == 0) if rule.guard else np.zeros_like(base.flat)
     now = values[:, values.shape[1] - base.mean.shape[1] :]
     with np.errstate(divide="ignore", invalid="ignore"):
-        held = np.where(guarded, GUARD_SIGMA, sigma)
+        held = np.where(guarded, GUARD_SIGMA, sigma) if guarded.any() else sigma
         above = now - base.mean
         deviation = above / held
         if rule.method.startswith("C3"):
             return _sums_of_three(now, base, held, deviation, guarded, rule=rule)
         upper = base.mean + rule.z * held
         alarm = now > upper
-        score = np.where(above == 0, 0.0, deviation)
+        score = deviation if held.all() else np.where(above == 0, 0.0, deviation)
         reason = _reasons(base.thin, guarded & (above > 0) & ~alarm)
         return base.mean, upper, score, ndtr(-score), alarm & ~base.thin, reason
 
@@ -243,8 +256,10 @@ def _squares(values: Floats, missing: Bools | None, mean: Floats, n: int) -> Flo
 
 
 def _reasons(thin: Bools, stopped: Bools) -> Codes:
-    codes = np.where(stopped, np.uint8(Reason.NO_VARIATION), np.uint8(Reason.ASSESSED))
-    return np.where(thin, np.uint8(Reason.GAP_IN_BASELINE), codes)
+    codes = np.full(stopped.shape, Reason.ASSESSED, dtype=np.uint8)
+    codes[stopped] = Reason.NO_VARIATION
+    codes[thin] = Reason.GAP_IN_BASELINE
+    return codes
 
 
 def _check(baseline: int, *, alpha: float | None, min_sigma: float) -> None:
