@@ -1,7 +1,7 @@
 """`python3 bihuan.py bench NAME [OPTIONS]`: one benchmark, on a database of its own.
 
 `DATABASE_URL` given: beside the database it names. Otherwise on the embedded PostgreSQL of a throw-away
-folder, with fsync on, as in real life.
+folder, with fsync on, as in real life. Those that measure numbers alone start no database.
 """
 
 from __future__ import annotations
@@ -14,6 +14,11 @@ import tempfile
 from pathlib import Path
 
 HELPERS = ("__main__", "scratch", "synthetic_people", "loop_city", "peer_r", "visits_synthetic")
+#: What these measure lies in files and memory.
+WITHOUT_DATABASE = (
+    *("backtests", "country", "ears", "farrington", "farrington_effect", "rt", "scan"),
+    *("visits_ingest", "visits_trace"),
+)
 
 
 def names() -> list[str]:
@@ -28,7 +33,7 @@ def main(words: list[str]) -> int:
         return 2
     name = words[0].replace("-", "_")
     os.environ.setdefault("BIHUAN_MODE", "test")
-    if os.environ.get("DATABASE_URL"):
+    if os.environ.get("DATABASE_URL") or name in WITHOUT_DATABASE:
         return _run(name, words[1:])
     from bihuan.config.postgres import Cluster
 
