@@ -129,7 +129,7 @@ def _compare(
     # muan puts its distribution past every count where the windows hold no case: ours has no bound then.
     senseless = ~np.isfinite(ours["mu0"]) | (ours["mu0"] > BEYOND_COUNTS)
     # Where all cases are long past the trend is as steep as the iteration happened to make it.
-    nothing = ours["mu0"] < _NOTHING
+    nothing = senseless | (ours["mu0"] < _NOTHING)
     for name, values in ours.items():
         if name not in expected:
             continue
