@@ -24,6 +24,9 @@ Frequency = Literal["daily", "weekly", "monthly"]
 FIRST_DAY = "2000-01-03"
 #: Periods in a year, as the field counts them (a year has 365.25 days; a seasonal year 52 weeks).
 PERIODS_A_YEAR: dict[Frequency, int] = {"daily": 365, "weekly": 52, "monthly": 12}
+FREQUENCY_ZH: dict[Frequency, str] = {"daily": "逐日", "weekly": "逐周", "monthly": "逐月"}
+#: Beyond this a float no longer tells one case from the next.
+MOST_CASES = 2.0**53
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,7 +106,11 @@ def _counts(counts: ArrayLike) -> Floats:
             f"计数应为一条序列或“序列 × 时间”，且不能为空；现形状为 {values.shape}",
             field="counts",
         )
-    for wrong, en, zh in ((values < 0, "negative", "负数"), (np.isinf(values), "infinite", "无穷大")):
+    for wrong, en, zh in (
+        (values < 0, "negative", "负数"),
+        (np.isinf(values), "infinite", "无穷大"),
+        (values > MOST_CASES, "more than can be counted", "超出可计数范围的数"),
+    ):
         if wrong.any():
             i, t = (int(k) for k in np.argwhere(wrong)[0])
             raise InputError(
@@ -119,7 +126,7 @@ def _dates(
     dates: Iterable[Any] | None, *, start: date | str | None, frequency: Frequency | None, length: int
 ) -> Dates:
     if dates is None:
-        first = np.datetime64(str(start or FIRST_DAY), "D")
+        first = _first_day(start)
         if frequency == "monthly":
             return (first.astype("datetime64[M]") + np.arange(length)).astype("datetime64[D]")
         return first + np.arange(length) * np.timedelta64(7 if frequency == "weekly" else 1, "D")
@@ -141,6 +148,17 @@ def _dates(
         where = int(np.argmax(np.isnat(days))) + 1
         raise InputError(f"date {where} is empty", f"第 {where} 个日期为空", field="dates")
     return days
+
+
+def _first_day(start: date | str | None) -> np.datetime64:
+    try:
+        return np.datetime64(str(start or FIRST_DAY), "D")
+    except ValueError:
+        raise InputError(
+            f"start {start!r} is not a date; write it as 2020-02-05",
+            f"start {start!r} 不是日期；请写成 2020-02-05",
+            field="start",
+        ) from None
 
 
 def _frequency_of(days: Dates) -> Frequency:
@@ -173,12 +191,15 @@ def _check_regular(days: Dates, frequency: Frequency) -> None:
         en, zh = f"the date {after} stands after {before}", f"日期 {after} 排在 {before} 之后"
     else:
         en = f"from {before} to {after} is not one {frequency} step; put missing periods in without a count"
-        zh = f"从 {before} 到 {after} 不是一个 {frequency} 间隔；缺报的各期请列出并将计数留空"
+        zh = f"从 {before} 到 {after} 不是一期（{FREQUENCY_ZH[frequency]}）；缺报的各期请列出并将计数留空"
     raise InputError(en, zh, field="dates")
 
 
 def _names(names: Sequence[str] | None, n: int) -> tuple[str, ...]:
-    given = tuple(names) if names is not None else tuple(f"series {i + 1}" for i in range(n))
+    try:
+        given = tuple(names) if names is not None else tuple(f"series {i + 1}" for i in range(n))
+    except TypeError:
+        raise InputError("names must be a list of names", "names 应为名称列表", field="names") from None
     if len(given) != n or len(set(given)) != n:
         raise InputError(
             f"{n} series need {n} different names; there are {len(set(given))}",
@@ -191,7 +212,14 @@ def _names(names: Sequence[str] | None, n: int) -> tuple[str, ...]:
 def _population(population: ArrayLike | None, counts: Floats) -> Floats | None:
     if population is None:
         return None
-    values = np.broadcast_to(np.asarray(population, dtype=np.float64), counts.shape)
+    try:
+        values = np.broadcast_to(np.asarray(population, dtype=np.float64), counts.shape)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"population must be numbers in the shape of the counts, {counts.shape}",
+            f"人口数应为数字，且形状与计数 {counts.shape} 一致",
+            field="population",
+        ) from None
     if not (values > 0).all():
         raise InputError(
             "population must be above zero everywhere", "人口数必须处处大于零", field="population"

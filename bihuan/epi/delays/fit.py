@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from bihuan.epi.arguments import checked
 from bihuan.epi.delays import times
 from bihuan.epi.delays.estimate import QUANTILES, fit_family
 from bihuan.epi.delays.families import FAMILIES
@@ -34,6 +35,7 @@ class _Settings:
     quantiles: tuple[float, ...]
 
 
+@checked
 def delay_distribution(
     start: Iterable[Any],
     end: Iterable[Any],

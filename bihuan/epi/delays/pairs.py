@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bihuan.epi.arguments import checked
 from bihuan.epi.delays import times
 from bihuan.epi.delays.estimate import QUANTILES
 from bihuan.epi.delays.fit import POSITIVE, _checked, _last_moment, _windows, fit_windows
@@ -15,6 +16,7 @@ from bihuan.epi.delays.results import DelayDistribution
 from bihuan.epi.errors import InputError
 
 
+@checked
 def serial_interval(
     infector_onset: Iterable[Any],
     infectee_onset: Iterable[Any],
@@ -53,6 +55,7 @@ def serial_interval(
     )
 
 
+@checked
 def incubation(
     exposure_start: Iterable[Any],
     exposure_end: Iterable[Any],

@@ -21,7 +21,7 @@ def positions(panel: Panel, at: At) -> NDArray[np.intp]:
     """Positions in time, ascending; None means every period, -1 the newest. InputError when outside."""
     if at is None:
         return np.arange(panel.n_times)
-    asked = np.unique(np.atleast_1d(np.asarray(at, dtype=np.intp)))
+    asked = np.unique(_whole(at))
     whole = np.where(asked < 0, asked + panel.n_times, asked)
     if whole.size == 0 or whole.min() < 0 or whole.max() >= panel.n_times:
         raise InputError(
@@ -30,6 +30,20 @@ def positions(panel: Panel, at: At) -> NDArray[np.intp]:
             field="at",
         )
     return np.unique(whole)
+
+
+def _whole(at: At) -> NDArray[np.intp]:
+    try:
+        given = np.atleast_1d(np.asarray(at, dtype=np.float64))
+    except (TypeError, ValueError):
+        given = np.array([np.nan])
+    if not np.array_equal(given, np.round(given)):
+        raise InputError(
+            f"`at` must be whole positions in time; it is {at!r}",
+            f"`at` 应为整数位置；现为 {at!r}",
+            field="at",
+        )
+    return given.astype(np.intp)
 
 
 def first_monitored(panel: Panel, start: Start, *, least: int = 1) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special, stats
 
+from bihuan.epi.arguments import checked
 from bihuan.epi.detection.assembly import At, assemble, check_above, positions
 from bihuan.epi.detection.references import same_season
 from bihuan.epi.detection.results import Detection, Method
@@ -17,6 +18,7 @@ from bihuan.epi.series import PERIODS_A_YEAR, Floats, Panel, panel
 PRIOR_SHAPE = 0.5
 
 
+@checked
 def bayes(
     counts: ArrayLike | Panel,
     *,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import hyp2f1
 
+from bihuan.epi.arguments import checked
 from bihuan.epi.detection.assembly import (
     At,
     Start,
@@ -42,6 +43,7 @@ _PAPERS = {
 _NEWTON_STEPS = 40
 
 
+@checked
 def cusum(
     counts: ArrayLike | Panel,
     *,

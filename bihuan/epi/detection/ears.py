@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
+from bihuan.epi.arguments import checked
 from bihuan.epi.detection.assembly import At, check_above, check_one_of, positions
 from bihuan.epi.detection.results import Bools, Codes, Detection, Method, Reason
 from bihuan.epi.errors import InputError
@@ -59,6 +60,7 @@ class _Baseline:
     thin: Bools
 
 
+@checked
 def ears(
     counts: ArrayLike | Panel,
     *,

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bihuan.epi.arguments import checked
 from bihuan.epi.detection.assembly import (
     At,
     Start,
@@ -54,6 +55,7 @@ class _Chart:
     bounds: bool
 
 
+@checked
 def glr_nb(
     counts: ArrayLike | Panel,
     *,

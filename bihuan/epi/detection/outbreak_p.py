@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bihuan.epi.arguments import checked
 from bihuan.epi.detection.assembly import At, assemble, check_above, positions
 from bihuan.epi.detection.results import Detection, Method, Reason
 from bihuan.epi.series import Panel, panel
@@ -17,6 +18,7 @@ LIMIT = 100.0
 MOST_CASES = 1e5
 
 
+@checked
 def outbreak_p(
     counts: ArrayLike | Panel,
     *,

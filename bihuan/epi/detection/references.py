@@ -42,6 +42,7 @@ def same_season(
 ) -> References:
     """References of each period in `at`: `years` back, 2w + 1 values each, and w before it if `this_year`."""
     check_windows(years=years, half_width=half_width, this_year=this_year)
+    years = min(years, series.n_times // max(year, 1) + 1)  # that many already lie before the first period
     windows = [(at - i * year - half_width, at - i * year + half_width + 1) for i in range(1, years + 1)]
     if this_year:
         windows.append((at - half_width, at))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bihuan.epi.arguments import checked
 from bihuan.epi.detection.assembly import At, assemble, positions
 from bihuan.epi.detection.references import same_season
 from bihuan.epi.detection.results import Detection, Method, Reason
@@ -21,6 +22,7 @@ CROW_GARDNER = np.array([
 DEVIATIONS = 2.0
 
 
+@checked
 def rki(
     counts: ArrayLike | Panel,
     *,

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bihuan.epi.arguments import checked
 from bihuan.epi.detection.assembly import At, missing, positions
 from bihuan.epi.detection.bayes import bayes
 from bihuan.epi.detection.cusum import cusum
@@ -126,6 +127,7 @@ class RoutedDetection(Detection):
         return i % self.panel.n_series
 
 
+@checked
 def detect(
     counts: ArrayLike | Panel,
     *,

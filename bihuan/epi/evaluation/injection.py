@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bihuan.epi.arguments import checked
 from bihuan.epi.errors import InputError
 from bihuan.epi.series import Floats, Panel, panel
 
@@ -44,6 +45,7 @@ def labelled(counts: ArrayLike | Panel, outbreak: ArrayLike, **panel_kw: Any) ->
     return Labelled(series, np.where(marks, np.cumsum(starts, axis=1), 0).astype(np.int64))
 
 
+@checked
 def inject(
     counts: ArrayLike | Panel,
     *,

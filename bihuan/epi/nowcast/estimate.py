@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from bihuan.epi.arguments import checked
 from bihuan.epi.errors import InputError
 from bihuan.epi.nowcast import predict
 from bihuan.epi.nowcast.bayes import CountPrior, Settings, bayes
@@ -38,6 +39,7 @@ METHODS: dict[str, NowcastMethod] = {
 TELLING = 0.5
 
 
+@checked
 def nowcast(
     reports: ReportingTriangle | tuple[Iterable[Any], Iterable[Any]],
     *,
@@ -69,7 +71,9 @@ def nowcast(
     """
     if method not in get_args(Method):
         raise InputError(
-            f"method {method!r} is not one of {', '.join(METHODS)}", f"方法 {method!r} 未知", field="method"
+            f"method {method!r} is not one of {', '.join(METHODS)}",
+            f"方法 {method!r} 不在 {'、'.join(METHODS)} 之中",
+            field="method",
         )
     if not 0 < level < 1:
         raise InputError("level must lie between 0 and 1", "置信水平必须在 0 与 1 之间", field="level")

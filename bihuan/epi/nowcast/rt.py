@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bihuan.epi.arguments import checked
 from bihuan.epi.errors import InputError
 from bihuan.epi.nowcast.results import Nowcast, NowcastReason
 from bihuan.epi.reproduction.estimate import MOST_UNREPORTED, Prior, prior_of, probabilities_of, windows_of
@@ -35,6 +36,7 @@ METHOD = RtMethod(
 )
 
 
+@checked
 def estimate_r_nowcast(
     nowcast: Nowcast,
     *,

@@ -10,11 +10,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bihuan.epi.arguments import checked
 from bihuan.epi.errors import InputError, NotEnoughData
 from bihuan.epi.series import Dates, Floats, Frequency, panel
 
 #: Delays told apart when none are named: two weeks of days.
 MAX_DELAY = 14
+#: More periods of delay than this are a mistake in the dates or the unit, and fill the memory.
+LONGEST_DELAY = 366
 DAYS: dict[str, int] = {"daily": 1, "weekly": 7}
 
 
@@ -56,6 +59,7 @@ class ReportingTriangle:
         return np.asarray(np.nansum(self.counts, axis=2))
 
 
+@checked
 def reporting_triangle(
     events: Iterable[Any],
     reports: Iterable[Any],
@@ -171,14 +175,14 @@ def _dates(values: Iterable[Any], field: str) -> Dates:
 
 
 def _limits(event: Dates, now: Any, start: Any) -> tuple[np.datetime64, np.datetime64]:
-    today = np.datetime64(str(now)[:10], "D")
+    today = _day(now, "now")
     if start is None and not event.size:
         raise NotEnoughData(
             "no record has both dates; there is nothing to learn delays from",
             "没有任何记录同时具有两个日期，无法估计延迟",
             field="reports",
         )
-    first = np.datetime64(str(start)[:10], "D") if start is not None else event.min()
+    first = _day(start, "start") if start is not None else event.min()
     if today < first:
         raise InputError(
             f"now is {today}, before the first event on {first}",
@@ -188,10 +192,14 @@ def _limits(event: Dates, now: Any, start: Any) -> tuple[np.datetime64, np.datet
     return today, first
 
 
+def _day(day: Any, field: str) -> np.datetime64:
+    return np.datetime64(_dates([str(day)[:10]], field)[0], "D")
+
+
 def _check_delay(max_delay: int) -> None:
-    if max_delay < 1 or max_delay != int(max_delay):
+    if not 1 <= max_delay <= LONGEST_DELAY:
         raise InputError(
-            f"max_delay is {max_delay}; it must be a whole number from 1",
-            f"max_delay 为 {max_delay}；必须是不小于 1 的整数",
+            f"max_delay is {max_delay}; it must be a whole number from 1 to {LONGEST_DELAY}",
+            f"max_delay 为 {max_delay}；必须是 1 至 {LONGEST_DELAY} 的整数",
             field="max_delay",
         )

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bihuan.epi.arguments import checked
 from bihuan.epi.errors import InputError, NotEnoughData
 from bihuan.epi.reproduction.infectivity import convolved
 from bihuan.epi.reproduction.mixture import gamma_quantiles, mixture_summary
@@ -65,6 +66,7 @@ class Prior:
         return self.mean / self.sd**2
 
 
+@checked
 def estimate_r(
     incidence: ArrayLike | Panel,
     *,

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from bihuan.epi.arguments import checked
 from bihuan.epi.errors import InputError, NotEnoughData
 from bihuan.epi.reproduction.negbin import fit_line
 from bihuan.epi.series import Floats, Panel, panel
@@ -133,6 +134,7 @@ class Growth:
         return plot_growth(self, series=i, lang=lang, path=path)
 
 
+@checked
 def growth_rate(
     counts: ArrayLike | Panel,
     *,
@@ -147,7 +149,9 @@ def growth_rate(
     """
     if method not in PAPERS:
         raise InputError(
-            f"method {method!r} is not one of {', '.join(PAPERS)}", f"方法 {method!r} 未知", field="method"
+            f"method {method!r} is not one of {', '.join(PAPERS)}",
+            f"方法 {method!r} 不在 {'、'.join(PAPERS)} 之中",
+            field="method",
         )
     if not 0 < level < 1:
         raise InputError("level must lie between 0 and 1", "置信水平必须在 0 与 1 之间", field="level")

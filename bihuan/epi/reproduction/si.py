@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from bihuan.epi.arguments import checked
 from bihuan.epi.errors import InputError
 from bihuan.epi.series import Floats
 
@@ -80,6 +81,7 @@ class SerialInterval:
         return float(np.sqrt(max(variance, 0.0)))
 
 
+@checked
 def discretized_si(mean: float, sd: float, k: ArrayLike | None = None) -> Floats:
     """Probability that the serial interval is `k` whole periods, for a gamma shifted by one period with the
     given mean and SD (Cori et al. 2013, Web Appendix 11).
@@ -88,10 +90,18 @@ def discretized_si(mean: float, sd: float, k: ArrayLike | None = None) -> Floats
     mean <= 1 or sd <= 0.
     """
     _check_moments(mean, sd)
-    lags = _lags(mean, sd) if k is None else np.atleast_1d(np.asarray(k, dtype=np.float64))
+    lags = _lags(mean, sd) if k is None else _numbers(k)
     if not (np.isfinite(lags).all() and (lags >= 0).all() and (lags == np.floor(lags)).all()):
         raise InputError("lags k must be whole numbers from 0", "滞后期数 k 必须是不小于 0 的整数", field="k")
     return _discretized(np.array([mean]), np.array([sd]), lags)[0]
+
+
+def _numbers(k: ArrayLike) -> Floats:
+    """As numbers; what is none is NaN, which the caller refuses."""
+    try:
+        return np.atleast_1d(np.asarray(k, dtype=np.float64))
+    except (TypeError, ValueError):
+        return np.array([np.nan])
 
 
 def _discretized(mean: Floats, sd: Floats, lags: Floats) -> Floats:

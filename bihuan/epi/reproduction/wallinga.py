@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bihuan.epi.arguments import checked
 from bihuan.epi.errors import InputError
 from bihuan.epi.reproduction.estimate import (
     MOST_UNREPORTED,
@@ -35,6 +36,7 @@ ENOUGH_SEEN = 0.95
 BOUNDS = (0.025, 0.975)
 
 
+@checked
 def wallinga_teunis(
     incidence: ArrayLike | Panel,
     *,

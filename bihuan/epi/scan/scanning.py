@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bihuan.epi.arguments import checked
 from bihuan.epi.errors import InputError, NotEnoughData
 from bihuan.epi.scan.checks import baselines_of, coordinates, whole_counts
 from bihuan.epi.scan.design import Design, Model, lay_out
@@ -29,6 +30,7 @@ SEED = 20051
 _DAYS: dict[Frequency, float] = {"daily": 1.0, "weekly": 7.0, "monthly": 365.25 / 12}
 
 
+@checked
 def scan(
     cases: ArrayLike | Panel,
     locations: Locations,
@@ -101,6 +103,7 @@ def scan(
     return _scan(design, series, sorted_names, simulated, clusters, outcome, seed)
 
 
+@checked
 def spatial_scan(
     cases: ArrayLike | Mapping[str, int],
     locations: Locations,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bihuan.epi.errors import InputError
-from bihuan.epi.series import Dates, Floats, Frequency, Panel, panel
+from bihuan.epi.series import FREQUENCY_ZH, Dates, Floats, Frequency, Panel, panel
 from bihuan.epi.tables.files import Table
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def build(cells: Cells, table: Table, how: Reading) -> tuple[Panel, list[Note]]:
     if ORDER[asked] < ORDER[own]:
         raise InputError(
             f"the file counts {own} periods; they cannot be read as {asked}",
-            f"文件按 {own} 计数，无法读成 {asked}",
+            f"文件为{FREQUENCY_ZH[own]}计数，无法读成{FREQUENCY_ZH[asked]}计数",
             field="frequency",
         )
     periods, place = _periods(cells, own, how)

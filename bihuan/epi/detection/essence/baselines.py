@@ -15,7 +15,7 @@ from bihuan.epi.detection.assembly import check_above
 from bihuan.epi.detection.calendar import Days, weekdays, working_calendar
 from bihuan.epi.detection.results import Codes, Reason
 from bihuan.epi.errors import InputError
-from bihuan.epi.series import Floats, Panel
+from bihuan.epi.series import FREQUENCY_ZH, Floats, Panel
 
 #: Days of baseline and guard band (Burkom, Murphy, Shmueli 2007; ESSENCE).
 BASELINE, GUARD = 28, 2
@@ -66,7 +66,7 @@ def kinds_of_days(series: Panel, calendar: str | None) -> Days:
     if series.frequency != "daily":
         raise InputError(
             f"this method takes daily counts; these are {series.frequency}",
-            f"该方法需要逐日计数；现为 {series.frequency}",
+            f"该方法需要逐日计数；现为{FREQUENCY_ZH[series.frequency]}",
             field="frequency",
         )
     return weekdays(series.dates) if calendar is None else working_calendar(series.dates, country=calendar)

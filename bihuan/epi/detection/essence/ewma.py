@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from bihuan.epi.arguments import checked
 from bihuan.epi.detection.assembly import At, assemble, check_above, positions
 from bihuan.epi.detection.calendar import weekday_factors
 from bihuan.epi.detection.essence.baselines import ALERT, BASELINE, GUARD, Window, kinds_of_days, t_quantile
@@ -23,6 +24,7 @@ _LEAST = 7
 _FLOOR = (0.1289, 0.2414, 0.1826)
 
 
+@checked
 def ewma(
     counts: ArrayLike | Panel,
     *,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from bihuan.epi.arguments import checked
 from bihuan.epi.detection.assembly import At, assemble, check_above, positions
 from bihuan.epi.detection.bayes import at_least
 from bihuan.epi.detection.calendar import SUNDAY
@@ -22,6 +23,7 @@ from bihuan.epi.series import Floats, Frequency, Panel, panel
 YEAR: dict[Frequency, float] = {"daily": 365.25, "weekly": 52.18, "monthly": 12.0}
 
 
+@checked
 def nbinom_alert(
     counts: ArrayLike | Panel,
     *,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from bihuan.epi.arguments import checked
 from bihuan.epi.detection.assembly import At, assemble, check_above, positions
 from bihuan.epi.detection.calendar import SUNDAY, Days
 from bihuan.epi.detection.essence.baselines import ALERT, BASELINE, GUARD, Window, kinds_of_days, t_quantile
@@ -23,6 +24,7 @@ _LEAST = _TERMS + 3
 _LEAST_ERROR = 0.01
 
 
+@checked
 def regression(
     counts: ArrayLike | Panel,
     *,

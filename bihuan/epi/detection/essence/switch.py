@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bihuan.epi.arguments import checked
 from bihuan.epi.detection.assembly import At, assemble
 from bihuan.epi.detection.essence.baselines import ALERT, BASELINE, GUARD
 from bihuan.epi.detection.essence.ewma import FAST, SLOW, ewma
@@ -18,6 +19,7 @@ from bihuan.epi.series import Floats, Panel, panel
 EXPLAINED = 0.60
 
 
+@checked
 def switch(
     counts: ArrayLike | Panel,
     *,

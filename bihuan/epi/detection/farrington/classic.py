@@ -6,6 +6,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
+from bihuan.epi.arguments import checked
 from bihuan.epi.detection.assembly import At
 from bihuan.epi.detection.farrington.flexible import judged
 from bihuan.epi.detection.farrington.glm import LEAST_MEAN
@@ -17,6 +18,7 @@ from bihuan.epi.series import PERIODS_A_YEAR, Panel, panel
 WEIGHTS_THRESHOLD, P_THRESHOLD_TREND = 1.0, 0.05
 
 
+@checked
 def farrington(
     counts: ArrayLike | Panel,
     *,

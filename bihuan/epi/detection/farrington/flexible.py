@@ -7,6 +7,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bihuan.epi.arguments import checked
 from bihuan.epi.detection.assembly import At, assemble, check_one_of, positions
 from bihuan.epi.detection.farrington.run import Numbers, assess
 from bihuan.epi.detection.farrington.settings import Mode, PowerTransform, Settings, ThresholdMethod
@@ -15,6 +16,7 @@ from bihuan.epi.errors import InputError
 from bihuan.epi.series import PERIODS_A_YEAR, Floats, Panel, panel
 
 
+@checked
 def farrington_flexible(
     counts: ArrayLike | Panel,
     *,

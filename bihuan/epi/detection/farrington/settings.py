@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal, get_args
 
 from scipy.special import ndtri
@@ -59,7 +60,7 @@ class Settings:
         for name, least in (("b", 1), ("w", 0), ("no_periods", 1), ("past_not_included", 0)):
             _check_whole(name, getattr(self, name), least=least)
         _check_whole("periods_a_year", self.periods_a_year, least=1)
-        _check_whole("limit54[1]", self.limit54[1], least=1)
+        _check_limit54(self.limit54)
         if self.no_periods > 1 and self.periods_a_year - 2 * self.w - 1 < self.no_periods - 1:
             raise InputError(
                 f"{self.no_periods} season blocks and windows of {2 * self.w + 1} periods do not fit into a "
@@ -80,6 +81,17 @@ class Settings:
     @property
     def asks_trend(self) -> bool:
         return self.trend and self.b >= YEARS_FOR_A_TREND
+
+
+def _check_limit54(limit: tuple[float, int]) -> None:
+    pair = list(limit) if isinstance(limit, tuple | list) else []
+    if len(pair) != 2 or not all(isinstance(value, Real) for value in pair) or not pair[0] >= 0:
+        raise InputError(
+            f"limit54 is two numbers, cases and periods, such as (5, 4); it is {limit!r}",
+            f"limit54 应为两个数字（病例数、期数），如 (5, 4)；现为 {limit!r}",
+            field="limit54",
+        )
+    _check_whole("limit54[1]", pair[1], least=1)
 
 
 def _check_whole(name: str, value: float, *, least: int) -> None:
