@@ -13,40 +13,37 @@ import duckdb
 import numpy as np
 
 from bihuan.epi.visits.batch import DAY_MINUTES, LONGEST_MINUTES
+from bihuan.epi.visits.met import NAMES, Met
 from bihuan.epi.visits.store import VisitStore
-from bihuan.epi.visits.trace import Met, Window, _check
+from bihuan.epi.visits.windows import AnyWindows, checked
 
 _BIN = 60  # minutes: stays are joined by the hours they touch; a short stay touches one or two
 
 
-def meet(store: VisitStore, windows: Sequence[Window], *, margin: int = 0) -> Met:
+def meet(store: VisitStore, windows: AnyWindows, *, margin: int = 0) -> Met:
     """`trace.meet`, answered from the truth."""
-    _check(windows, margin)
-    none = Met.ranked([np.empty(0, np.int64)] * 6)
-    if not windows:
-        return none
-    since = min(w.since for w in windows) - margin - LONGEST_MINUTES
-    until = max(w.until for w in windows) + margin
+    asked = checked(windows, margin)
+    if not asked.size:
+        return Met.nobody()
+    since = int(asked.since.min()) - margin - LONGEST_MINUTES
+    until = int(asked.until.max()) + margin
     segments = store.segments(since // DAY_MINUTES, until // DAY_MINUTES)
     by_person = [(p, s.day) for s in segments for p in store.files_of(s, "person")]
     by_place = [(p, s.day) for s in segments for p in store.files_of(s, "place")]
     if not by_person:
-        return none
+        return Met.nobody()
     with duckdb.connect() as db:
         cases = {
-            "c": np.arange(len(windows), dtype=np.int64),
-            "person": np.array([w.person for w in windows], np.uint32),
-            "since": np.array([w.since for w in windows], np.int64),
-            "until": np.array([w.until for w in windows], np.int64),
+            "c": np.arange(asked.size, dtype=np.int64),
+            "person": asked.person,
+            "since": asked.since,
+            "until": asked.until,
         }
         db.register("cases", cases)
         db.execute(f"CREATE TEMP TABLE visits AS {_visits_sql(by_person)}")
         db.execute(_BINNED, {"m": margin})
         found = db.execute(_met_sql(by_place), {"m": margin}).fetchnumpy()
-    return Met.ranked([np.ma.getdata(found[name]) for name in _NAMES])
-
-
-_NAMES = ("person", "encounters", "minutes", "cases", "first", "last")
+    return Met.ranked([np.ma.getdata(found[name]).astype(np.int64) for name in NAMES])
 
 
 def _union(files: Sequence[tuple[Path, int]], columns: str) -> str:

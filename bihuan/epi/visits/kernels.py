@@ -1,4 +1,4 @@
-"""The compiled loops of the visit store: hash tables, and who was present together.
+"""The compiled loops of the visit store: hash tables, and the search for stays by person and by place.
 
 Segments are handed in as one matrix of addresses, so that a question to thirty days is one call. Its columns
 are the constants below; every row is one sorted part of a day (see `index`). All times are minutes.
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import carray, njit, prange, types
+from numba import carray, njit, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
@@ -18,10 +18,6 @@ from numpy.typing import NDArray
 PLACES, N_PLACES, PLACE_ENDS, PERSON, START, MINUTES, WIDE = 0, 1, 2, 3, 4, 5, 6
 PEOPLE, N_PEOPLE, PEOPLE_ENDS, ROWS, BASE, LONGEST = 7, 8, 9, 10, 11, 12
 N_COLUMNS = 13
-#: Columns of what is known of a person met.
-ENCOUNTERS, TOGETHER, CASES, LAST_CASE, FIRST, LAST = 0, 1, 2, 3, 4, 5
-N_RECORD = 6
-_MIX = np.uint32(2654435761)  # Knuth's multiplicative hash (The Art of Computer Programming 3, 6.4)
 
 
 def _as_pointer(typing_context: Any, address: Any) -> Any:
@@ -130,9 +126,28 @@ def _lower(values: Any, lo: Any, hi: Any, wanted: Any) -> Any:
 
 
 @njit(cache=True, nogil=True, inline="always")
+def _position(ids: Any, n: Any, wanted: Any) -> Any:
+    """Like `_lower` on ids that lie about evenly: begins at the guess and widens by doubling, so that few
+    pages are touched."""
+    if n == 0 or np.int64(ids[n - 1]) < wanted:
+        return n
+    at = min(n - 1, wanted * n // (np.int64(ids[n - 1]) + 1))
+    step = 1
+    if np.int64(ids[at]) < wanted:
+        while at + step < n and np.int64(ids[at + step]) < wanted:
+            at += step
+            step *= 2
+        return _lower(ids, at + 1, min(at + step, n - 1), wanted)
+    while at - step >= 0 and np.int64(ids[at - step]) >= wanted:
+        at -= step
+        step *= 2
+    return _lower(ids, max(at - step + 1, 0), at, wanted)
+
+
+@njit(cache=True, nogil=True, inline="always")
 def _range(ids: Any, ends: Any, n: Any, wanted: Any) -> Any:
     """Rows [from, to) of `wanted` in a table of ascending ids with the end of each; empty if not there."""
-    at = _lower(ids, 0, n, wanted)
+    at = _position(ids, n, wanted)
     if at >= n or np.int64(ids[at]) != wanted:
         return 0, 0
     return (np.int64(ends[at - 1]) if at else 0), np.int64(ends[at])
@@ -204,119 +219,6 @@ def _window(segments: Any, s: Any, place: Any, since: Any, until: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def bound_of(segments: Any, visits: Any, margin: int) -> int:
-    """At most how many stays lie beside these visits."""
-    n = 0
-    for v in range(visits.shape[0]):
-        for s in range(segments.shape[0]):
-            a, b = _window(segments, s, visits[v, 1], visits[v, 2] - margin, visits[v, 3] + margin)
-            n += b - a
-    return n
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _meet(record: Any, case: Any, start: Any, end: Any, v_start: Any, v_end: Any) -> None:
-    """Add one encounter to what is known of a person."""
-    together = min(end, v_end) - max(start, v_start)
-    met = max(start, v_start) if together >= 0 else max(min(start, v_end), min(v_start, end))
-    if record[ENCOUNTERS] == 0:
-        record[FIRST] = met
-        record[LAST] = met
-    record[ENCOUNTERS] += 1
-    if together > 0:
-        record[TOGETHER] += together
-    if record[LAST_CASE] != case + 1:
-        record[LAST_CASE] = case + 1
-        record[CASES] += 1
-    record[FIRST] = min(record[FIRST], met)
-    record[LAST] = max(record[LAST], met)
-
-
-@njit(cache=True, nogil=True)
-def _meet_all(segments: Any, visits: Any, a: Any, b: Any, people: Any, margin: Any, dense: Any) -> None:
-    """Encounters of visits[a:b] into one record a person, by small number."""
-    for v in range(a, b):
-        case, place = visits[v, 0], visits[v, 1]
-        v_start, v_end = visits[v, 2], visits[v, 3]
-        own = np.int64(people[case])
-        for s in range(segments.shape[0]):
-            i, j = _window(segments, s, place, v_start - margin, v_end + margin)
-            if i == j:
-                continue
-            person = carray(_pointer(segments[s, PERSON]), j, np.uint32)
-            for row in range(i, j):
-                start, end = _stay(segments, s, row)
-                if end >= v_start - margin and np.int64(person[row]) != own:
-                    _meet(dense[person[row]], case, start, end, v_start, v_end)
-
-
-@njit(cache=True, nogil=True, parallel=True)
-def meet_many(segments: Any, visits: Any, cuts: Any, people: Any, margin: int, n_people: int) -> Any:
-    """One record a person of the store. Visits are in order of their case; `cuts` part them between cases."""
-    n = cuts.size - 1
-    dense = np.zeros((n, n_people, N_RECORD), np.int32)
-    for part in prange(n):
-        _meet_all(segments, visits, cuts[part], cuts[part + 1], people, margin, dense[part])
-    total = dense[0]
-    for part in range(1, n):
-        for p in prange(n_people):
-            _add(total[p], dense[part, p])
-    return total
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _add(record: Any, other: Any) -> None:
-    if other[ENCOUNTERS] == 0:
-        return
-    if record[ENCOUNTERS] == 0:
-        record[FIRST], record[LAST] = other[FIRST], other[LAST]
-    record[FIRST] = min(record[FIRST], other[FIRST])
-    record[LAST] = max(record[LAST], other[LAST])
-    record[ENCOUNTERS] += other[ENCOUNTERS]
-    record[TOGETHER] += other[TOGETHER]
-    record[CASES] += other[CASES]
-
-
-@njit(cache=True, nogil=True)
-def meet_few(segments: Any, visits: Any, people: Any, margin: int, size: int) -> Any:
-    """The persons met and their records, through a hash table of `size` (a power of two above the bound)."""
-    slots = np.zeros(size, np.int64)
-    records = np.zeros((size, N_RECORD), np.int32)
-    mask = np.int64(size - 1)
-    n = 0
-    for v in range(visits.shape[0]):
-        case, place = visits[v, 0], visits[v, 1]
-        v_start, v_end = visits[v, 2], visits[v, 3]
-        own = np.int64(people[case])
-        for s in range(segments.shape[0]):
-            i, j = _window(segments, s, place, v_start - margin, v_end + margin)
-            if i == j:
-                continue
-            person = carray(_pointer(segments[s, PERSON]), j, np.uint32)
-            for row in range(i, j):
-                start, end = _stay(segments, s, row)
-                other = np.int64(person[row])
-                if end < v_start - margin or other == own:
-                    continue
-                at = np.int64(np.uint32(other) * _MIX) & mask
-                while slots[at] != 0 and slots[at] != other + 1:
-                    at = (at + 1) & mask
-                if slots[at] == 0:
-                    slots[at] = other + 1
-                    n += 1
-                _meet(records[at], case, start, end, v_start, v_end)
-    found = np.empty(n, np.int64)
-    known = np.empty((n, N_RECORD), np.int32)
-    k = 0
-    for slot in range(size):
-        if slots[slot]:
-            found[k] = slots[slot] - 1
-            known[k] = records[slot]
-            k += 1
-    return found, known
-
-
-@njit(cache=True, nogil=True)
 def stays_at(segments: Any, place: Any, since: Any, until: Any) -> Any:
     """Who was at `place` within [since, until]: rows (person, start, end)."""
     room = 64
@@ -372,10 +274,3 @@ def encounters_of(segments: Any, visits: Any, people: Any, margin: int, wanted: 
                 out[n, 5] = max(0, min(end, v_end) - max(start, v_start))
                 n += 1
     return out[:n]
-
-
-def threads() -> int:
-    """Threads the parallel kernels use."""
-    from numba import get_num_threads
-
-    return int(get_num_threads())

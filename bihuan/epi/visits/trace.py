@@ -7,63 +7,31 @@ presence is no contact: a person confirms (rights, issue 4 deliver 8).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bihuan.epi.errors import InputError
-from bihuan.epi.visits import kernels
+from bihuan.epi.visits import kernels, meeting
 from bihuan.epi.visits.batch import DAY_MINUTES, LONGEST_MINUTES
+from bihuan.epi.visits.met import Met
 from bihuan.epi.visits.store import VisitStore
+from bihuan.epi.visits.windows import AnyWindows, Window, Windows, checked
 
-#: Above this share of the store's people a record for everybody is faster than a hash table.
-_DENSE_SHARE = 8
-_FIRST_TABLE = 1 << 12
+__all__ = ["Encounter", "Met", "Window", "Windows", "encounters", "meet", "present_at", "second_order"]
 
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """The time in which a case could infect others: `person` by small number, minutes as in the store."""
-
-    person: int
-    since: int
-    until: int
-
-
-@dataclass(frozen=True, eq=False)
-class Met:
-    """Persons met, ranked by minutes together, encounters, cases, then number. One entry each column.
-
-    `person` small numbers; `encounters`; `minutes` together; `cases` met; `first`, `last`: minutes since 1970
-    of the store's clock.
-    """
-
-    person: NDArray[np.int64]
-    encounters: NDArray[np.int64]
-    minutes: NDArray[np.int64]
-    cases: NDArray[np.int64]
-    first: NDArray[np.int64]
-    last: NDArray[np.int64]
-
-    @property
-    def size(self) -> int:
-        return int(self.person.size)
-
-    @cached_property
-    def table(self) -> NDArray[np.int64]:
-        """All columns side by side."""
-        names = ("person", "encounters", "minutes", "cases", "first", "last")
-        return np.column_stack([getattr(self, name) for name in names])
-
-    @classmethod
-    def ranked(cls, columns: Sequence[NDArray[Any]]) -> Met:
-        person, encounters, minutes, cases, first, last = (np.asarray(c, np.int64) for c in columns)
-        order = np.lexsort((person, -cases, -encounters, -minutes))
-        return cls(*(c[order] for c in (person, encounters, minutes, cases, first, last)))
+#: Rows beside the visits up to which a hash table, which stays in the cache, beats a record for everybody.
+_TABLE_ROWS = 1 << 15
+#: Rows, and windows, from which a second thread is worth its start.
+_SHARED_ROWS, _SHARED_WINDOWS = 1 << 17, 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,90 +46,106 @@ class Encounter:
     together: int
 
 
-def meet(store: VisitStore, windows: Sequence[Window], *, margin: int = 0) -> Met:
+def meet(store: VisitStore, windows: AnyWindows, *, margin: int = 0) -> Met:
     """Everybody present at the same place as a case, within `margin` minutes of her stay there.
 
     A case is not her own contact; other cases are named like anybody else. `margin` must be 0 to 1,440.
     """
-    segments, keep = _segments(store, windows, margin)
-    people, visits = _visits(segments, windows)
-    if not visits.size:
-        return Met.ranked([np.empty(0, np.int64)] * 6)
-    bound = kernels.bound_of(segments, visits, margin)
-    if bound * _DENSE_SHARE > store.people.count:
-        met = _met_many(segments, visits, people, margin, store.people.count)
-    else:
-        size = max(_FIRST_TABLE, 1 << int(2 * bound).bit_length())
-        met = kernels.meet_few(segments, visits, people, margin, size)
+    asked = checked(windows, margin)
+    segments, keep = segments_of(store, asked, margin)
+    visits = visits_of(segments, asked)
+    met = _met(segments, asked, visits, margin, store.people.count) if visits.size else Met.nobody()
     del keep
-    person, record = met
-    chosen = (
-        kernels.ENCOUNTERS, kernels.TOGETHER, kernels.CASES, kernels.FIRST, kernels.LAST,
-    )  # fmt: skip
-    return Met.ranked([person, *(record[:, c] for c in chosen)])
+    return met
 
 
-def _met_many(
-    segments: NDArray[np.int64], visits: NDArray[np.int64], people: NDArray[np.uint32], margin: int, n: int
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    total = kernels.meet_many(segments, visits, _cuts(visits[:, 0], kernels.threads()), people, margin, n)
-    person = np.flatnonzero(total[:, kernels.ENCOUNTERS])
-    return person, total[person]
+def _met(
+    segments: NDArray[np.int64], asked: Windows, visits: NDArray[np.int64], margin: int, n_people: int
+) -> Met:
+    ranges = _in_parts(
+        lambda rows: _ranges(segments, visits, rows, margin), visits.shape[0], enough=_SHARED_WINDOWS
+    )
+    rows = int((ranges[:, 3] - ranges[:, 2]).sum())
+    zero = int(visits[:, 2].min()) - margin - 1
+    if rows <= _TABLE_ROWS:
+        room = min(rows, n_people)
+        size = 1 << int(2 * room + 1).bit_length()
+        person, found = meeting.by_table(segments, visits, ranges, asked.person, margin, zero, room, size)
+        at = np.argsort(person)
+        return Met.of_records(found, person[at], at, zero=zero)
+    parts = _parted(ranges, visits[:, 0], workers() if rows > _SHARED_ROWS else 1)
+
+    def fill(part: NDArray[np.int64], records: _Records) -> int:
+        return int(
+            meeting.by_number(
+                segments, visits, part, asked.person, margin, zero, records.numbers, records.touched
+            )
+        )
+
+    with _borrowed(len(parts), n_people) as held:
+        counts = _at_once(fill, parts, held)
+        first, count = held[0], counts[0]
+        for other, n in zip(held[1:], counts[1:], strict=True):
+            count = meeting.merge(first.numbers, first.touched, count, other.numbers, other.touched[:n])
+        person = np.sort(first.touched[:count])
+        return Met.of_records(first.numbers, person, person, zero=zero)
 
 
-def _cuts(cases: NDArray[np.int64], parts: int) -> NDArray[np.int64]:
-    """Where to part ascending `cases` so that no case stands in two parts."""
-    wanted = np.linspace(0, cases.size, parts + 1).astype(np.int64)[1:-1]
-    inner = np.searchsorted(cases, cases[np.minimum(wanted, cases.size - 1)], side="left")
-    return np.unique(np.concatenate([[0], inner, [cases.size]]))
+def _ranges(
+    segments: NDArray[np.int64], visits: NDArray[np.int64], rows: slice, margin: int
+) -> NDArray[np.int64]:
+    found = np.asarray(meeting.ranges_of(segments, visits[rows], margin))
+    found[:, 0] += rows.start
+    return found
 
 
-def _segments(
-    store: VisitStore, windows: Sequence[Window], margin: int
-) -> tuple[NDArray[np.int64], list[Any]]:
+def _parted(ranges: NDArray[np.int64], cases: NDArray[np.int64], parts: int) -> list[NDArray[np.int64]]:
+    """Ranges in parts of about as many rows each; no case stands in two."""
+    if parts == 1:
+        return [ranges]
+    of_case = cases[ranges[:, 0]]
+    so_far = np.cumsum(ranges[:, 3] - ranges[:, 2])
+    wanted = np.searchsorted(so_far, so_far[-1] * np.arange(1, parts) // parts)
+    cuts = np.unique(np.searchsorted(of_case, of_case[wanted], side="left"))
+    return [part for part in np.split(ranges, cuts) if part.size]
+
+
+def segments_of(store: VisitStore, asked: Windows, margin: int) -> tuple[NDArray[np.int64], list[Any]]:
     """The rows of all segments in question; and what must live as long as they are used."""
-    _check(windows, margin)
-    if not windows:
+    if not asked.size:
         return np.empty((0, kernels.N_COLUMNS), np.int64), []
-    since = min(w.since for w in windows) - margin - LONGEST_MINUTES
-    until = max(w.until for w in windows) + margin
+    since = int(asked.since.min()) - margin - LONGEST_MINUTES
+    until = int(asked.until.max()) + margin
     keep = [store.index_of(s) for s in store.segments(since // DAY_MINUTES, until // DAY_MINUTES)]
     rows = [k.matrix for k in keep]
     return (np.concatenate(rows) if rows else np.empty((0, kernels.N_COLUMNS), np.int64)), keep
 
 
-def _check(windows: Sequence[Window], margin: int) -> None:
-    if not 0 <= margin <= DAY_MINUTES:
-        raise InputError(
-            f"a margin of {margin} minutes; it lies between 0 and {DAY_MINUTES}",
-            f"时间余量 {margin} 分钟；应在 0 到 {DAY_MINUTES} 之间",
-            field="margin",
-        )
-    for window in windows:
-        if window.until < window.since:
-            raise InputError("a window ends before it begins", "有时间窗的结束早于开始", field="windows")
+def visits_of(segments: NDArray[np.int64], asked: Windows) -> NDArray[np.int64]:
+    """Visits of the cases, cut to them: rows (window, place, start, end), in the order of windows."""
 
+    def some(rows: slice) -> NDArray[np.int64]:
+        part = asked.take(rows)
+        found = np.asarray(kernels.visits_of(segments, part.person, part.since, part.until))
+        found[:, 0] += rows.start
+        return found
 
-def _visits(
-    segments: NDArray[np.int64], windows: Sequence[Window]
-) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    people = np.array([w.person for w in windows], np.uint32)
-    since = np.array([w.since for w in windows], np.int64)
-    until = np.array([w.until for w in windows], np.int64)
-    return people, kernels.visits_of(segments, people, since, until)
+    return _in_parts(some, asked.size, enough=_SHARED_WINDOWS)
 
 
 def encounters(
-    store: VisitStore, windows: Sequence[Window], persons: Sequence[int], *, margin: int = 0
+    store: VisitStore, windows: AnyWindows, persons: Sequence[int] | NDArray[Any], *, margin: int = 0
 ) -> list[Encounter]:
     """Every encounter of these persons with the cases: why a name stands on the list. In order of time."""
-    segments, _keep = _segments(store, windows, margin)
-    people, visits = _visits(segments, windows)
-    wanted = np.unique(np.array(list(persons), np.int64))
-    rows = kernels.encounters_of(segments, visits, people, margin, wanted)
+    asked = checked(windows, margin)
+    segments, keep = segments_of(store, asked, margin)
+    visits = visits_of(segments, asked)
+    wanted = np.unique(np.asarray(persons, np.int64))
+    rows = kernels.encounters_of(segments, visits, asked.person, margin, wanted)
+    del keep
     rows = rows[np.lexsort((rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3]))]
     return [
-        Encounter(int(people[c]), int(p), store.places.ids[at], int(a), int(b), int(together))
+        Encounter(int(asked.person[c]), int(p), store.places.ids[at], int(a), int(b), int(together))
         for c, p, at, a, b, together in rows
     ]
 
@@ -169,26 +153,87 @@ def encounters(
 def present_at(store: VisitStore, place: str, since: int, until: int) -> list[tuple[int, int, int]]:
     """Who was at `place` within [since, until], as (person, start, end) by start; [] for unknown places."""
     number = store.places.find(place)
+    asked = checked([Window(0, since, until)], 0)
     if number < 0:
         return []
-    segments, _keep = _segments(store, [Window(0, since, until)], 0)
+    segments, keep = segments_of(store, asked, 0)
     rows = kernels.stays_at(segments, number, since, until)
+    del keep
     return [(int(p), int(a), int(b)) for p, a, b in rows[np.lexsort((rows[:, 0], rows[:, 2], rows[:, 1]))]]
 
 
 def second_order(
-    store: VisitStore, windows: Sequence[Window], first: Met, *, margin: int = 0, at_most: int | None = None
+    store: VisitStore, windows: AnyWindows, first: Met, *, margin: int = 0, at_most: int | None = None
 ) -> Met:
     """Whom those met after they met a case: from the first encounter of each on to the end of the windows.
 
     `at_most`: only the first so many of `first`. Cases and first-order persons are not named again.
     """
-    end = max((w.until for w in windows), default=0)
-    chosen = slice(None, at_most)
-    sources = [
-        Window(int(p), int(t), end) for p, t in zip(first.person[chosen], first.first[chosen], strict=True)
-    ]
-    met = meet(store, sources, margin=margin) if sources else Met.ranked([np.empty(0, np.int64)] * 6)
-    known = np.concatenate([first.person, np.array([w.person for w in windows], np.int64)])
-    new = ~np.isin(met.person, known)
-    return Met(*(getattr(met, n)[new] for n in ("person", "encounters", "minutes", "cases", "first", "last")))
+    asked = Windows.of(windows)
+    chosen = first.take(slice(None, at_most))
+    if not chosen.size:
+        return Met.nobody()
+    end = np.full(chosen.size, asked.until.max())
+    sources = Windows(chosen.person.astype(np.uint32), chosen.first, np.maximum(end, chosen.first))
+    met = meet(store, sources, margin=margin)
+    known = np.concatenate([first.person, asked.person.astype(np.int64)])
+    return met.take(~np.isin(met.person, known))
+
+
+# --- both cores ---------------------------------------------------------------------------------------
+
+
+def workers() -> int:
+    """Threads a large question is shared among: the cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(workers(), thread_name_prefix="visits")
+
+
+os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
+def _in_parts(work: Callable[[slice], NDArray[Any]], n: int, *, enough: int) -> NDArray[Any]:
+    """`work` on all of n rows, by several threads from `enough` rows on; in the order of rows."""
+    if n < enough or workers() == 1:
+        return work(slice(0, n))
+    cuts = np.linspace(0, n, workers() + 1).astype(int).tolist()
+    rows = [slice(a, b) for a, b in pairwise(cuts)]
+    return np.concatenate(list(_pool().map(work, rows)))
+
+
+def _at_once(work: Callable[..., Any], *each: Sequence[Any]) -> list[Any]:
+    if len(each[0]) == 1:
+        return [work(*(e[0] for e in each))]
+    return list(_pool().map(work, *each))
+
+
+class _Records:
+    """A record of zeros for everybody, in whole cache lines, and room to note who was touched."""
+
+    def __init__(self, n_people: int) -> None:
+        raw = np.zeros(n_people * meeting.N_RECORD * 4 + 64, np.uint8)
+        at = -raw.ctypes.data % 64
+        whole = raw[at : at + n_people * meeting.N_RECORD * 4]
+        self.numbers = whole.view(np.int32).reshape(n_people, meeting.N_RECORD)
+        self.touched = np.empty(n_people + 1, np.uint32)
+
+
+_spare: list[_Records] = []
+_lock = threading.Lock()
+
+
+@contextmanager
+def _borrowed(wanted: int, n_people: int) -> Iterator[list[_Records]]:
+    """Records to write in; handed back as zeros they are kept for the next question, otherwise let go."""
+    with _lock:
+        fitting = [r for r in _spare if r.numbers.shape[0] >= n_people][:wanted]
+        for records in fitting:
+            _spare.remove(records)
+    held = fitting + [_Records(n_people) for _ in range(wanted - len(fitting))]
+    yield held
+    with _lock:
+        _spare[:] = (held + _spare)[: workers()]
