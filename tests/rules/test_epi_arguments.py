@@ -106,6 +106,26 @@ def test_other_wrong_arguments_are_input_errors_too(call: Callable[[], Any]) -> 
     assert refused.value.text("zh") != refused.value.en
 
 
+@pytest.mark.parametrize(
+    ("detector", "asked"),
+    [
+        ("farrington", {"b": 10**9}),
+        ("farrington_flexible", {"b": 10**9}),
+        ("ewma", {"baseline": 10**9}),
+        ("nbinom_alert", {"period": 1e-300}),
+    ],
+)
+def test_a_parameter_beyond_all_reason_takes_no_memory_and_no_warning(
+    detector: str, asked: dict[str, Any]
+) -> None:
+    try:
+        found = getattr(epi, detector)(WEEKS, start="2015-01-05", **asked)
+    except InputError as refused:
+        assert refused.field in asked
+    else:
+        assert all(row["reason"] for row in found.rows())
+
+
 def test_many_years_back_are_a_short_history_at_once() -> None:
     found = epi.bayes(WEEKS, b=10**9, w=3, frequency="weekly", start="2015-01-05")
     assert {row["reason"] for row in found.rows()} == {"short_history"}

@@ -162,7 +162,7 @@ def _chart(base: _Baselines, weight: float, where: NDArray[np.intp]) -> _Chart:
 
 def _scale(base: _Baselines, weight: float) -> Floats:
     """Standard error of z minus the mean of the baseline, plus the floor."""
-    n = np.arange(base.window.baseline + 1, dtype=np.float64)
+    n = np.arange(base.n.max(initial=0.0) + 1)
     safe, rest = np.maximum(n, 1.0), 1 - weight
     overlap = 2 * rest ** (base.window.guard + 1) * (1 - rest**safe) / safe
     error = np.sqrt(weight / (2 - weight) + 1 / safe - overlap)

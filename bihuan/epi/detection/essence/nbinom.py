@@ -49,7 +49,7 @@ def nbinom_alert(
     series = panel(counts, **panel_kw)
     check_above("alpha", alpha, below=1.0)
     where = positions(series, at)
-    length = period or YEAR[series.frequency]
+    length = check_above("period", period, 1.0) if period is not None else YEAR[series.frequency]
     design = seasonal_design(np.arange(1.0, series.n_times + 1), period=length, trend=trend)
     if weekdays or calendar is not None:
         days = kinds_of_days(series, calendar)

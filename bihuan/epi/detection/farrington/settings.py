@@ -19,6 +19,9 @@ POWERS: dict[str, float] = {"2/3": 2 / 3, "1/2": 1 / 2, "none": 1.0}
 #: A trend is only asked of at least three years (Farrington et al. 1996).
 YEARS_FOR_A_TREND = 3
 
+#: No series of counts is as long.
+MOST_YEARS = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -57,6 +60,7 @@ class Settings:
         check_one_of("power_transform", self.power_transform, get_args(PowerTransform))
         check_above("alpha", self.alpha, below=1)
         check_above("weights_threshold", self.weights_threshold)
+        check_above("b", self.b, below=MOST_YEARS)
         for name, least in (("b", 1), ("w", 0), ("no_periods", 1), ("past_not_included", 0)):
             _check_whole(name, getattr(self, name), least=least)
         _check_whole("periods_a_year", self.periods_a_year, least=1)
