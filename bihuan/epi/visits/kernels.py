@@ -274,3 +274,26 @@ def encounters_of(segments: Any, visits: Any, people: Any, margin: int, wanted: 
                 out[n, 5] = max(0, min(end, v_end) - max(start, v_start))
                 n += 1
     return out[:n]
+
+
+@njit(cache=True, nogil=True)
+def volumes_of(segments: Any, low: int, high: int, block: int) -> Any:
+    """Stays that touch each block of time [low, high), over all places; and how many pairs of a place and a
+    block anybody began a stay in."""
+    totals = np.zeros(high - low, np.int64)
+    cells = 0
+    for s in range(segments.shape[0]):
+        ends = carray(_pointer(segments[s, PLACE_ENDS]), segments[s, N_PLACES], np.uint32)
+        row = np.int64(0)
+        for at in range(segments[s, N_PLACES]):
+            last = np.int64(-(1 << 40))
+            while row < np.int64(ends[at]):
+                start, end = _stay(segments, s, row)
+                a, b = start // block, end // block
+                if a != last and low <= a < high:
+                    cells += 1
+                last = a
+                for t in range(max(a, low), min(b + 1, high)):
+                    totals[t - low] += 1
+                row += 1
+    return totals, cells

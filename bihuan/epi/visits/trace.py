@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,12 @@ __all__ = ["Encounter", "Met", "Window", "Windows", "encounters", "meet", "prese
 _TABLE_ROWS = 1 << 15
 #: Rows, and windows, from which a second thread is worth its start.
 _SHARED_ROWS, _SHARED_WINDOWS = 1 << 17, 256
+
+
+class Engine(Protocol):
+    """A way to find who was met."""
+
+    def __call__(self, store: VisitStore, windows: AnyWindows, *, margin: int = 0) -> Met: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +59,18 @@ def meet(store: VisitStore, windows: AnyWindows, *, margin: int = 0) -> Met:
     """
     asked = checked(windows, margin)
     segments, keep = segments_of(store, asked, margin)
+    met = _met(segments, asked, visits_of(segments, asked), margin, store.people.count)
+    del keep
+    return met
+
+
+def meet_at(store: VisitStore, windows: AnyWindows, places: NDArray[np.int64], *, margin: int = 0) -> Met:
+    """`meet` at some places only: small numbers, ascending."""
+    asked = checked(windows, margin)
+    segments, keep = segments_of(store, asked, margin)
     visits = visits_of(segments, asked)
-    met = _met(segments, asked, visits, margin, store.people.count) if visits.size else Met.nobody()
+    visits = visits[np.isin(visits[:, 1], places)]
+    met = _met(segments, asked, visits, margin, store.people.count)
     del keep
     return met
 
@@ -62,6 +78,8 @@ def meet(store: VisitStore, windows: AnyWindows, *, margin: int = 0) -> Met:
 def _met(
     segments: NDArray[np.int64], asked: Windows, visits: NDArray[np.int64], margin: int, n_people: int
 ) -> Met:
+    if not visits.size:
+        return Met.nobody()
     ranges = _in_parts(
         lambda rows: _ranges(segments, visits, rows, margin), visits.shape[0], enough=_SHARED_WINDOWS
     )

@@ -1,0 +1,170 @@
+"""Names, their scores and where they come from: held against counting by hand on small made-up stores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bihuan.epi.errors import InputError
+from bihuan.epi.visits import Batch, VisitStore, bulk
+from bihuan.epi.visits import met as ranking
+from bihuan.epi.visits.backward import common_places
+from bihuan.epi.visits.batch import DAY_MINUTES
+from bihuan.epi.visits.risk import CASE_MINUTES, ENCOUNTER_MINUTES, SCALE_MINUTES, scored
+from bihuan.epi.visits.trace import Window, Windows, meet
+
+ZERO = 18_300 * DAY_MINUTES  # 2020-02-08
+
+
+def store_of(folder: Path, rows: list[tuple[int, str, int, int]]) -> VisitStore:
+    """Rows of (person key, place, start, end), minutes of the first day; person n of a new store is n - 1."""
+    store = VisitStore.create(folder)
+    people, places, starts, ends = zip(*rows, strict=True)
+    batch = Batch(
+        np.arange(1, len(rows) + 1, dtype=np.uint64),
+        np.array(people, np.uint64),
+        np.array(places, object),
+        np.array(starts, np.int64) + ZERO,
+        np.array(ends, np.int64) + ZERO,
+    )
+    store.append(batch)
+    return store
+
+
+def crowd(folder: Path, *, n: int = 30_000, people: int = 2_000, places: int = 40) -> VisitStore:
+    rng = np.random.default_rng(5)
+    where = rng.zipf(1.5, n) % places
+    start = rng.integers(0, 3 * DAY_MINUTES, n)
+    rows = zip(
+        rng.integers(1, people, n).tolist(),
+        (f"place {w}" for w in where),
+        start.tolist(),
+        (start + rng.integers(0, 90, n)).tolist(),
+        strict=True,
+    )
+    return store_of(folder, list(rows))
+
+
+def asked(k: int) -> Windows:
+    return Windows(np.arange(k, dtype=np.uint32), np.full(k, ZERO), np.full(k, ZERO + 3 * DAY_MINUTES))
+
+
+def test_windows_as_columns_and_as_objects_ask_the_same(tmp_path: Path):
+    store = crowd(tmp_path)
+    objects = [Window(p, ZERO, ZERO + 3 * DAY_MINUTES) for p in range(9)]
+    assert np.array_equal(meet(store, objects).table, meet(store, asked(9)).table)
+
+
+@pytest.mark.parametrize("k", [1, 30, 700])
+def test_all_sizes_of_question_are_answered_alike_by_both_engines(tmp_path: Path, k: int):
+    store = crowd(tmp_path)
+    for margin in (0, 15):
+        assert np.array_equal(
+            meet(store, asked(k), margin=margin).table, bulk.meet(store, asked(k), margin=margin).table
+        )
+
+
+def test_a_large_question_leaves_nothing_behind_for_the_next(tmp_path: Path):
+    store = crowd(tmp_path)
+    once = meet(store, asked(400)).table
+    assert np.array_equal(meet(store, asked(400)).table, once)
+
+
+def test_ranking_by_digits_is_ranking_by_one_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    store = crowd(tmp_path)
+    once = meet(store, asked(300)).table
+    monkeypatch.setattr(ranking, "_BITS", 1)
+    assert np.array_equal(meet(store, asked(300)).table, once)
+
+
+CAFE = [
+    (1, "cafe", 0, 60),  # the case
+    (2, "cafe", 30, 90),  # 30 minutes
+    (3, "park", 100, 140),  # 40 minutes in the open air
+    (1, "park", 100, 200),
+    (4, "cafe", 60, 61),  # one minute of touching ends: none shared
+]
+
+
+def test_the_score_is_the_sum_of_its_parts(tmp_path: Path):
+    store = store_of(tmp_path, CAFE)
+    found = scored(store, [Window(0, ZERO, ZERO + 300)], weights={"park": 0.1, "nowhere": 5})
+    assert [int(p) for p in found.met.person] == [1, 3, 2]
+    first, touched, park = (found.parts(i) for i in range(3))
+    assert (first.minutes, first.encounters, first.cases) == (30, ENCOUNTER_MINUTES, 0)
+    assert (park.minutes, park.encounters) == pytest.approx((4, 0.1 * ENCOUNTER_MINUTES))
+    assert (touched.minutes, touched.encounters) == (0, ENCOUNTER_MINUTES)
+    assert found.score == pytest.approx([1 - np.exp(-found.parts(i).dose / SCALE_MINUTES) for i in range(3)])
+
+
+def test_without_weights_more_cases_count_more(tmp_path: Path):
+    store = store_of(tmp_path, [*CAFE, (5, "cafe", 60, 61)])
+    windows = [Window(0, ZERO, ZERO + 300), Window(1, ZERO, ZERO + 300)]
+    found = scored(store, windows)
+    four = [int(p) for p in found.met.person].index(3)
+    assert found.parts(four).cases == CASE_MINUTES
+    assert all(row["status"] == "candidate" for row in found.rows())
+
+
+def test_a_name_says_with_which_case_where_when_and_how_long(tmp_path: Path):
+    store = store_of(tmp_path, CAFE)
+    found = scored(store, [Window(0, ZERO, ZERO + 300)])
+    rank = [int(p) for p in found.met.person].index(1)
+    total, why = found.explain("en", rank=rank)
+    assert total.startswith("Candidate 1: 1 encounters with 1 cases, 30 minutes together; score 0.44")
+    assert "a person confirms" in total
+    assert why == "2020-02-08 00:30 to 01:30 at cafe, 30 minutes together with case 0"
+    assert found.explain("zh", rank=rank)[1] == "2020-02-08 00:30–01:30 在 cafe，与病例 0 同处 30 分钟"
+
+
+def test_a_weight_out_of_range_is_refused_by_name(tmp_path: Path):
+    store = store_of(tmp_path, CAFE)
+    with pytest.raises(InputError, match="'park' is -1"):
+        scored(store, [Window(0, ZERO, ZERO + 300)], weights={"park": -1})
+
+
+def market(folder: Path) -> VisitStore:
+    """A station where everybody is, also the five cases; and a small market where only they met."""
+    rows = [(p, "station", (p * 7) % 600, (p * 7) % 600 + 50) for p in range(1, 400)]
+    rows += [(p, f"shop {p % 60}", 700 + p % 50, 720 + p % 50) for p in range(1, 400)]
+    rows += [(p, "market", 1000 + p, 1030 + p) for p in range(1, 6)]
+    rows += [(p, f"shop {p % 60}", 1000, 1050) for p in range(6, 400)]
+    return store_of(folder, rows)
+
+
+def test_the_market_where_cases_met_comes_before_the_station_where_all_are(tmp_path: Path):
+    store = market(tmp_path)
+    windows = [Window(p, ZERO, ZERO + DAY_MINUTES) for p in range(5)]
+    found = common_places(store, windows)
+    assert (found[0].place, found[0].cases) == ("market", (0, 1, 2, 3, 4))
+    assert (found[0].since, found[0].until) == (ZERO + 960, ZERO + 1020)
+    assert found[0].presences == 5
+    assert found[0].expected == pytest.approx(5 * 5 / 399)
+    assert found[0].q < 1e-4
+    station = [one for one in found if one.place == "station"]
+    assert station
+    assert all(one.q > 0.5 for one in station)
+    assert [one.p for one in found] == sorted(one.p for one in found)
+
+
+def test_cases_by_chance_are_no_finding(tmp_path: Path):
+    store = market(tmp_path)
+    rng = np.random.default_rng(3)
+    for _ in range(5):
+        chosen = rng.choice(np.arange(6, 390), 8, replace=False)
+        found = common_places(store, [Window(int(p), ZERO, ZERO + 600) for p in chosen])
+        assert all(one.q > 0.05 for one in found)
+
+
+def test_the_same_case_twice_is_one_case(tmp_path: Path):
+    store = market(tmp_path)
+    twice = [Window(0, ZERO, ZERO + DAY_MINUTES)] * 2
+    assert common_places(store, twice) == []
+
+
+def test_a_block_that_does_not_divide_the_day_is_refused(tmp_path: Path):
+    store = market(tmp_path)
+    with pytest.raises(InputError, match="divides a day"):
+        common_places(store, [Window(0, ZERO, ZERO)], block=7)
