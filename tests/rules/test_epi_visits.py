@@ -192,7 +192,8 @@ def test_the_second_order_begins_with_the_first_meeting(tmp_path: Path):
 def test_forgotten_days_leave_neither_stays_nor_people(tmp_path: Path):
     store = VisitStore.create(tmp_path)
     store.append(batch([(1, 5, "gate", ZERO, ZERO), (2, 6, "gate", ZERO + DAY_MINUTES, ZERO + DAY_MINUTES)]))
-    assert store.forget(DAY_ONE + 1) == (1, 1)
+    done = store.forget(DAY_ONE + 1)
+    assert (done.days, done.stays, done.people) == (1, 1, 1)
     assert not (tmp_path / "day-2020-02-08").exists()
     assert list(store.people.find(np.array([5, 6], np.uint64))) == [-1, 1]
     assert b"\x05\0\0\0\0\0\0\0" not in (tmp_path / "people.log").read_bytes()

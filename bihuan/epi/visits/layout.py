@@ -56,6 +56,14 @@ def write_json(path: Path, data: Any) -> None:
         temporary.write_text(json.dumps(data, sort_keys=True), encoding="utf-8")
 
 
+def append_line(path: Path, data: Any) -> None:
+    """Add one line of JSON to a log, durable."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(data, sort_keys=True) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def read_json(path: Path) -> Any:
     """The contents, or StoreError naming the file."""
     try:

@@ -25,19 +25,20 @@ _TAIL = 65_536
 EMPTY = np.uint64(0)
 
 
+def normal(identity: str) -> bytes:
+    """An identity as it is hashed: without space around it, ASCII letters as capitals (…x and …X is one)."""
+    return identity.encode().strip(bytes(range(33))).upper()
+
+
 def keyed_number(key: bytes, identity: str) -> int:
     """64 bits that stand for a person under a secret key (BLAKE2b keyed, RFC 7693); never 0."""
-    digest = hashlib.blake2b(identity.encode(), digest_size=8, key=key).digest()
+    digest = hashlib.blake2b(normal(identity), digest_size=8, key=key).digest()
     return int.from_bytes(digest, "little") or 1
 
 
 def keyed_numbers(key: bytes, identities: list[str]) -> NDArray[np.uint64]:
     """`keyed_number` of many."""
-    made = hashlib.blake2b
-    joined = b"".join([made(text.encode(), digest_size=8, key=key).digest() for text in identities])
-    found = np.frombuffer(joined, dtype="<u8").copy()
-    found[found == EMPTY] = 1
-    return found
+    return np.array([keyed_number(key, text) for text in identities], np.uint64)
 
 
 class People:
@@ -48,6 +49,11 @@ class People:
         self.count = self.log.stat().st_size // 8 if self.log.exists() else 0
         self._keys: NDArray[np.uint64] | None = None
         self._table: tuple[NDArray[np.uint64], NDArray[np.uint32]] | None = None
+        self._log_seen = _identity(self.log)
+
+    def is_current(self) -> bool:
+        """Whether the log is still the one this was read from, as long as it was then."""
+        return _identity(self.log) == self._log_seen
 
     @property
     def keys(self) -> NDArray[np.uint64]:
@@ -91,6 +97,7 @@ class People:
             file.flush()
             os.fsync(file.fileno())
         self.count += int(fresh.size)
+        self._log_seen = _identity(self.log)
 
     def keep_only(self, present: NDArray[np.bool_]) -> None:
         """Blank the keyed numbers of everybody else; small numbers are not given twice."""
@@ -98,6 +105,7 @@ class People:
         with placed(self.log) as path:
             kept.astype("<u8").tofile(path)
         self._keys = self._table = None
+        self._log_seen = _identity(self.log)
         self.write_table()
 
     def _mapped(self) -> tuple[NDArray[np.uint64], NDArray[np.uint32], int]:
@@ -129,6 +137,14 @@ class People:
             file.write(values.tobytes())
 
 
+def _identity(log: Path) -> tuple[int, int]:
+    """Which file a log is, and how long."""
+    if not log.exists():
+        return 0, 0
+    about = log.stat()
+    return about.st_ino, about.st_size
+
+
 def _size_for(count: int) -> int:
     size = _FIRST_TABLE
     while size < count * _ROOM:
@@ -145,6 +161,11 @@ class Places:
         self._numbers: dict[str, int] = {}
         self._size = 0
         self._read()
+        self._log_seen = _identity(self.log)
+
+    def is_current(self) -> bool:
+        """Whether the log is still the one this was read from, as long as it was then."""
+        return _identity(self.log) == self._log_seen
 
     def _read(self) -> None:
         if self.log.exists():
@@ -175,6 +196,7 @@ class Places:
             file.flush()
             os.fsync(file.fileno())
         self._size += len(text)
+        self._log_seen = _identity(self.log)
         for name in fresh:
             self._numbers[name] = len(self.ids)
             self.ids.append(name)

@@ -36,6 +36,16 @@ def is_ordered(high: NDArray[Any], middle: NDArray[Any], low: NDArray[Any]) -> b
     return key is not None and bool((key[1:] >= key[:-1]).all())
 
 
+def is_among(stays: Stays, others: Stays) -> NDArray[np.bool_]:
+    """Which stays have their like (person, place, start) among others."""
+    both = Stays.join([stays, others])
+    key = packed(both.person, both.place, both.start)
+    if key is None:
+        rows = np.stack([both.person, both.place, both.start], axis=1).astype(np.int64)
+        key = np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1).astype(np.uint64)
+    return np.isin(key[: stays.size], key[stays.size :])
+
+
 def packed(high: NDArray[Any], middle: NDArray[Any], low: NDArray[Any]) -> NDArray[np.uint64] | None:
     """One number a row that sorts like the three; None where they need more than 64 bits."""
     if not high.size:

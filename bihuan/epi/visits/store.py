@@ -11,8 +11,9 @@ import fcntl
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -20,13 +21,16 @@ from numpy.typing import NDArray
 
 from bihuan.epi.visits import index, kernels, ordering, parquet
 from bihuan.epi.visits.batch import DAY_MINUTES, Batch, Stays
-from bihuan.epi.visits.layout import StoreError, flush_folder, placed, read_json, write_json
+from bihuan.epi.visits.layout import StoreError, append_line, flush_folder, placed, read_json, write_json
 from bihuan.epi.visits.numbers import People, Places
 
 VERSION = 1
 #: A day in more segments than this is compacted: a question then opens fewer.
 MANY_SEGMENTS = 8
-#: Days after its end that a day still remembers event ids, so that a gate may send again what it sent.
+#: Slots of event ids remembered between batches (8 bytes each); days not written to lately give way.
+REMEMBERED = 1 << 26
+#: Days after its end that a day still remembers event ids, so that a gate may send again what it sent. Later
+#: the same person at the same place in the same minute is the same visit.
 RECEIPT_DAYS = 7
 
 
@@ -66,23 +70,37 @@ class StoreStats:
     set_aside: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What a deletion took: days and stays before a date, bytes of the truth, people no day names now."""
+
+    before: str
+    days: int
+    stays: int
+    bytes: int
+    people: int
+
+
 @dataclass(slots=True)
 class _Manifest:
     next_seq: int = 1
     segments: dict[int, Segment] = field(default_factory=dict)
+    forgotten: int = 0  # days before this one were deleted and do not come back
+    blanked: bool = True  # the people whom only deleted days named are gone too
 
     @classmethod
     def read(cls, path: Path) -> _Manifest:
         raw = read_json(path)
         segments = {s["seq"]: Segment(**s) for s in raw["segments"]}
-        return cls(raw["next_seq"], segments)
+        return cls(raw["next_seq"], segments, raw.get("forgotten", 0), raw.get("blanked", True))
 
     def write(self, path: Path) -> None:
         rows = [
             {"seq": s.seq, "day": s.day, "stays": s.stays, "files": s.files}
             for _seq, s in sorted(self.segments.items())
         ]
-        write_json(path, {"next_seq": self.next_seq, "segments": rows})
+        about = {"next_seq": self.next_seq, "forgotten": self.forgotten, "blanked": self.blanked}
+        write_json(path, about | {"segments": rows})
 
 
 class VisitStore:
@@ -110,7 +128,7 @@ class VisitStore:
         self._open: dict[int, index.Index] = {}
         self._receipts: dict[int, NDArray[np.uint64]] = {}
         self._writing = False
-        self.places, self.people = Places(folder), People(folder)
+        self._places, self._people = Places(folder), People(folder)
 
     @classmethod
     def create(cls, folder: Path, *, offset_minutes: int = 480) -> VisitStore:
@@ -120,6 +138,20 @@ class VisitStore:
             _Manifest().write(folder / "manifest.json")
             write_json(folder / "store.json", {"version": VERSION, "offset_minutes": offset_minutes})
         return cls(folder)
+
+    def check_key(self, fingerprint: str) -> None:
+        """Refuse another key than the one this store was begun with; the first is remembered."""
+        path = self.folder / "store.json"
+        about = read_json(path)
+        known = about.get("key")
+        if known is None:
+            write_json(path, about | {"key": fingerprint})
+        elif known != fingerprint:
+            raise StoreError(
+                f"{self.folder} was written with another key; with this one nobody in it would be found",
+                f"{self.folder} 是用另一把密钥写入的；用当前密钥无法找到其中任何人",
+                field="key",
+            )
 
     # --- writing ---------------------------------------------------------------------------------------
 
@@ -141,8 +173,10 @@ class VisitStore:
             self._writing = True
             try:
                 self._look()
+                self._look_at_numbers()
                 self._sweep_orphans()
-                self.places, self.people = Places(self.folder), People(self.folder)
+                if not self._manifest.blanked:
+                    self._blank()
                 yield
             finally:
                 self._writing = False
@@ -151,22 +185,21 @@ class VisitStore:
         """Add visits, durable and visible when this returns. The same event id again is left out.
 
         Visits that begin outside [since, until] (minutes, both may be None) are refused: clocks far wrong,
-        and days that are over.
+        and days that are over. So are those of days that were forgotten.
         """
         with self.writer():
             return self._append(batch, since, until)
 
     def _append(self, batch: Batch, since: int | None, until: int | None) -> Appended:
-        good = np.ones(batch.size, np.bool_)
+        good = batch.start >= self._manifest.forgotten * DAY_MINUTES
         if since is not None:
             good &= batch.start >= since
         if until is not None:
             good &= batch.start <= until
         fresh = good.copy()
-        days = batch.start // DAY_MINUTES
-        for day in np.unique(days[good]):
-            rows = np.flatnonzero(good & (days == day))
-            fresh[rows] = self._first_time(int(day), batch.event[rows])
+        for day, rows in _by_day(batch.start, np.flatnonzero(good)):
+            fresh[rows] = self._first_time(day, batch.event[rows])
+        self._give_way()
         rows = np.flatnonzero(fresh)
         stays = Stays(
             person=self.people.number(np.ascontiguousarray(batch.person_key[rows])),
@@ -176,6 +209,9 @@ class VisitStore:
             temperature=batch.temperatures()[rows],
             how=np.zeros(rows.size, np.uint8) if batch.how is None else batch.how[rows],
         )
+        new = ~self._among_closed_days(stays)
+        if not new.all():
+            rows, stays = rows[new], stays.take(new)
         self._commit(stays, batch.event[rows])
         turned = int(((batch.end < batch.start) & (batch.end != UNKNOWN_END) & fresh).sum())
         refused = int(batch.size - good.sum())
@@ -202,8 +238,27 @@ class VisitStore:
             everything = known if known is not None else held[held != 0]  # type: ignore[index]
             held = np.zeros(1 << max(10, int((n + events.size) * 4 - 1).bit_length()), np.uint64)
             kernels.first_seen(held, everything)
-        self._receipts[day] = held
+        self._receipts.pop(day, None)
+        self._receipts[day] = held  # last in the order: written to last
         return np.asarray(kernels.first_seen(held, np.where(events == 0, np.uint64(1), events)))
+
+    def _among_closed_days(self, stays: Stays) -> NDArray[np.bool_]:
+        """Which stays stand in a day that has forgotten its event ids: the same person at the same place in
+        the same minute is the same visit there."""
+        found = np.zeros(stays.size, np.bool_)
+        for day, rows in _by_day(stays.start, np.arange(stays.size)):
+            for segment in self.segments(day, day):
+                if not self._path(segment, "events").exists():
+                    found[rows] |= ordering.is_among(stays.take(rows), self.stays_of(segment))
+        return found
+
+    def _give_way(self) -> None:
+        """Keep what is remembered within bounds; it can be read again."""
+        total = sum(held.size for held in self._receipts.values())
+        for day in list(self._receipts)[:-1]:
+            if total <= REMEMBERED:
+                return
+            total -= self._receipts.pop(day).size
 
     def _known_events(self, day: int) -> NDArray[np.uint64]:
         paths = [self._path(s, "events") for s in self.segments(day, day)]
@@ -213,9 +268,8 @@ class VisitStore:
     def _commit(self, stays: Stays, events: NDArray[np.uint64]) -> None:
         made = []
         try:
-            for day in np.unique(stays.day):
-                rows = np.flatnonzero(stays.day == day)
-                made.append(self._write_segment(int(day), stays.take(rows), events[rows]))
+            for day, rows in _by_day(stays.start, np.arange(stays.size)):
+                made.append(self._write_segment(day, stays.take(rows), events[rows]))
             if made:
                 self._manifest.segments |= {s.seq: s for s in made}
                 self._manifest.write(self.folder / "manifest.json")
@@ -245,7 +299,7 @@ class VisitStore:
     def compact(self, *, day: int | None = None, today: int | None = None) -> int:
         """Merge the segments of each day that has many (or of `day`) into one; returns the days done.
 
-        `today` (days since 1970): event ids of days longer past than RECEIPT_DAYS are forgotten.
+        `today` (days since 1970): days longer past than RECEIPT_DAYS forget their event ids.
         """
         done = 0
         with self.writer():
@@ -270,23 +324,57 @@ class VisitStore:
         for part in parts:
             self._remove(part)
 
-    def forget(self, before: int) -> tuple[int, int]:
-        """Delete every day before `before` (days since 1970): (days, stays) gone. People and their keyed
-        numbers whom no remaining day names are blanked too."""
+    def forget(self, before: int) -> Forgotten:
+        """Delete every day before `before` (days since 1970), also what was set aside of them, for good: its
+        visits are refused from then on. The numbers of people whom no remaining day names are blanked. One
+        line of `retention.log` tells what was deleted. A crash on the way is made good by the next writer.
+        """
         with self.writer():
             gone = [s for s in self._manifest.segments.values() if s.day < before]
             for segment in gone:
                 del self._manifest.segments[segment.seq]
+            self._manifest.forgotten = max(self._manifest.forgotten, before)
+            self._manifest.blanked = False
             self._manifest.write(self.folder / "manifest.json")
             for segment in gone:
-                self._remove(segment)
-            for day in {s.day for s in gone}:
-                shutil.rmtree(self.folder / _name_of(day), ignore_errors=True)
-                self._receipts.pop(day, None)
-            flush_folder(self.folder)
-            if gone:
-                self.people.keep_only(self._people_present())
-            return len({s.day for s in gone}), sum(s.stays for s in gone)
+                self._open.pop(segment.seq, None)
+            blanked = self._blank()
+            done = Forgotten(
+                before=str(np.datetime64(before, "D")),
+                days=len({s.day for s in gone}),
+                stays=sum(s.stays for s in gone),
+                bytes=sum(size for s in gone for size, _crc in s.files.values()),
+                people=blanked,
+            )
+            append_line(self.folder / "retention.log", asdict(done))
+            return done
+
+    def _blank(self) -> int:
+        """Remove the files of forgotten days and blank the people only they named; how many."""
+        until = self._manifest.forgotten
+        for path in [*self.folder.glob("day-*"), *self.folder.glob("set-aside/day-*")]:
+            if _day_of(path) < until:
+                shutil.rmtree(path)
+        for day in [day for day in self._receipts if day < until]:
+            del self._receipts[day]
+        flush_folder(self.folder)
+        before = int(np.count_nonzero(self.people.keys))
+        try:
+            present = self._people_present()
+        except StoreError:
+            return 0  # a remaining day is damaged: who is in it is not known until it is set aside
+        if before > int(present.sum()):
+            self.people.keep_only(present)
+        self._manifest.blanked = True
+        self._manifest.write(self.folder / "manifest.json")
+        return before - int(np.count_nonzero(self.people.keys))
+
+    @property
+    def forgotten(self) -> int:
+        """Days before this one (days since 1970) were deleted and are refused."""
+        if not self._writing:
+            self._look()
+        return self._manifest.forgotten
 
     def _people_present(self) -> NDArray[np.bool_]:
         present = np.zeros(self.people.count, np.bool_)
@@ -316,11 +404,32 @@ class VisitStore:
         seen = (now.st_mtime_ns, now.st_ino, now.st_size)
         if seen != self._seen:
             self._manifest = _Manifest.read(self.folder / "manifest.json")
-            if self._seen is not None and not self._writing:
-                self.places, self.people = Places(self.folder), People(self.folder)
+            if not self._writing:
+                self._look_at_numbers()
             self._seen = seen
             for seq in self._open.keys() - self._manifest.segments.keys():
                 del self._open[seq]
+
+    def _look_at_numbers(self) -> None:
+        """Read the logs of places and people again if they changed."""
+        if not self._places.is_current():
+            self._places = Places(self.folder)
+        if not self._people.is_current():
+            self._people = People(self.folder)
+
+    @property
+    def places(self) -> Places:
+        """The numbers of places, as of the newest manifest."""
+        if not self._writing:
+            self._look()
+        return self._places
+
+    @property
+    def people(self) -> People:
+        """The numbers of people, as of the newest manifest."""
+        if not self._writing:
+            self._look()
+        return self._people
 
     def segments(self, since: int | None = None, until: int | None = None) -> list[Segment]:
         """Segments of the days [since, until] (days since 1970, None = open), by day."""
@@ -416,6 +525,25 @@ UNKNOWN_END = np.iinfo(np.int64).min
 
 def _name_of(day: int) -> str:
     return f"day-{np.datetime64(day, 'D')}"
+
+
+def _day_of(folder: Path) -> int:
+    """The day of a folder named by `_name_of`."""
+    return int(np.datetime64(folder.name.removeprefix("day-"), "D").astype(np.int64))
+
+
+def _by_day(start: NDArray[Any], rows: NDArray[np.intp]) -> Iterator[tuple[int, NDArray[np.intp]]]:
+    """Rows of each day, in the order they came."""
+    days = start[rows] // DAY_MINUTES
+    if not rows.size:
+        return
+    if days.min() == days.max():
+        yield int(days[0]), rows
+        return
+    order = np.argsort(days, kind="stable")
+    cuts = np.flatnonzero(np.diff(days[order])) + 1
+    for part in np.split(order, cuts):
+        yield int(days[part[0]]), rows[part]
 
 
 def _size(path: Path) -> int:
