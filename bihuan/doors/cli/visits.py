@@ -1,0 +1,275 @@
+"""`bihuan visits`: the store of who was where. Files in; what is held; what is deleted. Needs no database."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from rich.console import Console
+from rich.markup import escape
+
+from bihuan.doors.cli.epi.options import DAY, Encoding, Lang, language, on_file
+from bihuan.doors.cli.epi.output import working
+from bihuan.doors.cli.output import Json, show, table
+from bihuan.epi.errors import InputError
+from bihuan.epi.visits import VisitStore, secret
+from bihuan.epi.visits.ingest import Ingested, Rejected, ingest
+
+app = typer.Typer(
+    no_args_is_help=True, help="Visits: entry records in, what the store holds, deletion when time is up."
+)
+KEY_FILE = "visits.key"
+
+Store = Annotated[
+    Path | None, typer.Option("--store", help="Folder of the store. Default: visits in the data folder.")
+]
+
+
+def store_folder(given: Path | None) -> Path:
+    """The folder of the store: as asked, else `visits` in the data folder."""
+    return given if given is not None else Path(settings.BIHUAN_HOME) / "visits"
+
+
+def key_path() -> Path:
+    """Where the secret key lies under which people become numbers: never in the folder of a store."""
+    return Path(settings.BIHUAN_HOME) / "secrets" / KEY_FILE
+
+
+@app.command("ingest")
+@on_file
+def ingest_command(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="CSV, TSV (also gzipped) or Parquet.")],
+    store: Store = None,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="COLUMN=NAME",
+            help="What a column is: event, person, place, start, end, temperature or how; repeatable.",
+        ),
+    ] = None,
+    rejected: Annotated[
+        Path | None, typer.Option("--rejected", help="Write rows that were not taken to this CSV.")
+    ] = None,
+    encoding: Encoding = "",
+    utc_offset: Annotated[
+        int, typer.Option(help="Minutes the clock of a new store is ahead of UTC.", min=-840, max=840)
+    ] = 480,
+    lang: Lang = "",
+    json: Json = False,
+) -> None:
+    """Add entry records to the store. The same event twice is one; every row is counted.
+
+    bihuan visits ingest gates.csv --map 刷码时间=start --rejected rejected.csv
+    """
+    spoken, given = language(lang), _mapping(map_)
+    folder = store_folder(store)
+    made = not key_path().exists()
+    if made and (folder / "store.json").exists():
+        secret.load_key(key_path())  # a store without its key: say so, and make no other
+    opened = VisitStore.create(folder, offset_minutes=utc_offset)
+    key = secret.load_key(key_path(), make=True)
+    with _ledger(rejected, spoken) as write, working(_("reading visits")) as progress:
+        done = ingest(
+            opened,
+            files,
+            key=key,
+            now=timezone.now(),
+            given=given,
+            encoding=encoding,
+            on_rejected=write,
+            on_batch=lambda rows: setattr(progress, "what", f"{_('reading visits')} {rows:,}"),
+        )
+        opened.compact()
+    said = _facts(done) | {"store": str(folder), "key": str(key_path()), "key_made": made}
+    if rejected is not None:
+        said["rejected_file"] = str(rejected)
+    show(said, json=json, human=lambda console: _tell(console, done, said, spoken))
+
+
+@app.command()
+@on_file
+def compact(store: Store = None, json: Json = False) -> None:
+    """Merge the parts of each day into one, and forget event ids of days a week past."""
+    opened = VisitStore(store_folder(store))
+    with working(_("compacting")):
+        days = opened.compact(today=_today(opened))
+    show({"days": days, "segments": opened.stats().segments}, json=json)
+
+
+@app.command()
+@on_file
+def stats(store: Store = None, json: Json = False) -> None:
+    """How much the store holds, and in how many bytes."""
+    opened = VisitStore(store_folder(store))
+    found = opened.stats()
+    days = [segment.day for segment in opened.segments()]
+    per = max(found.stays, 1)
+    show(
+        asdict(found)
+        | {
+            "first_day": _date(min(days)) if days else None,
+            "last_day": _date(max(days)) if days else None,
+            "forgotten_before": _date(opened.forgotten) if opened.forgotten else None,
+            "truth_bytes_per_stay": round(found.truth_bytes / per, 2),
+            "index_bytes_per_stay": round(found.index_bytes / per, 2),
+            "store": str(opened.folder),
+        },
+        json=json,
+    )
+
+
+@app.command()
+@on_file
+def verify(
+    store: Store = None,
+    set_aside: Annotated[
+        bool, typer.Option("--set-aside", help="Move damaged parts out of the way; the rest answers.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Read every file of the truth and compare its checksum. Exit 1 when one is damaged."""
+    opened = VisitStore(store_folder(store))
+    with working(_("verifying")):
+        damaged = opened.verify(set_aside=set_aside)
+    said = {
+        "ok": not damaged,
+        "damaged": [str(path) for path in damaged],
+        "set_aside": bool(set_aside and damaged),
+    }
+    show(said, json=json, human=lambda console: _tell_damage(console, damaged, set_aside=set_aside))
+    if damaged:
+        raise typer.Exit(1)
+
+
+@app.command()
+@on_file
+def forget(
+    before: Annotated[datetime, typer.Option("--before", formats=DAY, help="The first day that stays.")],
+    store: Store = None,
+    json: Json = False,
+) -> None:
+    """Delete all days before a date, for good: visits of those days are not taken again."""
+    opened = VisitStore(store_folder(store))
+    day = (before.date() - date(1970, 1, 1)).days
+    if day > _today(opened):
+        raise InputError(
+            f"{before.date()} is in the future; the store would take no visits until then",
+            f"{before.date()} 在将来；在此之前库将不收录任何记录",
+            field="before",
+        )
+    with working(_("deleting")):
+        done = opened.forget(day)
+    show(asdict(done) | {"record": str(opened.folder / "retention.log")}, json=json)
+
+
+# --- what is said ----------------------------------------------------------------------------------------
+
+
+def _mapping(given: list[str] | None) -> dict[str, str]:
+    found = {}
+    for text in given or ():
+        column, sign, role = text.rpartition("=")
+        if not sign:
+            raise InputError(f"“{text}” is not COLUMN=NAME", f"“{text}”不是 列=含义 的形式", field="map")
+        found[column.strip()] = role.strip()
+    return found
+
+
+@contextmanager
+def _ledger(path: Path | None, lang: str) -> Iterator[Callable[[Rejected], None] | None]:
+    """Writes rejected rows as they come; nobody's identity is among what is written."""
+    if path is None:
+        yield None
+        return
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file", "row", "reason", "column", "said", "what_to_do"])
+
+        def write(row: Rejected) -> None:
+            said = f"'{row.said}" if row.said[:1] in ("=", "+", "-", "@", "\t") else row.said
+            writer.writerow([row.file, row.row, row.reason, row.column, said, row.text(lang)])
+
+        yield write
+
+
+def _facts(done: Ingested) -> dict[str, Any]:
+    return {
+        "rows": done.rows,
+        "added": done.added,
+        "duplicate": done.duplicate,
+        "rejected": done.rejected,
+        "reasons": dict(done.reasons),
+        "examples": [asdict(row) for row in done.examples],
+        "unread_temperatures": done.unread_temperatures,
+        "bounded": done.bounded,
+        "unknown_how": dict(done.unknown_how.most_common(20)),
+        "columns": done.columns,
+        "seconds": round(done.seconds, 3),
+    }
+
+
+def _tell(console: Console, done: Ingested, said: dict[str, Any], lang: str) -> None:
+    def line(text: str, style: str = "") -> None:
+        console.print(escape(text), style=style or None, soft_wrap=True, highlight=False)
+
+    for file, columns in done.columns.items():
+        line(f"{file}: " + ", ".join(f"{column} → {role}" for role, column in columns.items()), "dim")
+    line(
+        _("%(rows)s rows: %(added)s added, %(duplicate)s there already, %(rejected)s rejected.")
+        % {k: f"{said[k]:,}" for k in ("rows", "added", "duplicate", "rejected")}
+    )
+    if done.examples:
+        shown = [
+            {"file": r.file, "row": r.row, "column": r.column, "said": r.said, "": r.text(lang)}
+            for r in done.examples
+        ]
+        table(console, shown)
+    if done.rejected > len(done.examples):
+        line(
+            _("… and %(n)d more; --rejected FILE writes all.") % {"n": done.rejected - len(done.examples)},
+            "dim",
+        )
+    if done.unread_temperatures:
+        line(
+            _("%(n)d temperatures are none (25–45 °C) and were left out.") % {"n": done.unread_temperatures},
+            "yellow",
+        )
+    if done.bounded:
+        line(_("%(n)d stays of more than a day were cut to one day.") % {"n": done.bounded}, "yellow")
+    if done.unknown_how:
+        words = ", ".join(word for word, _n in done.unknown_how.most_common(5))
+        line(_("How they were recorded is not known for: %(words)s") % {"words": words}, "yellow")
+    if said["key_made"]:
+        line(
+            _("Key made: %(path)s. Keep a copy: without it nobody is found.") % {"path": said["key"]}, "bold"
+        )
+    line(_("Store: %(path)s") % {"path": said["store"]}, "dim")
+
+
+def _tell_damage(console: Console, damaged: list[Path], *, set_aside: bool) -> None:
+    if not damaged:
+        console.print(f"[bold green]✓[/] {escape(_('All files are whole.'))}")
+        return
+    for path in damaged:
+        console.print(f"[bold red]✗[/] {escape(str(path))}", soft_wrap=True, highlight=False)
+    text = _("Set aside; the rest answers.") if set_aside else _("--set-aside lets the rest answer.")
+    console.print(escape(text))
+
+
+def _today(store: VisitStore) -> int:
+    return int((timezone.now().astimezone(UTC).timestamp() / 60 + store.offset) // 1440)
+
+
+def _date(day: int) -> str:
+    return str(np.datetime64(day, "D"))

@@ -1,0 +1,178 @@
+"""A file of visits as a stream of UTF-8 CSV: no copy on the disk, little in memory."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import glob
+import gzip
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+import duckdb
+
+from bihuan.epi.errors import InputError
+from bihuan.epi.tables.files import DELIMITERS, OFFICE, OFFLINE, broken
+
+BLOCK = 1 << 22
+_HEAD = 1 << 20  # bytes within which the header has to end
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """An opened file. `read` gives the next bytes behind the header, none at the end; `header` is the row the
+    header stands in (0 in Parquet)."""
+
+    path: Path
+    columns: tuple[str, ...]
+    delimiter: str
+    header: int
+    read: Callable[[], bytes]
+
+
+@contextmanager
+def open_rows(path: Path, *, encoding: str = "") -> Iterator[Rows]:
+    """Open CSV (comma, semicolon, tab or bar; UTF-8, UTF-16 with its mark, or `encoding`; also gzipped) or
+    Parquet."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read: {error}", f"{path} 无法读取：{error}", field="path"
+        ) from None
+    if not head:
+        raise InputError(f"{path.name} is empty", f"{path.name} 是空文件", field="path")
+    for magic, what in OFFICE.items():
+        if head.startswith(magic):
+            raise InputError(
+                f"{path.name} is {what}; save the sheet as CSV (UTF-8) and give that",
+                f"{path.name} 是电子表格或压缩文件；请另存为 CSV（UTF-8）后再读取",
+                field="path",
+            )
+    if head.startswith(b"PAR1"):
+        with _parquet(path) as read:
+            yield _behind_header(path, read, is_parquet=True)
+        return
+    zipped = head.startswith(b"\x1f\x8b")
+    with cast(IO[bytes], gzip.open(path, "rb") if zipped else path.open("rb")) as file:
+        yield _behind_header(path, _decoded(path, file, encoding), is_parquet=False)
+
+
+def _decoded(path: Path, file: IO[bytes], encoding: str) -> Callable[[], bytes]:
+    """Blocks of a text file as UTF-8; InputError names the row that is in another encoding."""
+    first = _block(path, file)
+    told = encoding or ("utf-16" if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8")
+    try:
+        decoder = codecs.getincrementaldecoder(told)()
+        is_utf8 = codecs.lookup(told).name in ("utf-8", "utf-8-sig", "ascii")
+    except LookupError:
+        raise InputError(
+            f"no encoding is called {told!r}; usual ones are utf-8, gb18030, utf-16, cp1252",
+            f"没有名为 {told!r} 的编码；常用的有 utf-8、gb18030、utf-16、cp1252",
+            field="encoding",
+        ) from None
+    waiting, lines, over = [first], 0, False
+
+    def read() -> bytes:
+        nonlocal lines, over
+        while not over:
+            block = waiting.pop() if waiting else _block(path, file)
+            over = not block
+            try:
+                text = decoder.decode(block, final=over)
+            except UnicodeDecodeError as error:
+                row = lines + bytes(error.object[: error.start]).count(b"\n") + 1
+                raise _not_in(path, told, row) from None
+            # What UTF-8 holds back at the end of a block comes with the next: pass on what was decoded.
+            whole = block if is_utf8 and block.isascii() and text else text.encode()
+            lines += whole.count(b"\n")
+            if whole:
+                return whole
+        return b""
+
+    return read
+
+
+def _block(path: Path, file: IO[bytes]) -> bytes:
+    try:
+        return file.read(BLOCK)
+    except (EOFError, OSError) as error:
+        raise InputError(
+            f"{path.name} is broken: {error}", f"{path.name} 已损坏：{error}", field="path"
+        ) from None
+
+
+def _not_in(path: Path, told: str, row: int) -> InputError:
+    return InputError(
+        f"row {row} of {path.name} is not in {told}; name its encoding with --encoding "
+        "(Chinese Excel: gb18030; Western Excel: cp1252). What was read before stays; read the file again",
+        f"{path.name} 第 {row} 行不是 {told} 编码；请用 --encoding 指明编码（中文 Excel 常为 gb18030）。"
+        "此前读入的保留；请重新读取该文件",
+        field="encoding",
+    )
+
+
+def _behind_header(path: Path, read: Callable[[], bytes], *, is_parquet: bool) -> Rows:
+    held = b""
+    while b"\n" not in held.lstrip() and len(held) < _HEAD and (more := read()):
+        held += more
+    held = held.removeprefix(codecs.BOM_UTF8)
+    skipped = len(held) - len(held.lstrip(b"\r\n"))
+    blank = held[:skipped].count(b"\n")
+    line, _sign, rest = held[skipped:].partition(b"\n")
+    text = line.decode("utf-8", "replace").rstrip("\r")
+    delimiter = max(DELIMITERS, key=text.count)
+    names = tuple(
+        name.strip() or f"column {i}"
+        for i, name in enumerate(next(csv.reader([text], delimiter=delimiter), []), 1)
+    )
+    if not names or "\0" in text:
+        raise InputError(f"{path.name} is no table", f"{path.name} 不是表格", field="path")
+    waiting = [rest] if rest else []
+
+    def rest_of() -> bytes:
+        return waiting.pop() if waiting else read()
+
+    return Rows(path, names, delimiter, 0 if is_parquet else blank + 1, rest_of)
+
+
+@contextmanager
+def _parquet(path: Path) -> Iterator[Callable[[], bytes]]:
+    """Parquet as CSV through a pipe; DuckDB writes at one end while the other is read."""
+    ours, theirs = os.pipe()
+    failed: list[duckdb.Error] = []
+
+    def write() -> None:
+        quoted = glob.escape(str(path)).replace("'", "''")
+        try:
+            with duckdb.connect(":memory:", config=OFFLINE) as db:
+                db.execute(
+                    f"COPY (SELECT * FROM read_parquet('{quoted}')) TO '/dev/fd/{theirs}' "
+                    "(FORMAT csv, HEADER true, DELIMITER ',', USE_TMP_FILE false)"
+                )
+        except duckdb.Error as error:
+            failed.append(error)
+        finally:
+            os.close(theirs)
+
+    thread = threading.Thread(target=write, daemon=True)
+    thread.start()
+    file = os.fdopen(ours, "rb")
+
+    def read() -> bytes:
+        block = file.read(BLOCK)
+        if not block and failed:
+            raise broken(path, failed[0])
+        return block
+
+    try:
+        yield read
+    finally:
+        file.close()
+        thread.join()
