@@ -79,6 +79,19 @@ def test_ranking_by_digits_is_ranking_by_one_number(tmp_path: Path, monkeypatch:
     assert np.array_equal(meet(store, asked(300)).table, once)
 
 
+def test_one_number_with_very_many_stays_and_rows_beyond_sixteen_bits_are_found(tmp_path: Path):
+    rng = np.random.default_rng(2)
+    n = 140_000
+    start = rng.integers(0, 1000, n).tolist()
+    where = rng.integers(0, 50_000, n).tolist()
+    rows = [
+        (1 + i % 2 * (i % 977), f"p{w}", a, a + 20) for i, (w, a) in enumerate(zip(where, start, strict=True))
+    ]
+    store = store_of(tmp_path, rows)
+    for windows in (asked(1), asked(40)):
+        assert np.array_equal(meet(store, windows).table, bulk.meet(store, windows).table)
+
+
 CAFE = [
     (1, "cafe", 0, 60),  # the case
     (2, "cafe", 30, 90),  # 30 minutes

@@ -18,32 +18,53 @@ from bihuan.epi.visits import kernels, ordering
 from bihuan.epi.visits.batch import DAY_MINUTES, SHORT_MINUTES, Stays
 from bihuan.epi.visits.layout import placed
 
-MAGIC = 0x4248_5649_5354_0001  # "BHVIST", version 1
-_HEAD = 8  # numbers: magic, day, then of each part: stays, places, people; then the longest long stay
-#: Columns of a part in the order of the file, and whether there is one a stay, a place or a person.
+MAGIC = 0x4248_5649_5354_0002  # "BHVIST", version 2
+#: Numbers: magic, day, then of each part: stays, places, people, bases; then the longest long stay.
+_HEAD = 10
+#: Rows of a part up to which 24 bits name one.
+_SMALL = 1 << 24
+#: Columns of a part in the order of the file, and whether there is one a stay, a place, a person or a base.
+#: A type of two is narrow and wide: bytes are what limits a question asked of a cold index.
 _LAYOUT = (
     ("places", "<u4", "places"),
     ("place_ends", "<u4", "places"),
     ("people", "<u4", "people"),
-    ("people_ends", "<u4", "people"),
+    ("people_bases", "<u4", "bases"),
+    ("people_ends", ("<u2", "<u4"), "people"),
     ("person", "<u4", "stays"),
-    ("rows", "<u4", "stays"),
+    ("rows", "<u2", "stays"),
+    ("high_rows", ("<u1", "<u2"), "stays"),
     ("start", "<u2", "stays"),
+    ("minutes", ("<u1", "<u2"), "stays"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
+    """`bases` is 0 where people have so many stays that their rows end in whole numbers."""
+
     stays: int
     places: int
     people: int
+    bases: int
     wide: bool
+
+    @property
+    def is_large(self) -> bool:
+        return self.stays > _SMALL
+
+    def kinds(self) -> list[tuple[str, str, int]]:
+        """Name, type and length of each column."""
+        widths = {"people_ends": not self.bases, "high_rows": self.is_large, "minutes": self.wide}
+        return [
+            (name, kind if isinstance(kind, str) else kind[widths[name]], getattr(self, of))
+            for name, kind, of in _LAYOUT
+        ]
 
     def columns(self, at: int) -> tuple[dict[str, tuple[int, str, int]], int]:
         """Where each column lies (offset, type, length), and where the part ends; aligned to 8 bytes."""
         found = {}
-        for name, kind, of in (*_LAYOUT, ("minutes", "<u2" if self.wide else "<u1", "stays")):
-            length = getattr(self, of)
+        for name, kind, length in self.kinds():
             found[name] = (at, kind, length)
             at += -(-length * int(kind[-1]) // 8) * 8
         return found, at
@@ -56,15 +77,21 @@ def build(path: Path, day: int, stays: Stays) -> None:
     built = [_columns(part, day) for part in parts]
     head = np.zeros(_HEAD + 1, np.int64)
     head[0], head[1] = MAGIC, day
-    for i, part in enumerate(built):
-        head[2 + 3 * i : 5 + 3 * i] = part["person"].size, part["places"].size, part["people"].size
+    sizes = [_sizes(part, wide=bool(i)) for i, part in enumerate(built)]
+    for i, size in enumerate(sizes):
+        head[2 + 4 * i : 6 + 4 * i] = size.stays, size.places, size.people, size.bases
     head[_HEAD] = int(parts[1].minutes.max()) if parts[1].size else 0
     with placed(path, durable=False) as temporary, temporary.open("wb") as file:
         file.write(head.astype("<i8").tobytes())
-        for i, part in enumerate(built):
-            for name, kind, _of in (*_LAYOUT, ("minutes", "<u2" if i else "<u1", "stays")):
+        for part, size in zip(built, sizes, strict=True):
+            for name, kind, _length in size.kinds():
                 raw = part[name].astype(kind).tobytes()
                 file.write(raw + b"\0" * (-len(raw) % 8))
+
+
+def _sizes(columns: dict[str, NDArray[Any]], *, wide: bool) -> _Part:
+    n = columns["person"].size, columns["places"].size, columns["people"].size
+    return _Part(*n, bases=columns["people_bases"].size, wide=wide)
 
 
 def _columns(stays: Stays, day: int) -> dict[str, NDArray[Any]]:
@@ -74,11 +101,22 @@ def _columns(stays: Stays, day: int) -> dict[str, NDArray[Any]]:
     places, place_ends = _ends(sorted_.place)
     rows = ordering.order_of(sorted_.person, np.arange(sorted_.size), sorted_.start).astype(np.uint32)
     people, people_ends = _ends(sorted_.person[rows])
+    bases, ends = _based(people_ends)
     return {
-        "places": places, "place_ends": place_ends, "people": people, "people_ends": people_ends,
-        "person": sorted_.person, "rows": rows, "start": sorted_.start - day * DAY_MINUTES,
-        "minutes": sorted_.minutes,
+        "places": places, "place_ends": place_ends, "people": people, "people_bases": bases,
+        "people_ends": ends, "person": sorted_.person, "rows": rows & 0xFFFF, "high_rows": rows >> 16,
+        "start": sorted_.start - day * DAY_MINUTES, "minutes": sorted_.minutes,
     }  # fmt: skip
+
+
+def _based(ends: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """Where people's rows end, above a base that some share; no bases where that is too much for 16 bits."""
+    before = np.concatenate([np.zeros(1, np.uint32), ends[:-1]])[: ends.size]
+    bases = before[:: kernels.PEOPLE_BLOCK]
+    above = ends - np.repeat(bases, kernels.PEOPLE_BLOCK)[: ends.size]
+    if ends.size and above.max() > 0xFFFF:
+        return np.empty(0, np.uint32), ends
+    return bases, above
 
 
 def _ends(sorted_: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
@@ -106,8 +144,8 @@ class Index:
         at, rows = 8 * (_HEAD + 1), []
         self.columns: list[dict[str, NDArray[Any]]] = []
         for i in range(2):
-            n_stays, n_places, n_people = (int(n) for n in head[2 + 3 * i : 5 + 3 * i])
-            part = _Part(n_stays, n_places, n_people, wide=bool(i))
+            n_stays, n_places, n_people, n_bases = (int(n) for n in head[2 + 4 * i : 6 + 4 * i])
+            part = _Part(n_stays, n_places, n_people, n_bases, wide=bool(i))
             places, at = part.columns(at)
             if at > self.bytes.size:
                 raise ValueError(f"{path} is cut off")
@@ -126,10 +164,12 @@ class Index:
         for at, name in (
             (kernels.PLACES, "places"), (kernels.PLACE_ENDS, "place_ends"), (kernels.PERSON, "person"),
             (kernels.START, "start"), (kernels.MINUTES, "minutes"), (kernels.PEOPLE, "people"),
-            (kernels.PEOPLE_ENDS, "people_ends"), (kernels.ROWS, "rows"),
+            (kernels.PEOPLE_ENDS, "people_ends"), (kernels.ROWS, "rows"), (kernels.HIGH_ROWS, "high_rows"),
         ):  # fmt: skip
             row[at] = int(columns[name].ctypes.data)
         row[kernels.N_PLACES], row[kernels.N_PEOPLE] = part.places, part.people
         row[kernels.WIDE], row[kernels.LONGEST] = int(part.wide), longest
+        row[kernels.LARGE] = int(part.is_large)
+        row[kernels.PEOPLE_BASES] = int(columns["people_bases"].ctypes.data) if part.bases else 0
         row[kernels.BASE] = self.day * DAY_MINUTES
         return row

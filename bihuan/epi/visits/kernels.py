@@ -17,7 +17,10 @@ from numpy.typing import NDArray
 #: Columns of the matrix of segments.
 PLACES, N_PLACES, PLACE_ENDS, PERSON, START, MINUTES, WIDE = 0, 1, 2, 3, 4, 5, 6
 PEOPLE, N_PEOPLE, PEOPLE_ENDS, ROWS, BASE, LONGEST = 7, 8, 9, 10, 11, 12
-N_COLUMNS = 13
+PEOPLE_BASES, HIGH_ROWS, LARGE = 13, 14, 15
+N_COLUMNS = 16
+#: Rows of people end in 16 bits above a base that this many share.
+PEOPLE_BLOCK = 64
 
 
 def _as_pointer(typing_context: Any, address: Any) -> Any:
@@ -153,6 +156,36 @@ def _range(ids: Any, ends: Any, n: Any, wanted: Any) -> Any:
     return (np.int64(ends[at - 1]) if at else 0), np.int64(ends[at])
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _end_of(segments: Any, s: Any, at: Any) -> Any:
+    """Where the rows of the person at `at` end."""
+    if segments[s, PEOPLE_BASES] == 0:
+        return np.int64(carray(_pointer(segments[s, PEOPLE_ENDS]), at + 1, np.uint32)[at])
+    bases = carray(_pointer(segments[s, PEOPLE_BASES]), at // PEOPLE_BLOCK + 1, np.uint32)
+    ends = carray(_pointer(segments[s, PEOPLE_ENDS]), at + 1, np.uint16)
+    return np.int64(bases[at // PEOPLE_BLOCK]) + np.int64(ends[at])
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _rows_of(segments: Any, s: Any, person: Any) -> Any:
+    """Positions [from, to) in the list of rows of a person; empty if not there."""
+    n = segments[s, N_PEOPLE]
+    ids = carray(_pointer(segments[s, PEOPLE]), n, np.uint32)
+    at = _position(ids, n, person)
+    if at >= n or np.int64(ids[at]) != person:
+        return np.int64(0), np.int64(0)
+    return (_end_of(segments, s, at - 1) if at else np.int64(0)), _end_of(segments, s, at)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _row(segments: Any, s: Any, at: Any) -> Any:
+    """The row at a position in the list of rows: its low 16 bits and the rest."""
+    low = np.int64(carray(_pointer(segments[s, ROWS]), at + 1, np.uint16)[at])
+    if segments[s, LARGE]:
+        return low | np.int64(carray(_pointer(segments[s, HIGH_ROWS]), at + 1, np.uint16)[at]) << 16
+    return low | np.int64(carray(_pointer(segments[s, HIGH_ROWS]), at + 1, np.uint8)[at]) << 16
+
+
 @njit(cache=True, nogil=True)
 def visits_of(segments: Any, people: Any, since: Any, until: Any) -> Any:
     """Visits of `people[k]` that touch [since[k], until[k]], cut to it: rows (k, place, start, end)."""
@@ -164,16 +197,13 @@ def visits_of(segments: Any, people: Any, since: Any, until: Any) -> Any:
             base = segments[s, BASE]
             if base > until[k] or base + 1440 + segments[s, LONGEST] < since[k]:
                 continue
-            ids = carray(_pointer(segments[s, PEOPLE]), segments[s, N_PEOPLE], np.uint32)
-            ends = carray(_pointer(segments[s, PEOPLE_ENDS]), segments[s, N_PEOPLE], np.uint32)
-            a, b = _range(ids, ends, segments[s, N_PEOPLE], np.int64(people[k]))
+            a, b = _rows_of(segments, s, np.int64(people[k]))
             if a == b:
                 continue
-            rows = carray(_pointer(segments[s, ROWS]), b, np.uint32)
             places = carray(_pointer(segments[s, PLACES]), segments[s, N_PLACES], np.uint32)
             place_ends = carray(_pointer(segments[s, PLACE_ENDS]), segments[s, N_PLACES], np.uint32)
             for i in range(a, b):
-                row = np.int64(rows[i])
+                row = _row(segments, s, i)
                 start, end = _stay(segments, s, row)
                 if end < since[k] or start > until[k]:
                     continue
