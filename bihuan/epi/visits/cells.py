@@ -426,28 +426,52 @@ def _number(state: Any, data: Any, a: int, b: int, upper: bool, m: Any, out: Any
     return max(out[0], np.uint64(1))
 
 
-@njit(cache=True, nogil=True)
-def _intern(data: Any, a: int, b: int, slots: Any, firsts: Any, lasts: Any, n: int) -> Any:
-    """The number of a text among the distinct ones of a block; `n` when it is new."""
+@njit(cache=True, nogil=True, inline="always")
+def _slot(data: Any, a: int, b: int, mask: Any) -> Any:
+    """Where a text is looked for first (FNV-1a)."""
     h = np.uint64(14695981039346656037)
     for i in range(a, b):
-        h = (h ^ np.uint64(data[i])) * np.uint64(1099511628211)  # FNV-1a
+        h = (h ^ np.uint64(data[i])) * np.uint64(1099511628211)
+    return np.int64(h ^ (h >> np.uint64(29))) & mask
+
+
+@njit(cache=True, nogil=True)
+def _intern(data: Any, a: int, b: int, words: Any, counts: Any) -> Any:
+    """The number of a text among the distinct ones met; a new one gets the next. `words`: slots, where the
+    texts begin and end, and their bytes; `counts`: how many texts, how many bytes."""
+    slots, begins, ends, held = words
     mask = np.int64(slots.size - 1)
-    where = np.int64(h ^ (h >> np.uint64(29))) & mask
+    where = _slot(data, a, b, mask)
     while slots[where]:
         other = slots[where] - 1
-        if lasts[other] - firsts[other] == b - a:
+        begin = begins[other]
+        if ends[other] - begin == b - a:
             same = True
             for i in range(b - a):
-                if data[firsts[other] + i] != data[a + i]:
+                if held[begin + i] != data[a + i]:
                     same = False
                     break
             if same:
-                return other
+                return np.int64(other)
         where = (where + 1) & mask
+    n, begin = counts[0], counts[1]
     slots[where] = n + 1
-    firsts[n], lasts[n] = a, b
+    begins[n], ends[n] = begin, begin + b - a
+    for i in range(b - a):
+        held[begin + i] = data[a + i]
+    counts[0], counts[1] = n + 1, begin + b - a
     return n
+
+
+@njit(cache=True, nogil=True)
+def place_again(slots: Any, begins: Any, ends: Any, held: Any, n: int) -> None:
+    """Put the first n texts into empty slots."""
+    mask = np.int64(slots.size - 1)
+    for i in range(n):
+        where = _slot(held, begins[i], ends[i], mask)
+        while slots[where]:
+            where = (where + 1) & mask
+        slots[where] = i + 1
 
 
 # --- rows into numbers ------------------------------------------------------------------------------
@@ -457,19 +481,15 @@ def _intern(data: Any, a: int, b: int, slots: Any, firsts: Any, lasts: Any, n: i
 def read(
     data: Any, n: int, at: Any, till: Any, state: Any, words: Any, offset: int, limits: Any,
     person_state: Any, event_state: Any, numbers: Any, times: Any, codes: Any, degrees: Any,
-    slots: Any, spans: Any, counts: Any,
+    places: Any, place_counts: Any, hows: Any, how_counts: Any, counts: Any,
 ) -> None:  # fmt: skip
     """Cells as numbers, and in `state` why a row is not taken.
 
-    `numbers`: event, person. `times`: start, end. `codes`: place, how, numbered within the block, with the
-    texts in `spans` (place from, to; how from, to) and how many of each in `counts`; counts[2] are
-    temperatures that are none, counts[3] stays cut to a day. `limits`: earliest, latest start, first minute
-    not forgotten.
+    `numbers`: event, person. `times`: start, end. `codes`: place, how, as numbers of their texts (see
+    `_intern`). `counts`: temperatures that are none, stays cut to a day. `limits`: earliest, latest start,
+    first minute not forgotten.
     """
     m, out = np.empty(16, np.uint64), np.empty(8, np.uint64)
-    place_slots, how_slots = slots[0], slots[1]
-    place_slots[:] = 0
-    how_slots[:] = 0
     counts[:] = 0
     for i in range(n):
         if state[i] != TAKEN:
@@ -489,7 +509,7 @@ def read(
         state[i] = _times(data, i, at, till, words, offset, limits, times)
         if state[i] != TAKEN:
             continue
-        counts[3] += times[i, 1] != NO_END and times[i, 1] - times[i, 0] > DAY
+        counts[1] += times[i, 1] != NO_END and times[i, 1] - times[i, 0] > DAY
         numbers[i, 1] = _number(person_state, data, a, b, True, m, out)
         if f > e and not _is_empty(data, e, f, words):
             numbers[i, 0] = _number(event_state, data, e, f, False, m, out)
@@ -499,16 +519,14 @@ def read(
             m[0], m[1], m[2] = numbers[i, 1], where, np.uint64(times[i, 0])
             compress(event_state, m, 256, True, out)
             numbers[i, 0] = max(out[0], np.uint64(1))
-        codes[i, 0] = _intern(data, c, d, place_slots, spans[0], spans[1], counts[0])
-        counts[0] += codes[i, 0] == counts[0]
+        codes[i, 0] = _intern(data, c, d, places, place_counts)
         e, f = _trim(data, at[i, HOW], till[i, HOW])
-        codes[i, 1] = _intern(data, e, f, how_slots, spans[2], spans[3], counts[1])
-        counts[1] += codes[i, 1] == counts[1]
+        codes[i, 1] = _intern(data, e, f, hows, how_counts)
         e, f = _trim(data, at[i, TEMPERATURE], till[i, TEMPERATURE])
         degrees[i] = np.nan
         if not _is_empty(data, e, f, words):
             degrees[i] = degrees_of(data, e, f)
-            counts[2] += np.isnan(degrees[i])
+            counts[0] += np.isnan(degrees[i])
 
 
 @njit(cache=True, nogil=True)

@@ -26,6 +26,7 @@ _AT_ONCE = 1 << 16  # rows that are taken apart together
 AHEAD_MINUTES = DAY_MINUTES  # a clock may be that much fast
 EARLIEST = (np.datetime64("2000-01-01", "D").astype(np.int64) * DAY_MINUTES).item()
 SHOWN = 20
+_EMPTY_LINE = 255  # in `state`
 
 #: Reason to its word, the role of its cell ("" for none that may be shown), and what it says.
 REASONS: dict[int, tuple[str, str, str, str]] = {
@@ -188,12 +189,11 @@ class _Reader:
         n = _AT_ONCE
         self.at, self.till = np.empty((n, cells.N_ROLES), np.int32), np.empty((n, cells.N_ROLES), np.int32)
         self.state = np.empty(n, np.uint8)
-        self.slots, self.spans = np.zeros((2, 2 * n), np.int32), np.empty((4, n), np.int32)
         self._begin()
 
     def _begin(self) -> None:
         self.columns: list[tuple[NDArray[Any], ...]] = []
-        self.places: dict[str, int] = {}
+        self.places, self.hows = _Texts(), _Texts()
         self.rejected: list[Rejected] = []
         self.unknown: Counter[str] = Counter()
         self.count = self.taken = self.unread = self.bounded = 0
@@ -229,42 +229,39 @@ class _Reader:
 
     def _take(self, data: NDArray[np.uint8], n: int) -> None:
         numbers, times = np.empty((n, 2), np.uint64), np.empty((n, 2), np.int64)
-        codes, degrees, counts = np.empty((n, 2), np.int64), np.empty(n), np.empty(4, np.int64)
+        codes, degrees, counts = np.empty((n, 2), np.int32), np.empty(n), np.empty(2, np.int64)
+        for texts in (self.places, self.hows):
+            texts.make_room(n, data.size)
         cells.read(
-            data, n, self.at, self.till, self.state, self.words, self.offset, self.limits,
-            *self.states, numbers, times, codes, degrees, self.slots, self.spans, counts,
+            data, n, self.at, self.till, self.state, self.words, self.offset, self.limits, *self.states,
+            numbers, times, codes, degrees, self.places.arrays, self.places.counts,
+            self.hows.arrays, self.hows.counts, counts,
         )  # fmt: skip
         state = self.state[:n]
-        good = np.flatnonzero(state == cells.TAKEN)
-        place = self._place_codes(data, int(counts[0]))[codes[good, 0]]
-        how = self._how_codes(data, int(counts[1]), codes[good, 1])
-        self.columns.append(
-            (numbers[good, 0], numbers[good, 1], place, times[good, 0], times[good, 1], degrees[good], how)
-        )
-        self.unread += int(counts[2])
-        self.bounded += int(counts[3])
-        self.taken += good.size
-        self.count += int((state != 255).sum())
-        for i in np.flatnonzero((state != cells.TAKEN) & (state != 255)):
-            self.rejected.append(self._rejection(data, int(i)))
+        bad = np.flatnonzero(state != cells.TAKEN)
+        good = np.flatnonzero(state == cells.TAKEN) if bad.size else slice(None)
+        taken = (
+            numbers[good, 0], numbers[good, 1], codes[good, 0], times[good, 0], times[good, 1],
+            degrees[good], codes[good, 1],
+        )  # fmt: skip
+        self.columns.append(taken)
+        self.unread += int(counts[0])
+        self.bounded += int(counts[1])
+        self.taken += n - bad.size
+        for i in bad:
+            if state[i] != _EMPTY_LINE:
+                self.rejected.append(self._rejection(data, int(i)))
+        self.count += n - int((state[bad] == _EMPTY_LINE).sum())
         self.row += n
 
-    def _place_codes(self, data: NDArray[np.uint8], n: int) -> NDArray[np.int64]:
-        raw, known = data.tobytes(), self.places
-        texts = [
-            raw[a:b] for a, b in zip(self.spans[0, :n].tolist(), self.spans[1, :n].tolist(), strict=True)
-        ]
-        return np.array([known.setdefault(t.decode("utf-8", "replace"), len(known)) for t in texts], np.int64)
-
-    def _how_codes(self, data: NDArray[np.uint8], n: int, chosen: NDArray[np.int64]) -> NDArray[np.uint8]:
-        table = np.zeros(max(n, 1), np.uint8)
-        for i in range(n):
-            word = bytes(data[self.spans[2, i] : self.spans[3, i]]).decode("utf-8", "replace")
-            code = roles.code_of(word)
+    def _how_codes(self, chosen: NDArray[np.int32]) -> NDArray[np.uint8]:
+        words = self.hows.all()
+        codes = [roles.code_of(word) for word in words]
+        often = np.bincount(chosen, minlength=len(words))
+        for word, code, n in zip(words, codes, often.tolist(), strict=True):
             if code is None:
-                self.unknown[word[:40]] += int((chosen == i).sum())
-            table[i] = code or 0
-        return table[chosen]
+                self.unknown[word[:40]] += n
+        return np.array([code or 0 for code in codes] or [0], np.uint8)[chosen]
 
     def _rejection(self, data: NDArray[np.uint8], i: int) -> Rejected:
         word, role, en, zh = REASONS[int(self.state[i])]
@@ -281,12 +278,45 @@ class _Reader:
         event, person, place, start, end, degrees, how = (
             np.concatenate(column) for column in zip(*self.columns, strict=True)
         )
-        batch = Batch(
-            event, person, place, start, end, degrees, how, np.array([*self.places, ""], dtype=object)[:-1]
-        )
+        names = np.array([*self.places.all(), ""], dtype=object)[:-1]
+        batch = Batch(event, person, place, start, end, degrees, self._how_codes(how), names)
         part = _Part(batch, self.count, self.rejected, self.unread, self.bounded, self.unknown)
         self._begin()
         return part
+
+
+class _Texts:
+    """Distinct texts of a part, numbered as they come; the compiled reading fills it."""
+
+    def __init__(self) -> None:
+        self.counts = np.zeros(2, np.int64)  # texts, bytes
+        self.slots, self.held = np.zeros(1 << 12, np.int32), np.empty(1 << 16, np.uint8)
+        self.begins, self.ends = np.empty(1 << 11, np.int64), np.empty(1 << 11, np.int64)
+
+    @property
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        return self.slots, self.begins, self.ends, self.held
+
+    def make_room(self, texts: int, size: int) -> None:
+        """For as many more texts, of as many bytes together."""
+        n, used = (int(count) for count in self.counts)
+        if used + size > self.held.size:
+            self.held = np.concatenate([self.held[:used], np.empty(used + 2 * size, np.uint8)])
+        if n + texts > self.begins.size:
+            more = np.empty(n + 2 * texts, np.int64)
+            self.begins = np.concatenate([self.begins[:n], more])
+            self.ends = np.concatenate([self.ends[:n], more])
+        if 2 * (n + texts) > self.slots.size:
+            self.slots = np.zeros(1 << (4 * (n + texts)).bit_length(), np.int32)
+            cells.place_again(self.slots, self.begins, self.ends, self.held, n)
+
+    def all(self) -> list[str]:
+        n, used = (int(count) for count in self.counts)
+        raw = self.held[:used].tobytes()
+        return [
+            raw[a:b].decode("utf-8", "replace")
+            for a, b in zip(self.begins[:n].tolist(), self.ends[:n].tolist(), strict=True)
+        ]
 
 
 def _one_ahead(parts: Iterator[_Part]) -> Iterator[_Part]:
