@@ -155,8 +155,12 @@ def _trim(data: Any, a: int, b: int) -> Any:
 
 @njit(cache=True, nogil=True)
 def _is_empty(data: Any, a: int, b: int, words: Any) -> bool:
-    """Whether a trimmed cell is empty or one of the words (at most 8 bytes, lower case) for it."""
-    if b - a > 8:
+    """Whether a trimmed cell is empty or one of the words (at most 8 bytes, lower case) for it. `words`
+    begin with 256 bits that tell which bytes such a word may begin with."""
+    if a == b:
+        return True
+    begin = np.uint64(data[a])
+    if b - a > 8 or not (words[begin >> np.uint64(6)] >> (begin & np.uint64(63))) & np.uint64(1):
         return False
     word = np.uint64(0)
     for i in range(a, b):
@@ -164,7 +168,7 @@ def _is_empty(data: Any, a: int, b: int, words: Any) -> bool:
         if 65 <= byte <= 90:
             byte += np.uint8(32)
         word = (word << np.uint64(8)) | np.uint64(byte)
-    for other in words:  # noqa: SIM110 (numba compiles no generators)
+    for other in words[4:]:  # noqa: SIM110 (numba compiles no generators)
         if other == word:
             return True
     return False
@@ -414,16 +418,57 @@ def state_of(key: bytes) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _number(state: Any, data: Any, a: int, b: int, upper: bool, m: Any, out: Any) -> Any:
-    """Keyed number of 1 to 128 bytes; ASCII letters as capitals when `upper`."""
+def number_of(state: Any, data: Any, a: int, b: int, m: Any, out: Any) -> Any:
+    """Keyed number of 1 to 128 bytes, ASCII letters as capitals."""
     m[:] = np.uint64(0)
     for i in range(b - a):
         byte = data[a + i]
-        if upper and 97 <= byte <= 122:
+        if 97 <= byte <= 122:
             byte -= np.uint8(32)
         m[i >> 3] |= np.uint64(byte) << np.uint64(8 * (i & 7))
     compress(state, m, 128 + b - a, True, out)
     return max(out[0], np.uint64(1))
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _sip(v0: Any, v1: Any, v2: Any, v3: Any) -> Any:
+    v0 = v0 + v1
+    v1 = ((v1 << np.uint64(13)) | (v1 >> np.uint64(51))) ^ v0
+    v0 = (v0 << np.uint64(32)) | (v0 >> np.uint64(32))
+    v2 = v2 + v3
+    v3 = ((v3 << np.uint64(16)) | (v3 >> np.uint64(48))) ^ v2
+    v0 = v0 + v3
+    v3 = ((v3 << np.uint64(21)) | (v3 >> np.uint64(43))) ^ v0
+    v2 = v2 + v1
+    v1 = ((v1 << np.uint64(17)) | (v1 >> np.uint64(47))) ^ v2
+    v2 = (v2 << np.uint64(32)) | (v2 >> np.uint64(32))
+    return v0, v1, v2, v3
+
+
+@njit(cache=True, nogil=True)
+def sip_hash(key: Any, data: Any, a: int, b: int) -> Any:
+    """SipHash-2-4 (Aumasson and Bernstein 2012) of data[a:b] under two 64-bit words."""
+    v0, v1 = key[0] ^ np.uint64(0x736F6D6570736575), key[1] ^ np.uint64(0x646F72616E646F6D)
+    v2, v3 = key[0] ^ np.uint64(0x6C7967656E657261), key[1] ^ np.uint64(0x7465646279746573)
+    word, shift = np.uint64(0), np.uint64(0)
+    for i in range(a, b):
+        word |= np.uint64(data[i]) << shift
+        shift += np.uint64(8)
+        if shift == np.uint64(64):
+            v3 ^= word
+            v0, v1, v2, v3 = _sip(v0, v1, v2, v3)
+            v0, v1, v2, v3 = _sip(v0, v1, v2, v3)
+            v0 ^= word
+            word, shift = np.uint64(0), np.uint64(0)
+    word |= np.uint64((b - a) & 255) << np.uint64(56)
+    v3 ^= word
+    v0, v1, v2, v3 = _sip(v0, v1, v2, v3)
+    v0, v1, v2, v3 = _sip(v0, v1, v2, v3)
+    v0 ^= word
+    v2 ^= np.uint64(255)
+    for _round in range(4):
+        v0, v1, v2, v3 = _sip(v0, v1, v2, v3)
+    return v0 ^ v1 ^ v2 ^ v3
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -480,7 +525,7 @@ def place_again(slots: Any, begins: Any, ends: Any, held: Any, n: int) -> None:
 @njit(cache=True, nogil=True)
 def read(
     data: Any, n: int, at: Any, till: Any, state: Any, words: Any, offset: int, limits: Any,
-    person_state: Any, event_state: Any, numbers: Any, times: Any, codes: Any, degrees: Any,
+    person_state: Any, event_key: Any, numbers: Any, times: Any, codes: Any, degrees: Any,
     places: Any, place_counts: Any, hows: Any, how_counts: Any, counts: Any,
 ) -> None:  # fmt: skip
     """Cells as numbers, and in `state` why a row is not taken.
@@ -489,7 +534,7 @@ def read(
     `_intern`). `counts`: temperatures that are none, stays cut to a day. `limits`: earliest, latest start,
     first minute not forgotten.
     """
-    m, out = np.empty(16, np.uint64), np.empty(8, np.uint64)
+    m, out, pair = np.empty(16, np.uint64), np.empty(8, np.uint64), np.empty(2, np.uint64)
     counts[:] = 0
     for i in range(n):
         if state[i] != TAKEN:
@@ -510,15 +555,14 @@ def read(
         if state[i] != TAKEN:
             continue
         counts[1] += times[i, 1] != NO_END and times[i, 1] - times[i, 0] > DAY
-        numbers[i, 1] = _number(person_state, data, a, b, True, m, out)
+        numbers[i, 1] = number_of(person_state, data, a, b, m, out)
         if f > e and not _is_empty(data, e, f, words):
-            numbers[i, 0] = _number(event_state, data, e, f, False, m, out)
+            numbers[i, 0] = max(sip_hash(event_key, data, e, f), np.uint64(1))
         else:
-            where = _number(event_state, data, c, d, False, m, out)
-            m[:] = np.uint64(0)
-            m[0], m[1], m[2] = numbers[i, 1], where, np.uint64(times[i, 0])
-            compress(event_state, m, 256, True, out)
-            numbers[i, 0] = max(out[0], np.uint64(1))
+            pair[0], pair[1] = numbers[i, 1], np.uint64(times[i, 0])
+            pair[0] ^= event_key[0]
+            pair[1] ^= event_key[1]
+            numbers[i, 0] = max(sip_hash(pair, data, c, d), np.uint64(1))
         codes[i, 0] = _intern(data, c, d, places, place_counts)
         e, f = _trim(data, at[i, HOW], till[i, HOW])
         codes[i, 1] = _intern(data, e, f, hows, how_counts)

@@ -184,7 +184,7 @@ class _Reader:
         for role, at in found.items():
             self.role_of[at] = roles.POSITION[role]
         self.words = np.array(roles.not_known(), np.uint64)
-        self.states = cells.state_of(key), cells.state_of(secret.event_key(key))
+        self.states = cells.state_of(key), np.frombuffer(secret.event_key(key), "<u8").astype(np.uint64)
         self.row = rows.header
         n = _AT_ONCE
         self.at, self.till = np.empty((n, cells.N_ROLES), np.int32), np.empty((n, cells.N_ROLES), np.int32)

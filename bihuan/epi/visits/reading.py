@@ -84,13 +84,15 @@ def _decoded(path: Path, file: IO[bytes], encoding: str) -> Callable[[], bytes]:
         while not over:
             block = waiting.pop() if waiting else _block(path, file)
             over = not block
+            if is_utf8 and block.isascii() and not decoder.getstate()[0]:
+                lines += block.count(b"\n")
+                return block
             try:
                 text = decoder.decode(block, final=over)
             except UnicodeDecodeError as error:
                 row = lines + bytes(error.object[: error.start]).count(b"\n") + 1
                 raise _not_in(path, told, row) from None
-            # What UTF-8 holds back at the end of a block comes with the next: pass on what was decoded.
-            whole = block if is_utf8 and block.isascii() and text else text.encode()
+            whole = text.encode()  # what the decoder holds back at the end of a block comes with the next
             lines += whole.count(b"\n")
             if whole:
                 return whole

@@ -71,8 +71,12 @@ def code_of(word: str) -> int | None:
 
 
 def not_known() -> list[int]:
-    """NOT_KNOWN as the numbers that `cells.read` compares."""
-    return [int.from_bytes(word.encode(), "big") for word in NOT_KNOWN]
+    """NOT_KNOWN as the numbers that the compiled reading compares: 256 bits in four for the first bytes of
+    such words in either case, then the words."""
+    words = [word.encode() for word in NOT_KNOWN if word]
+    begins = {word[:1].lower()[0] for word in words} | {word[:1].upper()[0] for word in words}
+    bits = [sum(1 << (byte % 64) for byte in begins if byte // 64 == part) for part in range(4)]
+    return bits + [int.from_bytes(word, "big") for word in words]
 
 
 def find(columns: Sequence[str], given: Mapping[str, str], *, file: str) -> dict[str, int]:

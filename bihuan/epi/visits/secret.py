@@ -62,5 +62,5 @@ def fingerprint(key: bytes) -> str:
 
 
 def event_key(key: bytes) -> bytes:
-    """The key of event ids: an id may hold an identity, and is not to be told from a person's number."""
-    return hashlib.blake2b(b"event", digest_size=BYTES, key=key, person=b"derived").digest()
+    """The key of event ids, of 16 bytes: an id may hold an identity."""
+    return hashlib.blake2b(b"event", digest_size=16, key=key, person=b"derived").digest()
