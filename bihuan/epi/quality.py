@@ -171,11 +171,15 @@ def marked_out(series: Panel, marks: Sequence[Mark]) -> Floats:
 @dataclass(frozen=True, slots=True, eq=False)
 class MarkedDetection:
     """What the detector says where nothing is marked; marked periods have the reason MARKED and no alarm.
-    `warnings` are the jumps nobody marked and the negative corrections handed in."""
+    `warnings` are the jumps nobody marked and the negative corrections handed in. `runs` are the detections
+    before and after each change of definition, `epoch[i, t]` the one that speaks of a series and period.
+    """
 
     detection: Detection
     marks: tuple[Mark, ...]
     warnings: tuple[QualityWarning, ...]
+    runs: tuple[Detection, ...]
+    epoch: NDArray[np.int64]
 
     def note(self, series: int, day: date) -> str:
         """What the caller noted for that period; empty when nothing."""
@@ -197,7 +201,9 @@ class MarkedDetection:
         """The detector's sentence, then the mark or the warning of that period."""
         i = self.detection.panel.index(series) if isinstance(series, str) else series
         day: date = self.detection.dates[time].astype(object)
-        parts = [self.detection.explain(lang, series=series, time=time), self.note(i, day)]
+        marked = self.detection.reason[i, time] == Reason.MARKED
+        said = self.detection if marked else self.runs[self.epoch[i, time]]
+        parts = [said.explain(lang, series=i, time=time), self.note(i, day)]
         name = self.detection.panel.names[i]
         parts += [w.explain(lang) for w in self.warnings if w.series == name and w.day == day]
         return " ".join(p for p in parts if p)
@@ -243,7 +249,7 @@ def detect_with_marks(
     asked = {str(d) for d in series.dates[found.at]}
     warnings = [*known_warnings, *jumps(series, marks=marks)]
     kept = tuple(w for w in warnings if str(w.day) in asked and not _is_marked(w, series, marks))
-    return MarkedDetection(whole, tuple(marks), kept)
+    return MarkedDetection(whole, tuple(marks), kept, tuple(results), epoch[:, found.at])
 
 
 def _is_marked(warning: QualityWarning, series: Panel, marks: Sequence[Mark]) -> bool:

@@ -94,6 +94,14 @@ def panel(
     return Panel(values, days, kind, _names(names, values.shape[0]), _population(population, values))
 
 
+def spoken(name: str, lang: str) -> str:
+    """The name of a series in a sentence: names this room gave by itself are said in the language asked."""
+    if not lang.startswith("zh"):
+        return name
+    number = name.removeprefix("series ")
+    return f"序列 {number}" if number.isdigit() and number != name else {"all": "全部"}.get(name, name)
+
+
 def _counts(counts: ArrayLike) -> Floats:
     try:
         values = np.asarray(counts, dtype=np.float64)

@@ -209,7 +209,7 @@ def test_what_is_known_to_be_no_outbreak_is_marked_and_what_nobody_marked_is_war
     assert code == 0, err
     assert "13436" not in out
     assert "2020-04-16" not in out
-    assert "'marked': 4" in out
+    assert "a change of definition or a correction (4)" in out
     code, _out, err = bihuan("epi", "detect", path, *words, "--mark", "soon:change")
     assert code == 2
     assert "is not DATE:KIND:NOTE" in " ".join(err.split())

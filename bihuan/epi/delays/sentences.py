@@ -40,8 +40,9 @@ def _en(d: DelayDistribution) -> str:
     return (
         f"{d.what_en}: median {best.quantiles[0.5].text()} days, mean {best.mean.text()} days "
         f"({100 * d.level:g}% intervals; seen mean {d.naive_mean:.1f}), "
-        f"{FAMILY_EN[best.family]} by maximum likelihood with the lowest AIC of {len(d.fits)} "
-        f"({best.aic:.1f}), {d.n} records{', ' + ', '.join(left) if left else ''}; "
+        f"{FAMILY_EN[best.family]} by maximum likelihood"
+        f"{f' with the lowest AIC of {len(d.fits)} ({best.aic:.1f})' if len(d.fits) > 1 else ''}, "
+        f"{d.n} records{', ' + ', '.join(left) if left else ''}; "
         f"{_CENSORING[d.censoring][0]}{cut}."
     )
 
@@ -60,8 +61,9 @@ def _zh(d: DelayDistribution) -> str:
             f"{'，' + '，'.join(left) if left else ''}；需更多记录或更长随访{cut}。"
         )
     return (
-        f"{d.what_zh}：中位数 {best.quantiles[0.5].text('zh')} 天，均值 {best.mean.text('zh')} 天"
+        f"{d.what_zh}：中位数 {best.quantiles[0.5].text('zh')}天，均值 {best.mean.text('zh')}天"
         f"（{100 * d.level:g}% 区间；观察均值 {d.naive_mean:.1f}），"
-        f"最大似然法，{len(d.fits)} 种分布中{FAMILY_ZH[best.family]} AIC 最低（{best.aic:.1f}），"
+        f"{FAMILY_ZH[best.family]}（最大似然法"
+        f"{f'，{len(d.fits)} 种分布中 AIC 最低：{best.aic:.1f}' if len(d.fits) > 1 else ''}），"
         f"记录 {d.n} 条{'，' + '，'.join(left) if left else ''}；{_CENSORING[d.censoring][1]}{cut}。"
     )

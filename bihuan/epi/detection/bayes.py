@@ -53,16 +53,15 @@ def bayes(
     with np.errstate(divide="ignore", invalid="ignore"):
         score = -np.log10(np.maximum(p_value, np.finfo(float).tiny))
         alarm = observed > upper
-    past = f"{b} × {2 * w + 1}" if b else ""
-    near = f"{w}" if act_y else ""
-    terms = " + ".join(part for part in (past, near) if part)
+    past = (f"{b} × {2 * w + 1} periods of earlier years", f"往前 {b} 年同期各 {2 * w + 1} 期") if b else ()
+    near = (f"{w} periods before", f"此前 {w} 期") if act_y else ()
     method = Method(
         key="bayes",
         label_en="Bayes",
         label_zh="贝叶斯法",
         paper="Riebler 2004",
-        baseline_en=f"{terms} periods ({b} earlier years, {'with' if act_y else 'without'} this one)",
-        baseline_zh=f"{terms} 期（往前 {b} 年，{'含' if act_y else '不含'}当年）",
+        baseline_en=" and ".join(part[0] for part in (past, near) if part),
+        baseline_zh="及".join(part[1] for part in (past, near) if part),
         parameters={"b": b, "w": w, "act_y": act_y, "alpha": alpha, "year": length},
     )
     return assemble(

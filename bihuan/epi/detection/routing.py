@@ -43,7 +43,8 @@ Detector = Callable[..., Detection]
 DETECTORS: dict[str, tuple[Detector, dict[str, Any]]] = {
     "ears_c1": (ears, {"method": "C1"}),
     "ears_c2": (ears, {"method": "C2"}),
-    "ears_c3": (ears, {"method": "C3_CDC"}),
+    "ears_c3": (ears, {"method": "C3"}),
+    "ears_c3_cdc": (ears, {"method": "C3_CDC"}),
     "farrington_flexible": (farrington_flexible, {}),
     "farrington": (farrington, {}),
     "cusum": (cusum, {}),
@@ -98,7 +99,7 @@ class RoutedDetection(Detection):
     def why(self, series: int | str = 0, lang: str = "en") -> str:
         """The method one series was given and the reason, in a sentence."""
         i = self._series(series)
-        label = self._method_of(i)
+        label = self.method_of(i)
         name = label.label_zh if lang.startswith("zh") else label.label_en
         reason = self.choices[i].why(lang)
         return f"{name}：{reason}。" if lang.startswith("zh") else f"{name}: {reason}."
@@ -109,14 +110,14 @@ class RoutedDetection(Detection):
         # Not super(): a dataclass with slots is another class than the one its methods were written in.
         for row in Detection.rows(self, alarms_only=alarms_only):
             i = place[row["series"]]
-            yield row | {"method": self._method_of(i).key, "why": self.choices[i].en}
+            yield row | {"method": self.method_of(i).key, "why": self.choices[i].en}
 
     def explain(self, lang: str = "en", *, series: int | str = 0, time: int = -1) -> str:
         """One sentence, with the method this series was given."""
         i = self._series(series)
         return self.parts[self.part[i]].explain(lang, series=int(self.row[i]), time=time)
 
-    def _method_of(self, i: int) -> Method:
+    def method_of(self, i: int) -> Method:
         return self.parts[self.part[i]].method
 
     def _series(self, series: int | str) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bihuan.epi.detection.results import REASONS, Method, Reason
-from bihuan.epi.series import Frequency
+from bihuan.epi.series import Frequency, spoken
 
 if TYPE_CHECKING:
     from bihuan.epi.detection.results import Detection
@@ -19,13 +19,16 @@ if TYPE_CHECKING:
 #: Reasons that hold an alarm back although expected and upper bound are known.
 _HELD_BACK = {Reason.ASSESSED, Reason.TOO_FEW_CASES}
 
+#: Charts that add up alarm on what came before, long after the count itself is low again.
+_LASTING = (" (lasting from earlier periods, not from this count)", "（由此前各期累积所致，并非本期偏高）")
+
 
 def explain(detection: Detection, lang: str, series: int, time: int) -> str:
     """One sentence on `detection.at[time]` of series number `series`; Chinese if `lang` begins with "zh"."""
     chinese = lang.startswith("zh")
     day = detection.panel.dates[detection.at[time]]
     when = period_name(day, detection.panel.frequency, lang)
-    name = detection.panel.names[series]
+    name = spoken(detection.panel.names[series], lang)
     reason = Reason(int(detection.reason[series, time]))
     means = _method(detection.method, chinese=chinese)
     head = f"{name}，{when}：" if chinese else f"{name}, {when}: "
@@ -33,7 +36,13 @@ def explain(detection: Detection, lang: str, series: int, time: int) -> str:
     if reason not in _HELD_BACK:
         return f"{head}{REASONS[reason][chinese]}{_stop(chinese)}{means}{end}"
     found = _found(detection, series, time, chinese=chinese)
-    verdict = _verdict(bool(detection.alarm[series, time]), reason, chinese=chinese)
+    alarm = bool(detection.alarm[series, time])
+    verdict = _verdict(alarm, reason, chinese=chinese)
+    if (
+        alarm
+        and float(detection.panel.counts[series, detection.at[time]]) <= detection.expected[series, time]
+    ):
+        verdict += _LASTING[chinese]
     return f"{head}{found}{_stop(chinese)}{verdict}{_stop(chinese)}{means}{end}"
 
 

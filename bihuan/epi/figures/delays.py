@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bihuan.epi.delays.sentences import FAMILY_EN, FAMILY_ZH
 from bihuan.epi.figures.canvas import INK, LINE, Picture, canvas, dress, finish, save, words
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def plot_delay(found: DelayDistribution, *, lang: str = "en", path: str | Path |
                 fit.cdf(days),
                 color=LINE if chosen else FAINT,
                 lw=2 if chosen else 1,
-                label=f"{fit.family} (AIC {fit.aic:.1f})",
+                label=f"{say(FAMILY_EN[fit.family], FAMILY_ZH[fit.family])} (AIC {fit.aic:.1f})",
                 zorder=3 if chosen else 1,
             )
         median = best.quantiles.get(0.5)

@@ -22,6 +22,7 @@ from bihuan.epi.figures.canvas import (
     step,
     words,
 )
+from bihuan.epi.series import spoken
 
 if TYPE_CHECKING:
     from bihuan.epi.detection.results import Detection
@@ -55,9 +56,9 @@ def plot_detection(
         days, counts = panel.dates[first : last + 1], panel.counts[i, first : last + 1]
         axes.bar(days, counts, width=step(panel.dates) * 0.85, color=BAR, label=say("reported", "报告数"))
         at = detection.dates
-        axes.plot(at, detection.expected[i], color=LINE, lw=1.4, label=say("expected", "期望值"))
+        axes.plot(at, detection.expected[i], color=LINE, lw=1.4, label=say("expected", "预期"))
         upper = np.where(np.isfinite(detection.upper[i]), detection.upper[i], np.nan)
-        axes.step(at, upper, where="mid", color=BOUND, lw=1.2, ls="--", label=say("upper bound", "预警上界"))
+        axes.step(at, upper, where="mid", color=BOUND, lw=1.2, ls="--", label=say("upper bound", "上限"))
         alarm = detection.alarm[i]
         if alarm.any():
             axes.plot(
@@ -81,7 +82,7 @@ def plot_detection(
                 label=say("not assessed or held back", "未评估或未预警"),
                 clip_on=False,
             )
-        name = drawable(panel.names[i], f"series {i % panel.n_series + 1}")
+        name = drawable(spoken(panel.names[i], lang), f"series {i % panel.n_series + 1}")
         method = detection.method
         title = f"{name} · {say(method.label_en, method.label_zh)}"
         finish(figure, axes, title, method.paper, say("cases", "病例"))

@@ -19,6 +19,7 @@ from bihuan.epi.figures.canvas import (
     step,
     words,
 )
+from bihuan.epi.series import spoken
 
 if TYPE_CHECKING:
     from bihuan.epi.nowcast.results import Nowcast
@@ -53,7 +54,7 @@ def plot_nowcast(
         top = np.nanmax(np.concatenate([estimate, triangle.observed[series, first:]]), initial=1.0)
         high = np.nanmax(found.high[series], initial=top)
         axes.set_ylim(top=1.1 * min(float(high), 2.0 * float(top)))
-        name = drawable(found.names[series], f"series {series + 1}")
+        name = drawable(spoken(found.names[series], lang), f"series {series + 1}")
         method = found.method
         title = f"{name} · {say(method.label_en, method.label_zh)}"
         finish(figure, axes, title, method.paper, say("cases", "病例"))

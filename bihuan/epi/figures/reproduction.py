@@ -20,6 +20,7 @@ from bihuan.epi.figures.canvas import (
     step,
     words,
 )
+from bihuan.epi.series import spoken
 
 if TYPE_CHECKING:
     from bihuan.epi.reproduction.results import RtEstimate
@@ -59,13 +60,18 @@ def plot_rt(
                     lw=0,
                 )
         below.axhline(1.0, color=INK, lw=0.8, ls=":")
-        limit = np.nanmax(np.where(known, high if high is not None else middle, np.nan), initial=2.0)
+        limit = np.nanmax(np.where(known, _highest(middle, high), np.nan), initial=2.0)
         below.set_ylim(0.0, float(limit) * 1.1)
-        name = drawable(panel.names[series], f"series {series + 1}")
+        name = drawable(spoken(panel.names[series], lang), f"series {series + 1}")
         method = estimate.method
         top.set_title(f"{name} · {say(method.label_en, method.label_zh)}", loc="left", color=INK)
         finish(figure, below, "", method.paper, "Rt")
     return save(figure, path)
+
+
+def _highest(middle: np.ndarray, high: np.ndarray | None) -> np.ndarray:
+    """The upper end of the band, or the line where there is no band."""
+    return middle if high is None else np.fmax(middle, high)
 
 
 def _bands(estimate: RtEstimate, series: int) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:

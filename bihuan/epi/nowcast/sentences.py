@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bihuan.epi.series import spoken
+
 if TYPE_CHECKING:
     from bihuan.epi.nowcast.results import Nowcast
 
@@ -15,7 +17,7 @@ def explain(n: Nowcast, lang: str, i: int, k: int) -> str:
     chinese = lang.startswith("zh")
     reason = NowcastReason(int(n.reason[i, k]))
     word = REASONS[reason][1 if chinese else 0]
-    name, day, reported = n.names[i], n.dates[k], f"{n.observed[i, k]:g}"
+    name, day, reported = spoken(n.names[i], lang), n.dates[k], f"{n.observed[i, k]:g}"
     if reason is NowcastReason.NO_DELAYS:
         return (
             f"{name}，{day}：已报告 {reported} 例；{word}。"

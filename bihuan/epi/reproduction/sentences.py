@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bihuan.epi.series import spoken
+
 if TYPE_CHECKING:
     from bihuan.epi.reproduction.growth import Growth
     from bihuan.epi.reproduction.results import RtEstimate
@@ -16,7 +18,7 @@ def explain_rt(r: RtEstimate, lang: str, i: int, w: int) -> str:
     from bihuan.epi.reproduction.results import REASONS, WITH_VALUE, RtReason
 
     chinese = lang.startswith("zh")
-    name, first, last = r.panel.names[i], r.from_dates[w], r.until_dates[w]
+    name, first, last = spoken(r.panel.names[i], lang), r.from_dates[w], r.until_dates[w]
     reason = RtReason(int(r.reason[i, w]))
     word = REASONS[reason][1 if chinese else 0]
     if reason not in WITH_VALUE:
@@ -54,7 +56,7 @@ def explain_growth(g: Growth, lang: str, i: int) -> str:
     from bihuan.epi.reproduction.growth import PAPERS, REASONS, GrowthReason
 
     chinese = lang.startswith("zh")
-    name, first, last = g.panel.names[i], g.panel.dates[0], g.panel.dates[-1]
+    name, first, last = spoken(g.panel.names[i], lang), g.panel.dates[0], g.panel.dates[-1]
     reason = GrowthReason(int(g.reason[i]))
     if reason is not GrowthReason.ASSESSED:
         word = REASONS[reason][1 if chinese else 0]

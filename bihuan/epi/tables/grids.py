@@ -124,11 +124,14 @@ def _twice(cells: Cells, key: NDArray[np.intp], table: Table) -> InputError:
     a, b = order[again], order[again + 1]
     one, two = table.row(int(cells.rows[a])), table.row(int(cells.rows[b]))
     day, name = cells.days[b], cells.names[int(cells.series[b])]
+    alone, known = len(cells.names) == 1, ", ".join(table.columns[:12])
+    of, own = ("", "") if alone else (f" of {name!r}", f" {name!r} 的")
     return InputError(
-        f"rows {one} and {two} both give {day} of {name!r}; keep one of them, name further columns that "
-        "tell series apart (--series A,B) or keep some rows (--where COLUMN=VALUE), or add them (--sum)",
-        f"第 {one} 行与第 {two} 行都是 {name!r} 的 {day}；请保留其一，或指明区分序列的其他列"
-        "（--series A,B）、筛选行（--where 列=值），或相加（--sum）",
+        f"rows {one} and {two} both give {day}{of}; keep one of them, name further columns that tell series "
+        f"apart (--series A,B) or keep some rows (--where COLUMN=VALUE), or add them (--sum). "
+        f"Columns: {known}",
+        f"第 {one} 行与第 {two} 行都是{own} {day}；请保留其一，或指明区分序列的其他列"
+        f"（--series A,B）、筛选行（--where 列=值），或相加（--sum）。各列：{known}",
         field="date",
     )
 

@@ -80,8 +80,8 @@ POPULATIONS = ("population", "pop", "人口", "人口数")
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Names of the columns; empty ones are looked for. `date` may be `year,week` or `year,month`, `series`
-    several columns that together name a series (`site_type,nhs_region`).
+    """Names of the columns; empty ones are looked for, and "-" says that there is none. `date` may be
+    `year,week` or `year,month`, `series` several columns that together name one (`site_type,nhs_region`).
     """
 
     date: str = ""
@@ -97,7 +97,7 @@ def find(table: Table, given: Columns, *, lines: bool) -> Columns:
     return replace(
         given,
         date=date,
-        series=given.series or _first(table, SERIES, taken),
+        series="" if given.series == NONE else given.series or _first(table, SERIES, taken),
         count="" if lines else given.count or _first(table, COUNTS, taken | {given.series}),
         population=_population(table, given, taken, lines=lines),
     )

@@ -17,10 +17,10 @@ from django.utils.translation import gettext as _
 from bihuan import epi
 from bihuan.doors.cli.epi.marks import Marks, marks_of, warnings_told
 from bihuan.doors.cli.epi.options import Lang, Out, Source, language, on_counts, said
-from bihuan.doors.cli.epi.output import Answer, check_outs, give, working
+from bihuan.doors.cli.epi.output import Answer, check_outs, give, listed, periods, working
 from bihuan.doors.cli.epi.parameters import Set, settings
 from bihuan.doors.cli.output import Json
-from bihuan.epi.detection.results import Detection, Reason
+from bihuan.epi.detection.results import REASONS, Detection, Reason
 from bihuan.epi.errors import InputError
 from bihuan.epi.quality import Mark, MarkedDetection, QualityWarning, detect_with_marks, jumps
 from bihuan.epi.series import Panel
@@ -71,6 +71,11 @@ def bare(part: Any) -> Any:
     return part.detection if isinstance(part, MarkedDetection) else part
 
 
+def newest_run(part: Any) -> Any:
+    """The detection that speaks of the newest periods, where changes of definition cut a series."""
+    return part.runs[-1] if isinstance(part, MarkedDetection) else part
+
+
 def register(app: typer.Typer) -> None:
     app.command("detect")(detect)
 
@@ -117,6 +122,7 @@ def detect(
     }
     answer = Answer(
         facts=facts,
+        shown=_shown(found, read.panel, facts, spoken),
         sentences=list(_sentences(found, alarm, spoken)),
         rows=lambda: _rows(found, spoken, alarms_only=alarms),
         notes=said(read.notes, spoken) + warnings_told(found.warnings, spoken),
@@ -137,9 +143,24 @@ def method_named(name: str) -> tuple[Callable[..., Any], dict[str, Any]]:
     return getattr(epi, function), dict(settled)
 
 
+def _shown(found: Found, panel: Panel, facts: dict[str, Any], lang: str) -> dict[str, str]:
+    """Periods, methods and reasons in words."""
+    chinese = lang.startswith("zh")
+    told = {"periods": periods(panel.n_times, panel.frequency)}
+    labels: Counter[str] = Counter()
+    for part, i in found.places():
+        if "chosen" in facts:
+            method = newest_run(part).method_of(i)
+            labels[method.label_zh if chinese else method.label_en] += 1
+    if labels:
+        told["chosen"] = listed(labels.items(), chinese=chinese)
+    reasons = [(REASONS[Reason[code.upper()]][chinese], n) for code, n in facts["reasons"].items()]
+    return told | ({"reasons": listed(reasons, chinese=chinese)} if reasons else {})
+
+
 def _chosen(found: Found) -> dict[str, int]:
     """How many series were given each method."""
-    return dict(Counter(choice.name for part in found.parts for choice in getattr(bare(part), "choices", ())))
+    return dict(Counter(choice.name for part in found.parts for choice in newest_run(part).choices))
 
 
 def _detect(

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from bihuan.doors.cli.epi.detect import METHODS, method_named
 from bihuan.doors.cli.epi.options import Lang, Out, Source, language, on_counts, said
-from bihuan.doors.cli.epi.output import Answer, check_outs, give, working
+from bihuan.doors.cli.epi.output import Answer, check_outs, give, periods, working
 from bihuan.doors.cli.epi.parameters import Set, settings
 from bihuan.doors.cli.output import Json
 from bihuan.epi.errors import InputError
@@ -103,6 +103,7 @@ def evaluate_command(
         },
         sentences=[one.explain(spoken) for one in found.values()],
         rows=lambda: _rows(found.values(), by_series),
+        shown={"periods": periods(read.panel.n_times, read.panel.frequency)},
         notes=said(read.notes, spoken),
     )
     give(answer, outs=outs, json=json)

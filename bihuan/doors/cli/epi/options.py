@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from django.utils import translation
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
@@ -21,6 +22,7 @@ from bihuan.epi.tables import Columns, Counts, Note, Reading, read_counts
 from bihuan.registry.errors import Invalid
 
 DAY = ["%Y-%m-%d"]
+LANGUAGES = {"zh": "zh-hans", "en": "en"}
 
 File = Annotated[
     Path, typer.Argument(metavar="FILE", help="CSV (also gzipped), Parquet or JSON: long, or wide.")
@@ -62,7 +64,9 @@ class Weeks(StrEnum):
 def _counts_options(
     file: File,
     date: Annotated[str, typer.Option(help="Column of dates; `year,week` or `year,month` are two.")] = "",
-    series: Annotated[str, typer.Option(help="Column(s) that tell the series apart: A or A,B.")] = "",
+    series: Annotated[
+        str, typer.Option(help="Column(s) that tell the series apart: A or A,B; `-`: all are one.")
+    ] = "",
     count: Annotated[str, typer.Option(help="Column of counts; without one, every column is a series.")] = "",
     population: Annotated[str, typer.Option(help="Column of population; `-` for none.")] = "",
     line_list: Annotated[bool, typer.Option("--line-list", help="Every row is one case.")] = False,
@@ -153,7 +157,8 @@ def _as_command(command: Callable[..., None], parameters: Iterable[inspect.Param
     def guarded(**given: Any) -> None:
         lang = language(given.get("lang", ""))
         try:
-            command(**given)
+            with translation.override(LANGUAGES[lang[:2]]):
+                command(**given)
         except EpiError as error:
             raise Invalid(error.text(lang), code="epi", details={"field": error.field}) from None
 
@@ -165,8 +170,11 @@ def _as_command(command: Callable[..., None], parameters: Iterable[inspect.Param
 
 
 def language(asked: str) -> str:
-    """What is spoken: as asked, else the language of the command line."""
-    return asked or get_language() or "zh"
+    """What is spoken: as asked, else the language of the command line. Invalid for any other."""
+    spoken = (asked or get_language() or "zh").casefold()
+    if spoken[:2] not in LANGUAGES:
+        raise Invalid(_("“%(lang)s” is not a language spoken here; there are zh and en.") % {"lang": asked})
+    return spoken
 
 
 def conditions(given: list[str] | None) -> tuple[tuple[str, str], ...]:

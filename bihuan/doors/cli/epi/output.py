@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from rich.console import Console
 from rich.markup import escape
@@ -18,6 +19,7 @@ from rich.markup import escape
 from bihuan.doors.cli.output import show
 from bihuan.epi.errors import InputError
 from bihuan.epi.figures.canvas import SUFFIXES as PICTURES
+from bihuan.epi.series import FREQUENCY_ZH, Frequency
 from bihuan.epi.tables import write_rows
 from bihuan.epi.tables.writing import check_suffix
 
@@ -25,11 +27,43 @@ Row = Mapping[str, Any]
 PATIENCE = 2.0  # seconds of silence before somebody who waits is told
 EVERY = 5.0  # seconds between lines where there is no terminal
 SHOWN = 20
+#: What the facts of an answer are called in Chinese; in English and in JSON they go by their keys.
+NAMES_ZH = {
+    "file": "文件",
+    "series": "序列数",
+    "periods": "期数",
+    "from": "自",
+    "until": "至",
+    "method": "方法",
+    "chosen": "选用方法",
+    "alarms": "预警数",
+    "assessed": "已评估",
+    "reasons": "未评估或未预警",
+    "families": "分组数",
+    "places": "地点数",
+    "cases": "病例数",
+    "model": "模型",
+    "prospective": "前瞻性",
+    "replications": "模拟次数",
+    "clusters": "聚集数",
+    "significant": "其中显著",
+    "now": "截至",
+    "left_out": "剔除",
+    "later_than_now": "晚于截止日",
+    "kind": "类型",
+    "rows": "行数",
+    "groups": "组数",
+    "outbreaks": "暴发数",
+    "injected": "人为注入",
+    "missing": "缺日期",
+}
 
 
 @dataclass
 class Answer:
-    """One command's result: facts of the whole, sentences for people, rows, and how to draw it."""
+    """One command's result: facts of the whole, sentences for people, rows, and how to draw it. `shown` says
+    a fact to people otherwise than to programs.
+    """
 
     facts: dict[str, Any]
     sentences: Sequence[str]
@@ -37,6 +71,7 @@ class Answer:
     notes: Sequence[str] = ()
     draw: Callable[[Path], Any] | None = None
     written: list[Path] = field(default_factory=list)
+    shown: Mapping[str, str] = field(default_factory=dict)
 
 
 def check_outs(outs: Sequence[Path] | None) -> list[Path]:
@@ -69,8 +104,11 @@ def give(answer: Answer, *, outs: Sequence[Path], json: bool) -> None:
 
 
 def _tell(console: Console, answer: Answer) -> None:
+    chinese = (get_language() or "zh").startswith("zh")
     for name, value in answer.facts.items():
-        console.print(f"[bold]{escape(name)}[/] {escape(str(value))}", soft_wrap=True, highlight=False)
+        label = NAMES_ZH.get(name, name) if chinese else name.replace("_", " ")
+        told = answer.shown.get(name) or _told(value, chinese=chinese)
+        console.print(f"[bold]{escape(label)}[/] {escape(told)}", soft_wrap=True, highlight=False)
     for note in answer.notes:
         console.print(f"· {escape(note)}", style="yellow", soft_wrap=True, highlight=False)
     for sentence in answer.sentences[:SHOWN]:
@@ -80,6 +118,29 @@ def _tell(console: Console, answer: Answer) -> None:
         console.print(_("… and %(n)d more; --out FILE writes all.") % {"n": more}, style="dim")
     for path in answer.written:
         console.print(f"→ {escape(str(path))}", soft_wrap=True, highlight=False)
+
+
+def _told(value: Any, *, chinese: bool) -> str:
+    """A fact as people read it: words for truth, a list for counts by name."""
+    if isinstance(value, bool):
+        yes, no = ("是", "否") if chinese else ("yes", "no")
+        return yes if value else no
+    if isinstance(value, Mapping):
+        return listed(value.items(), chinese=chinese)
+    return str(value)
+
+
+def listed(counts: Iterable[tuple[Any, int]], *, chinese: bool) -> str:
+    """How many of each, the most first."""
+    ordered = sorted(counts, key=lambda one: -one[1])
+    told = (f"{name}（{n}）" if chinese else f"{name} ({n})" for name, n in ordered)
+    return ("；" if chinese else "; ").join(told) or "–"
+
+
+def periods(n: int, frequency: Frequency) -> str:
+    """How many periods of which kind, for people."""
+    chinese = (get_language() or "zh").startswith("zh")
+    return f"{n}（{FREQUENCY_ZH[frequency]}）" if chinese else f"{n} {frequency}"
 
 
 def clean(row: Row) -> dict[str, Any]:

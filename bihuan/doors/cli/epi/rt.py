@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from bihuan import epi
 from bihuan.doors.cli.epi.options import Lang, Out, Source, language, on_counts, said
-from bihuan.doors.cli.epi.output import Answer, check_outs, give, working
+from bihuan.doors.cli.epi.output import Answer, check_outs, give, periods, working
 from bihuan.doors.cli.output import Json
 from bihuan.epi.errors import InputError
 from bihuan.epi.series import Panel
@@ -75,6 +75,7 @@ def rt(
         },
         sentences=list(_sentences(found, panel, spoken)),
         rows=found.rows,
+        shown={"periods": periods(panel.n_times, panel.frequency)},
         notes=said(read.notes, spoken),
         draw=lambda path: found.plot(series=plot or 0, lang=spoken, path=str(path)),
     )

@@ -11,7 +11,7 @@ import typer
 from django.utils.translation import gettext as _
 
 from bihuan.doors.cli.epi.options import Lang, Out, Source, language, on_counts, said
-from bihuan.doors.cli.epi.output import Answer, check_outs, give, working
+from bihuan.doors.cli.epi.output import Answer, check_outs, give, periods, working
 from bihuan.doors.cli.epi.parameters import Set, settings
 from bihuan.doors.cli.output import Json
 from bihuan.epi.errors import InputError
@@ -88,6 +88,7 @@ def scan(
         sentences=[found.explain(spoken, cluster=one.rank) for one in found.clusters]
         or [found.explain(spoken)],
         rows=found.rows,
+        shown={"periods": periods(found.n_periods, panel.frequency)},
         notes=said([*read.notes, *notes], spoken),
         draw=lambda path: plot_scan(found, locations=points, lang=spoken, path=str(path)),
     )
