@@ -79,9 +79,11 @@ class Scored:
         person = int(self.met.person[rank])
         found = trace.encounters(self.store, self.windows, [person], margin=self.margin)
         zh = lang.startswith("zh")
-        return [self._total(rank, zh), *(_encounter(e, zh) for e in found)]
+        return [self.total(rank, lang), *(_encounter(e, zh) for e in found)]
 
-    def _total(self, rank: int, zh: bool) -> str:
+    def total(self, rank: int, lang: str = "en") -> str:
+        """The score of the name at `rank` and its parts, in one sentence."""
+        zh = lang.startswith("zh")
         of, n = self.parts(rank), int(self.met.person[rank])
         met = (
             int(self.met.encounters[rank]), int(self.met.cases[rank]), int(self.met.minutes[rank]),

@@ -181,21 +181,33 @@ def present_at(store: VisitStore, place: str, since: int, until: int) -> list[tu
 
 
 def second_order(
-    store: VisitStore, windows: AnyWindows, first: Met, *, margin: int = 0, at_most: int | None = None
+    store: VisitStore,
+    windows: AnyWindows,
+    first: Met,
+    *,
+    margin: int = 0,
+    at_most: int | None = None,
+    engine: Engine = meet,
 ) -> Met:
     """Whom those met after they met a case: from the first encounter of each on to the end of the windows.
 
     `at_most`: only the first so many of `first`. Cases and first-order persons are not named again.
     """
     asked = Windows.of(windows)
-    chosen = first.take(slice(None, at_most))
-    if not chosen.size:
+    sources = sources_of(asked, first.take(slice(None, at_most)))
+    if not sources.size:
         return Met.nobody()
-    end = np.full(chosen.size, asked.until.max())
-    sources = Windows(chosen.person.astype(np.uint32), chosen.first, np.maximum(end, chosen.first))
-    met = meet(store, sources, margin=margin)
+    met = engine(store, sources, margin=margin)
     known = np.concatenate([first.person, asked.person.astype(np.int64)])
     return met.take(~np.isin(met.person, known))
+
+
+def sources_of(asked: Windows, first: Met) -> Windows:
+    """The hours in which those met could have passed it on: from their first meeting to the end of all."""
+    if not first.size:
+        return Windows.of([])
+    end = np.maximum(int(asked.until.max()), first.first)
+    return Windows(first.person.astype(np.uint32), first.first, end)
 
 
 # --- both cores ---------------------------------------------------------------------------------------

@@ -1,0 +1,211 @@
+"""`bihuan trace`: who was where cases were, who was at a place, where cases were together."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from django.utils.translation import gettext as _
+
+from bihuan.doors.cli.epi.options import Encoding, Lang, Out, language, on_file
+from bihuan.doors.cli.epi.output import Answer, check_outs, give, working
+from bihuan.doors.cli.output import Json
+from bihuan.doors.cli.visits import Store, key_path, store_folder
+from bihuan.epi.errors import InputError
+from bihuan.epi.tables import Wanted, read_columns
+from bihuan.epi.visits import VisitStore, bulk, secret, trace
+from bihuan.epi.visits.backward import BLOCK_MINUTES, common_places
+from bihuan.epi.visits.cases import Cases, parse_time, read_cases
+from bihuan.epi.visits.risk import scored, times
+
+app = typer.Typer(
+    invoke_without_command=True,
+    help="Tracing: who was present where cases were, from the visit store. Names are numbers of the store.",
+)
+
+_CASES = typer.Option(
+    "--cases",
+    metavar="FILE",
+    help="Table: person or keyed_number; from and to, or onset (CSV, Parquet, JSON).",
+)
+
+
+class By(Enum):
+    index_ = "index"
+    duckdb = "duckdb"
+
+
+ENGINES: dict[By, trace.Engine] = {By.index_: trace.meet, By.duckdb: bulk.meet}
+
+
+@app.callback()
+@on_file
+def contacts(
+    ctx: typer.Context,
+    cases: Annotated[Path | None, _CASES] = None,
+    second: Annotated[
+        bool, typer.Option("--second-order", help="Also whom those met, from their first meeting on.")
+    ] = False,
+    engine: Annotated[By, typer.Option(help="Both give the same rows.")] = By.index_,
+    margin: Annotated[int, typer.Option(min=0, max=1440, help="Minutes before and after that count.")] = 0,
+    days_before: Annotated[
+        int, typer.Option(min=0, max=60, help="With onset: from so many days before.")
+    ] = 2,
+    weights: Annotated[
+        Path | None, typer.Option(help="Table place, weight: settings that count more or less than 1.")
+    ] = None,
+    why: Annotated[int, typer.Option(min=0, max=1000, help="Tell every encounter of the first N names.")] = 0,
+    out: Out = None,
+    store: Store = None,
+    encoding: Encoding = "",
+    lang: Lang = "",
+    json: Json = False,
+) -> None:
+    """List everybody present where the cases were, in the order of a stated score.
+
+    bihuan trace --cases cases.csv --margin 15 --second-order --out candidates.csv
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    if cases is None:
+        raise InputError("name a file of cases: --cases FILE", "请指定病例文件：--cases FILE", field="cases")
+    spoken, outs, opened = language(lang), check_outs(out), VisitStore(store_folder(store))
+    read = read_cases(opened, cases, key=_key, days_before=days_before, encoding=encoding or None)
+    way = ENGINES[engine]
+    settings = _weights(weights)
+    with working(_("tracing")):
+        first = scored(opened, read.windows, margin=margin, weights=settings, engine=way)
+        then = None
+        if second:
+            met = trace.second_order(opened, read.windows, first.met, margin=margin, engine=way)
+            sources = trace.sources_of(read.windows, first.met)
+            then = scored(opened, sources, margin=margin, weights=settings, among=met)
+    sentences = [line for rank in range(min(why, first.size)) for line in first.explain(spoken, rank=rank)]
+    sentences += [first.total(rank, spoken) for rank in range(why, min(first.size, 20))]
+    facts = {"cases": read.windows.size, "engine": engine.value, "margin": margin, "candidates": first.size}
+    if then is not None:
+        facts["second_order"] = then.size
+    rows = [_named(opened, row, order=1) for row in first.rows()]
+    rows += [_named(opened, row, order=2) for row in then.rows()] if then is not None else []
+    answer = Answer(facts=facts, sentences=sentences, rows=lambda: rows, notes=_notes(read, rows, spoken))
+    give(answer, outs=outs, json=json)
+
+
+@app.command("place")
+@on_file
+def place_command(
+    place: Annotated[str, typer.Argument(metavar="PLACE", help="Id of the place, as it was ingested.")],
+    since: Annotated[str, typer.Option("--from", help="2020-02-08 or “2020-02-08 13:05”.")],
+    until: Annotated[str, typer.Option("--to", help="A day means to its end.")],
+    out: Out = None,
+    store: Store = None,
+    lang: Lang = "",
+    json: Json = False,
+) -> None:
+    """List who was at a place, and when.
+
+    bihuan trace place P0000017 --from "2020-02-08 13:00" --to "2020-02-08 15:00"
+    """
+    outs, opened = check_outs(out), VisitStore(store_folder(store))
+    begin, end = _time(since, "from", opened)[0], _time(until, "to", opened)[1]
+    if opened.places.find(place) < 0:
+        raise InputError(f"the store knows no place {place!r}", f"库中没有场所 {place!r}", field="place")
+    found = trace.present_at(opened, place, begin, end)
+    starts, ends = times([a for _p, a, _b in found]), times([b for _p, _a, b in found])
+    rows = [
+        {"person": p, "keyed_number": _keyed(opened, p), "from": a, "to": b}
+        for (p, _a, _b), a, b in zip(found, starts, ends, strict=True)
+    ]
+    facts = {
+        "place": place, "from": times([begin])[0], "to": times([end])[0], "stays": len(rows),
+        "people": len({row["person"] for row in rows}),
+    }  # fmt: skip
+    lines = [f"{row['from']} – {row['to']}  {row['person']}" for row in rows[:1000]]
+    give(Answer(facts=facts, sentences=lines, rows=lambda: rows), outs=outs, json=json)
+
+
+@app.command("common")
+@on_file
+def common_command(
+    cases: Annotated[Path, _CASES],
+    days_before: Annotated[
+        int, typer.Option(min=0, max=60, help="With onset: from so many days before.")
+    ] = 14,
+    at_least: Annotated[int, typer.Option(min=2, help="Cases that were there.")] = 2,
+    block: Annotated[int, typer.Option(help="Minutes of a block of time; it divides a day.")] = BLOCK_MINUTES,
+    out: Out = None,
+    store: Store = None,
+    encoding: Encoding = "",
+    lang: Lang = "",
+    json: Json = False,
+) -> None:
+    """List places and hours where several cases were together, the least likely by chance first.
+
+    bihuan trace common --cases cases.csv --days-before 14
+    """
+    spoken, outs, opened = language(lang), check_outs(out), VisitStore(store_folder(store))
+    read = read_cases(
+        opened, cases, key=_key, days_before=days_before, until_onset=True, encoding=encoding or None
+    )
+    with working(_("tracing")):
+        found = common_places(opened, read.windows, at_least=at_least, block=block)
+    rows = [one.row() for one in found]
+    facts = {"cases": read.windows.size, "block": block, "found": len(found)}
+    answer = Answer(
+        facts=facts, sentences=[one.explain(spoken) for one in found], rows=lambda: rows,
+        notes=_notes(read, rows, spoken),
+    )  # fmt: skip
+    give(answer, outs=outs, json=json)
+
+
+def _key() -> bytes:
+    return secret.load_key(key_path())
+
+
+def _weights(path: Path | None) -> dict[str, float]:
+    if path is None:
+        return {}
+    read = read_columns(
+        path, {"place": Wanted("place", "text", True), "weight": Wanted("weight", "number", True)}
+    )
+    return dict(zip((str(p) for p in read["place"]), read["weight"].tolist(), strict=True))
+
+
+def _named(store: VisitStore, row: dict[str, Any], *, order: int) -> dict[str, Any]:
+    found = {"order": order, "rank": row["rank"], "person": row["person"]}
+    return found | {"keyed_number": _keyed(store, row["person"])} | row
+
+
+def _keyed(store: VisitStore, person: int) -> str:
+    return f"{int(store.people.keys[person]):016x}"
+
+
+def _time(text: str, field: str, store: VisitStore) -> tuple[int, int]:
+    found = parse_time(text, store.offset)
+    if found is None:
+        raise InputError(
+            f"{text!r} is no time such as 2020-02-08 or 2020-02-08 13:05",
+            f"{text!r} 不是时间，例如 2020-02-08 或 2020-02-08 13:05",
+            field=field,
+        )
+    return found
+
+
+def _notes(read: Cases, rows: list[Any], lang: str) -> list[str]:
+    zh, notes = lang.startswith("zh"), []
+    if read.unseen:
+        some = ", ".join(str(r) for r in read.unseen[:10])
+        notes.append(
+            f"{len(read.unseen)} 例病例从未出现在库中（文件记录号：{some}）"
+            if zh
+            else f"{len(read.unseen)} cases were never seen in the store (records {some} of the file)"
+        )
+    if rows:
+        notes.append(
+            "结果仅为同时空推断，须经人工核实确认"
+            if zh
+            else "Inferred from presence only: candidates and leads, until a person confirms"
+        )
+    return notes

@@ -1,0 +1,124 @@
+"""`bihuan trace` on files: who was there, from a store of entry records; nobody's identity comes out."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from bihuan.doors.cli import main
+
+VISITS = """event,person,place,start,end
+1,ANNA,cafe,2020-02-08 09:00,2020-02-08 10:00
+2,BERT,cafe,2020-02-08 09:30,2020-02-08 10:30
+3,BERT,bus,2020-02-08 18:00,2020-02-08 18:20
+4,CARL,bus,2020-02-08 18:10,2020-02-08 18:40
+5,DORA,park,2020-02-08 09:00,2020-02-08 10:00
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path, settings, capsys):
+    settings.BIHUAN_HOME = str(tmp_path)
+    (tmp_path / "visits.csv").write_text(VISITS, "utf-8")
+    assert main.run(["visits", "ingest", str(tmp_path / "visits.csv"), "--json"]) == 0
+    capsys.readouterr()
+    return tmp_path
+
+
+def asked(capsys, *words: str) -> dict:
+    assert main.run(["trace", *words, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def cases(home: Path, text: str) -> str:
+    path = home / "cases.csv"
+    path.write_text(text, "utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize("engine", ["index", "duckdb"])
+def test_the_contact_and_the_contact_of_the_contact_are_found(home: Path, capsys, engine: str):
+    file = cases(home, "person,onset\nanna,2020-02-09\n")
+    found = asked(capsys, "--cases", file, "--second-order", "--engine", engine, "--lang", "en")
+    assert [(r["order"], r["minutes"], r["status"]) for r in found["rows"]] == [
+        (1, 30, "candidate"),
+        (2, 10, "candidate"),
+    ]
+    said = json.dumps(found)
+    assert not any(name in said for name in ("ANNA", "BERT", "CARL", "DORA"))
+    assert "until a person confirms" in said
+
+
+def test_a_keyed_number_asks_as_the_identity_does(home: Path, capsys):
+    by_name = asked(capsys, "--cases", cases(home, "person,from,to\nBERT,2020-02-08,2020-02-08\n"))
+    number = asked(capsys, "place", "cafe", "--from", "2020-02-08", "--to", "2020-02-08")["rows"][1]
+    by_number = asked(
+        capsys,
+        "--cases",
+        cases(home, f"keyed_number,from,to\n{number['keyed_number']},2020-02-08,2020-02-08\n"),
+    )
+    assert by_name["rows"] == by_number["rows"]
+    assert len(by_name["rows"]) == 2
+
+
+def test_every_encounter_is_told_in_both_languages(home: Path, capsys):
+    file = cases(home, "person,from\nANNA,2020-02-08\n")
+    assert (
+        "30 minutes together" in asked(capsys, "--cases", file, "--why", "1", "--lang", "en")["explained"][1]
+    )
+    assert "同处 30 分钟" in asked(capsys, "--cases", file, "--why", "1", "--lang", "zh")["explained"][1]
+
+
+def test_a_file_is_written_whole_and_by_its_suffix(home: Path, capsys):
+    out = home / "found.csv"
+    asked(capsys, "--cases", cases(home, "person,from\nANNA,2020-02-08\n"), "--out", str(out))
+    with out.open(encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    assert [(r["order"], r["rank"], r["minutes"]) for r in rows] == [("1", "1", "30")]
+
+
+def test_common_places_are_listed(home: Path, capsys):
+    file = cases(home, "person,onset\nANNA,2020-02-09\nBERT,2020-02-09\n")
+    found = asked(capsys, "common", "--cases", file)
+    assert [(r["place"], r["from"], r["n_cases"]) for r in found["rows"]] == [
+        ("cafe", "2020-02-08 09:00", 2),
+        ("cafe", "2020-02-08 10:00", 2),
+    ]
+
+
+def test_a_case_the_store_never_saw_is_said_by_her_record(home: Path, capsys):
+    found = asked(capsys, "--cases", cases(home, "person,from\nEMIL,2020-02-08\n"), "--lang", "en")
+    assert found["rows"] == []
+    assert "1 cases were never seen" in found["notes"][0]
+    assert "EMIL" not in json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name,when\nx,y\n", "needs a column person"),
+        ("person,from\nANNA,soon\n", "has no time such as"),
+        ("person,from,to\nANNA,2020-02-09,2020-02-08\n", "ends before it begins"),
+        ("person,from\n,2020-02-09\n", "says nobody"),
+        ("keyed_number,from\nxyz,2020-02-09\n", "hexadecimal"),
+        ("person,from,onset\nANNA,,\n", "neither from nor onset"),
+    ],
+)
+def test_what_cannot_be_read_is_named_without_naming_a_person(home: Path, capsys, text: str, said: str):
+    assert main.run(["trace", "--cases", cases(home, text), "--lang", "en"]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert "ANNA" not in error
+
+
+def test_without_cases_or_with_an_unknown_place_it_says_what_is_missing(home: Path, capsys):
+    assert main.run(["trace", "--lang", "en"]) == 2
+    assert "--cases FILE" in capsys.readouterr().err
+    assert (
+        main.run(["trace", "place", "moon", "--from", "2020-02-08", "--to", "2020-02-08", "--lang", "en"])
+        == 2
+    )
+    assert "knows no place" in capsys.readouterr().err
