@@ -1,0 +1,142 @@
+"""`bihuan visits`: what is taken, said, proven and deleted; and how refusals look. No database."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bihuan.doors.cli.main import run
+
+Said = tuple[int, str, str]
+ID = "42032219900101001X"
+TABLE = (
+    "记录编号,身份证号,场所码,扫码时间,离开时间,体温\n"
+    f"1,{ID},P1,2020/2/5 8:03,2020/2/5 9:10,36.5\n"
+    f"2,{ID},P1,2020/2/6 8:03,,97\n"
+    f"3,{ID},,2020/2/6 8:03,,\n"
+    f"4,{ID},P1,=1+1,,\n"
+)
+
+
+@pytest.fixture
+def home(tmp_path: Path, settings: Any) -> Path:
+    settings.BIHUAN_HOME = tmp_path / "home"
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def bihuan(capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """`bihuan visits WORDS`: exit code, what stood on stdout, what on stderr."""
+
+    def call(*words: object) -> Said:
+        capsys.readouterr()
+        code = run(["visits", *(str(word) for word in words)])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "gate.csv"
+    path.write_text(TABLE, encoding="utf-8")
+    return path
+
+
+def test_ingest_counts_every_row_and_says_where_the_key_lies(bihuan, home, table, tmp_path):
+    ledger = tmp_path / "rejected.csv"
+    code, out, err = bihuan("ingest", table, "--rejected", ledger, "--json")
+    assert code == 0, err
+    said = json.loads(out)
+    assert (said["rows"], said["added"], said["duplicate"], said["rejected"]) == (4, 2, 0, 2)
+    assert said["rows"] == said["added"] + said["duplicate"] + said["rejected"]
+    assert said["columns"]["gate.csv"]["person"] == "身份证号"
+    assert said["unread_temperatures"] == 1
+    key = Path(said["key"])
+    assert said["key_made"]
+    assert key == home / "secrets" / "visits.key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    with ledger.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["row"], row["reason"], row["said"]) for row in rows] == [
+        ("4", "no-place", ""),
+        ("5", "bad-start", "'=1+1"),
+    ]
+    assert ID not in ledger.read_text(encoding="utf-8") + out
+    again = json.loads(bihuan("ingest", table, "--json")[1])
+    assert (again["added"], again["duplicate"], again["key_made"]) == (0, 2, False)
+
+
+def test_ingest_tells_people_in_chinese_what_to_do(bihuan, home, table):
+    code, out, err = bihuan("ingest", table, "--lang", "zh")
+    assert code == 0, err
+    assert "缺少场所" in out
+    assert str(home / "visits") in out.replace("\n", "")
+
+
+def test_a_column_nobody_knows_is_named_by_map(bihuan, home, tmp_path):
+    path = tmp_path / "odd.csv"
+    path.write_text(f"谁,哪里,何时\n{ID},P1,2020-02-05 08:03\n", encoding="utf-8")
+    code, _out, err = bihuan("ingest", path, "--lang", "en")
+    assert code == 2
+    assert "--map COLUMN=person" in err.replace("\n", "")
+    code, out, _err = bihuan(
+        "ingest", path, "--map", "谁=person", "--map", "哪里=place", "--map", "何时=start", "--json"
+    )
+    assert (code, json.loads(out)["added"]) == (0, 1)
+
+
+def test_stats_compact_and_verify_say_what_is_held(bihuan, home, table):
+    bihuan("ingest", table)
+    said = json.loads(bihuan("stats", "--json")[1])
+    assert (said["stays"], said["days"], said["people"], said["places"]) == (2, 2, 1, 1)
+    assert (said["first_day"], said["last_day"], said["receipt_bytes"]) == ("2020-02-05", "2020-02-06", 16)
+    assert json.loads(bihuan("compact", "--json")[1])["segments"] == 2
+    assert json.loads(bihuan("stats", "--json")[1])["receipt_bytes"] == 0
+    assert json.loads(bihuan("ingest", table, "--json")[1])["added"] == 0
+    assert bihuan("verify", "--json")[0] == 0
+
+
+def test_a_damaged_file_is_named_and_set_aside(bihuan, home, table):
+    bihuan("ingest", table)
+    victim = sorted((home / "visits").glob("day-2020-02-05/*-place.parquet"))[0]
+    victim.write_bytes(victim.read_bytes()[:-5])
+    code, out, _err = bihuan("verify", "--json")
+    assert (code, json.loads(out)["damaged"]) == (1, [str(victim)])
+    assert bihuan("verify", "--set-aside")[0] == 1
+    assert bihuan("verify")[0] == 0
+    assert json.loads(bihuan("stats", "--json")[1])["stays"] == 1
+
+
+def test_forgotten_days_are_gone_and_do_not_come_back(bihuan, home, table):
+    bihuan("ingest", table)
+    code, out, err = bihuan("forget", "--before", "2020-02-06", "--json")
+    assert code == 0, err
+    said = json.loads(out)
+    assert (said["days"], said["stays"], said["people"]) == (1, 1, 0)
+    assert not list((home / "visits").glob("**/day-2020-02-05*"))
+    assert json.loads(Path(said["record"]).read_text())["before"] == "2020-02-06"
+    again = json.loads(bihuan("ingest", table, "--json")[1])
+    assert (again["added"], again["reasons"]["forgotten"]) == (0, 1)
+    assert bihuan("forget", "--before", "2099-01-01")[0] == 2
+
+
+def test_a_store_without_its_key_makes_no_other_key(bihuan, home, table):
+    bihuan("ingest", table)
+    (home / "secrets" / "visits.key").unlink()
+    code, _out, err = bihuan("ingest", table, "--lang", "en")
+    assert code == 2
+    assert "restore it from a backup" in err.replace("\n", " ")
+    assert not (home / "secrets" / "visits.key").exists()
+
+
+def test_what_is_no_store_is_said_to_be_none(bihuan, home):
+    code, _out, err = bihuan("stats", "--json")
+    assert code == 2
+    assert json.loads(err)["error"]["code"] == "epi"
