@@ -30,8 +30,8 @@ __all__ = ["Encounter", "Met", "Window", "Windows", "encounters", "meet", "prese
 
 #: Rows beside the visits up to which a hash table, which stays in the cache, beats a record for everybody.
 _TABLE_ROWS = 1 << 15
-#: Rows, and windows, from which a second thread is worth its start.
-_SHARED_ROWS, _SHARED_WINDOWS = 1 << 17, 256
+#: Rows, and windows, from which a second thread is worth its start and adding both up.
+_SHARED_ROWS, _SHARED_WINDOWS = 1 << 21, 256
 
 
 class Engine(Protocol):
