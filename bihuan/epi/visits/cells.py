@@ -153,15 +153,20 @@ def _trim(data: Any, a: int, b: int) -> Any:
     return a, b
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _is_empty(data: Any, a: int, b: int, words: Any) -> bool:
     """Whether a trimmed cell is empty or one of the words (at most 8 bytes, lower case) for it. `words`
     begin with 256 bits that tell which bytes such a word may begin with."""
-    if a == b:
-        return True
-    begin = np.uint64(data[a])
-    if b - a > 8 or not (words[begin >> np.uint64(6)] >> (begin & np.uint64(63))) & np.uint64(1):
-        return False
+    found = a == b
+    if not found and b - a <= 8:
+        begin = np.uint64(data[a])
+        if (words[begin >> np.uint64(6)] >> (begin & np.uint64(63))) & np.uint64(1):
+            found = _is_word(data, a, b, words)
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _is_word(data: Any, a: int, b: int, words: Any) -> bool:
     word = np.uint64(0)
     for i in range(a, b):
         byte = data[i]
@@ -232,10 +237,38 @@ def _minutes(year: int, month: int, day: int, hour: int, minute: int) -> Any:
     return np.int64(days) * DAY + hour * 60 + minute
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _two(data: Any, at: int) -> Any:
+    """The number of two digits at `at`, or one above 255 when they are none."""
+    high, low = np.int64(data[at]) - 48, np.int64(data[at + 1]) - 48
+    return high * 10 + low if 0 <= high <= 9 and 0 <= low <= 9 else np.int64(999)
+
+
+@njit(cache=True, nogil=True)
+def _plain(data: Any, a: int, b: int) -> Any:
+    """2020-02-05 08:03 and 2020-02-05 08:03:00, the usual case, NO_END for all else."""
+    if data[a + 4] != 45 or data[a + 7] != 45 or data[a + 13] != 58:
+        return NO_END
+    if data[a + 10] != 32 and data[a + 10] != 84:
+        return NO_END
+    century, rest = _two(data, a), _two(data, a + 2)
+    if century > 99 or rest > 99:
+        return NO_END
+    if b - a == 19 and (data[a + 16] != 58 or _two(data, a + 17) > 60):
+        return NO_END
+    return _minutes(
+        century * 100 + rest, _two(data, a + 5), _two(data, a + 8), _two(data, a + 11), _two(data, a + 14)
+    )
+
+
 @njit(cache=True, nogil=True)
 def minutes_of(data: Any, a: int, b: int, offset: int) -> Any:
     """A time as minutes on the store's clock, NO_END when it cannot be read. Takes ISO 8601 and its looser
     kin with the year first, YYYYMMDDhhmm(ss), and epochs in s, ms, µs, ns."""
+    if b - a == 16 or b - a == 19:
+        found = _plain(data, a, b)
+        if found != NO_END:
+            return found
     value, n = _digits(data, a, b, 19)
     if n >= 9:
         rest = a + n
@@ -421,11 +454,18 @@ def state_of(key: bytes) -> Any:
 def number_of(state: Any, data: Any, a: int, b: int, m: Any, out: Any) -> Any:
     """Keyed number of 1 to 128 bytes, ASCII letters as capitals."""
     m[:] = np.uint64(0)
-    for i in range(b - a):
-        byte = data[a + i]
+    word, shift, n = np.uint64(0), np.uint64(0), 0
+    for i in range(a, b):
+        byte = data[i]
         if 97 <= byte <= 122:
             byte -= np.uint8(32)
-        m[i >> 3] |= np.uint64(byte) << np.uint64(8 * (i & 7))
+        word |= np.uint64(byte) << shift
+        shift += np.uint64(8)
+        if shift == np.uint64(64):
+            m[n] = word
+            word, shift, n = np.uint64(0), np.uint64(0), n + 1
+    if shift:
+        m[n] = word
     compress(state, m, 128 + b - a, True, out)
     return max(out[0], np.uint64(1))
 
