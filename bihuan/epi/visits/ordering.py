@@ -54,8 +54,13 @@ def packed(high: NDArray[Any], middle: NDArray[Any], low: NDArray[Any]) -> NDArr
     bits = [(most - least).bit_length() for _column, least, most in columns]
     if sum(bits) > _ROOM or bits[0] == _ROOM:
         return None
-    key = np.zeros(high.size, np.uint64)
-    for (column, least, _most), width in zip(columns, bits, strict=True):
+    key = _above(high, columns[0][1])
+    for (column, least, _most), width in zip(columns[1:], bits[1:], strict=True):
         key <<= np.uint64(width)
-        key |= (column.astype(np.int64) - least).astype(np.uint64)
+        key |= _above(column, least)
     return key
+
+
+def _above(column: NDArray[Any], least: int) -> NDArray[np.uint64]:
+    """How far each value lies above the least; modulo 2 ** 64, so negative ones are right too."""
+    return np.subtract(column, np.uint64(least % 2**64), dtype=np.uint64, casting="unsafe")
