@@ -46,7 +46,7 @@ _HOMES: dict[str, str] = {
         "delays.pairs": "incubation serial_interval",
         "curves": "Curve curve_table curves_by epidemic_curve",
         "proportions": "Proportion attack_rate attack_rates",
-        "indicators": "seven_one_seven tracing_indicators",
+        "indicators": "Indicator rt_below_one seven_one_seven tracing_indicators",
         "quality": "Mark QualityWarning detect_with_marks increments jumps",
         "evaluation": "compare evaluate inject labelled replay signals_of simulate",
     }.items()

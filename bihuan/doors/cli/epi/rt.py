@@ -110,11 +110,18 @@ def _imported(source: Source, column: str, panel: Panel) -> Panel:
     """Imported cases on the periods of the counts."""
     other = replace(source, columns=replace(source.columns, count=column, population="-"))
     found = other.read().panel
-    assert found.counts.shape == panel.counts.shape
+    if found.counts.shape != panel.counts.shape:
+        raise InputError(
+            f"column {column!r} has other series or periods than the counts",
+            f"“{column}”列的序列或时段与计数不一致",
+            field="imported",
+        )
     return found
 
 
 def _sentences(found: Any, panel: Panel, lang: str) -> Iterator[str]:
-    """The newest of every series."""
+    """The newest of every series; of Rt also how long it has been below one."""
     for i in range(panel.n_series):
         yield found.explain(lang, series=i)
+        if isinstance(found, epi.RtEstimate) and found.method.key.startswith("cori"):
+            yield epi.rt_below_one(found, series=i).explain(lang)
