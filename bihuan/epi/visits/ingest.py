@@ -22,6 +22,7 @@ from bihuan.epi.visits.store import VisitStore
 
 #: Visits that are sorted and made durable together: about 100 MB, and at most a few seconds of a busy gate.
 BATCH = 2_000_000
+REJECTED = 250_000  # rows not taken that are held before they are handed on
 _AT_ONCE = 1 << 16  # rows that are taken apart together
 AHEAD_MINUTES = DAY_MINUTES  # a clock may be that much fast
 EARLIEST = (np.datetime64("2000-01-01", "D").astype(np.int64) * DAY_MINUTES).item()
@@ -210,7 +211,7 @@ class _Reader:
             while at < end:
                 used = self._some(buffer[at:end], final)
                 at += used
-                if self.taken >= size or len(self.rejected) >= size:
+                if self.taken >= size or len(self.rejected) >= REJECTED:
                     yield self._part()
                 if not used:
                     break
