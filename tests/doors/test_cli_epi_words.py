@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from bihuan.doors.cli.main import run
+from bihuan.epi import hierarchical_q_values
 
 Said = tuple[int, str, str]
 
@@ -118,3 +119,23 @@ def test_marks_leave_every_sentence_its_own_method(epi: Callable[..., Said], cou
     told = json.loads(out)
     assert told["chosen"]
     assert not any("docs/reference" in sentence for sentence in told["explained"])
+
+
+def test_a_county_is_found_only_where_its_city_is(
+    epi: Callable[..., Said], counties: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "q.csv"
+    words = ("detect", counties, "--newest", 1, "--out", out, "--lang", "zh")
+    assert epi(*words, "--q-within", "city")[0] == 0
+    with out.open(encoding="utf-8-sig", newline="") as file:
+        found = {row["series"]: row for row in csv.DictReader(file)}
+    p = np.array([float(found[name]["p_value"]) for name in ("张湾", "茅箭", "襄城", "樊城")])
+    expected = hierarchical_q_values(p, ["十堰", "十堰", "襄阳", "襄阳"]).q
+    assert [float(found[n]["q_value"]) for n in ("张湾", "茅箭", "襄城", "樊城")] == pytest.approx(expected)
+
+
+def test_a_series_in_two_groups_is_refused(epi: Callable[..., Said], counties: Path) -> None:
+    code, _out, err = epi("detect", counties, "--series", "city", "--sum", "--q-within", "county")
+    assert code == 2
+    assert "张湾" in err
+    assert "--series A,B" in err.replace("\n", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -24,6 +24,7 @@ from bihuan.epi.detection.results import REASONS, Detection, Reason
 from bihuan.epi.errors import InputError
 from bihuan.epi.quality import Mark, MarkedDetection, QualityWarning, detect_with_marks, jumps
 from bihuan.epi.series import Panel
+from bihuan.epi.tables import Counts, Wanted, read_columns
 
 #: Method on the command line → the function of the room and what is settled by the name.
 METHODS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -87,6 +88,12 @@ def detect(
     newest: Annotated[int, typer.Option(min=0, help="Assess the newest N periods only; 0: all.")] = 0,
     alarms: Annotated[bool, typer.Option("--alarms", help="Write rows of alarms only.")] = False,
     q: Annotated[str, typer.Option("--q", help="q-values across series, each period: bh or by.")] = "",
+    q_within: Annotated[
+        str,
+        typer.Option(
+            "--q-within", help="Column of a group of series, such as the province: found only where it is."
+        ),
+    ] = "",
     plot: Annotated[str, typer.Option(help="Series to draw; default the one with the newest alarm.")] = "",
     mark: Marks = None,
     set_: Set = None,
@@ -103,7 +110,10 @@ def detect(
     read = source.read()
     options = settled | settings(set_, function, method=method)
     marks = marks_of(mark, read.panel.names)
-    found = _detect(read.panel, function, options, marks, newest=newest, q=q)
+    groups = groups_of(source, read, q_within) if q_within else None
+    found = _detect(read.panel, function, options, marks, newest=newest)
+    if q or groups:
+        found = replace(found, q=_adjusted(found.joined("p_value"), groups, method=q or "bh"))
     alarm, reason = found.joined("alarm"), found.joined("reason")
     unsaid = {
         code.name.lower(): int((reason == code).sum()) for code in Reason if code and (reason == code).any()
@@ -170,7 +180,6 @@ def _detect(
     marks: Sequence[Mark],
     *,
     newest: int,
-    q: str,
 ) -> Found:
     at = range(max(0, panel.n_times - newest), panel.n_times) if newest else None
     run = partial(_call, function, options=options, at=at)
@@ -183,11 +192,38 @@ def _detect(
             parts.append(detect_with_marks(run, block, marks=own) if marks else run(block))
             warnings += parts[-1].warnings if marks else jumps(block)
             progress.advance(block.n_series)
-    found = Found(parts, None, warnings)
-    if not q:
-        return found
-    columns = [epi.q_values(column, method=q) for column in found.joined("p_value").T]
-    return Found(parts, np.stack(columns, axis=1), warnings)
+    return Found(parts, None, warnings)
+
+
+def _adjusted(p: np.ndarray, groups: list[str] | None, *, method: Any) -> np.ndarray:
+    """q-values across series, each period by itself; of two levels where series stand in groups."""
+    if groups is None:
+        return np.stack([epi.q_values(column, method=method) for column in p.T], axis=1)
+    return np.stack([epi.hierarchical_q_values(column, groups, method=method).q for column in p.T], axis=1)
+
+
+def groups_of(source: Source, read: Counts, column: str) -> list[str]:
+    """The group of every series, in their order; InputError where a series stands in two."""
+    named = read.columns.series
+    if not named or not read.columns.count:
+        raise InputError(
+            "--q-within needs a column that names the series beside the one of their groups",
+            "--q-within 需要一列给出序列名称，另一列给出其分组",
+            field="q_within",
+        )
+    wanted = {"series": Wanted(named, "text", True), "group": Wanted(column, "text", True)}
+    cells = read_columns(source.file, wanted, where=source.how.where, encoding=source.how.encoding)
+    group: dict[str, str] = {}
+    for name, own in dict.fromkeys(zip(cells["series"].tolist(), cells["group"].tolist(), strict=True)):
+        if group.setdefault(name, own) != own:
+            raise InputError(
+                f"{name!r} stands in two groups of {column!r}: {group[name]!r} and {own!r}; "
+                "name the series by more columns (--series A,B)",
+                f"{name!r} 在“{column}”列中属于两组：{group[name]!r} 与 {own!r}；"
+                "请用更多列区分序列（--series A,B）",
+                field="q_within",
+            )
+    return [group[name] for name in read.panel.names]
 
 
 def _call(function: Callable[..., Any], block: Panel, *, options: dict[str, Any], at: range | None) -> Any:
