@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from bihuan.epi.visits.batch import DAY_MINUTES, LONGEST_MINUTES
+from bihuan.epi.visits.batch import DAY_MINUTES, LONGEST_MINUTES, SHORT_MINUTES
 from bihuan.epi.visits.met import NAMES, Met
 from bihuan.epi.visits.store import VisitStore
 from bihuan.epi.visits.windows import AnyWindows, checked
@@ -29,7 +29,6 @@ def meet(store: VisitStore, windows: AnyWindows, *, margin: int = 0) -> Met:
     until = int(asked.until.max()) + margin
     segments = store.segments(since // DAY_MINUTES, until // DAY_MINUTES)
     by_person = [(p, s.day) for s in segments for p in store.files_of(s, "person")]
-    by_place = [(p, s.day) for s in segments for p in store.files_of(s, "place")]
     if not by_person:
         return Met.nobody()
     with duckdb.connect() as db:
@@ -42,8 +41,26 @@ def meet(store: VisitStore, windows: AnyWindows, *, margin: int = 0) -> Met:
         db.register("cases", cases)
         db.execute(f"CREATE TEMP TABLE visits AS {_visits_sql(by_person)}")
         db.execute(_BINNED, {"m": margin})
+        short, long = (_days(db, margin, back) for back in (SHORT_MINUTES, LONGEST_MINUTES))
+        by_place = [
+            (p, s.day)
+            for s in segments
+            for p in store.files_of(s, "place")
+            if s.day in (long if "-long-" in p.name else short)
+        ]
+        if not by_place:
+            return Met.nobody()
         found = db.execute(_met_sql(by_place), {"m": margin}).fetchnumpy()
     return Met.ranked([np.ma.getdata(found[name]).astype(np.int64) for name in NAMES])
+
+
+def _days(db: duckdb.DuckDBPyConnection, margin: int, longest: int) -> set[int]:
+    """Days in which a stay of up to `longest` minutes can begin that meets a visit."""
+    ends = db.execute(
+        f"SELECT DISTINCT (a - $m - $back) // {DAY_MINUTES}, (b + $m) // {DAY_MINUTES} FROM visits",
+        {"m": margin, "back": longest},
+    ).fetchall()
+    return {day for first, last in ends for day in range(first, last + 1)}
 
 
 def _union(files: Sequence[tuple[Path, int]], columns: str) -> str:
