@@ -139,3 +139,11 @@ def test_a_series_in_two_groups_is_refused(epi: Callable[..., Said], counties: P
     assert code == 2
     assert "张湾" in err
     assert "--series A,B" in err.replace("\n", "")
+
+
+def test_rates_read_as_counts_are_pointed_out(epi: Callable[..., Said], tmp_path: Path) -> None:
+    path = tmp_path / "rates.csv"
+    rows = [f"{np.datetime64('2020-01-06') + 7 * i},{0.5 + i / 100}" for i in range(30)]
+    path.write_text("date,Dallas\n" + "\n".join(rows), encoding="utf-8")
+    _code, out, _err = epi("detect", path, "--lang", "zh")
+    assert "有 30 个数值不是整数，例如 'Dallas' 的 0.5" in out

@@ -47,6 +47,7 @@ CJK_FONTS = (
 SUFFIXES = (".png", ".svg", ".pdf")
 SIZE = (9.0, 4.2)  # inches
 DPI = 110
+TICKS = 9  # dates at most below an axis of the whole width
 INK, BAR, LINE, BOUND, ALARM, BAND = "#1f2933", "#9fb3c8", "#2f6f9f", "#c77700", "#c0392b", "#2f6f9f"
 
 
@@ -101,13 +102,22 @@ def canvas(
     return figure, list(made)
 
 
-def finish(figure: Picture, axes: Any, title: str, source: str, ylabel: str, *, dated: bool = True) -> None:
+def finish(
+    figure: Picture,
+    axes: Any,
+    title: str,
+    source: str,
+    ylabel: str,
+    *,
+    dated: bool = True,
+    ticks: int = TICKS,
+) -> None:
     """Title, source, axis of dates, legend: the same for every picture."""
     if title:
         axes.set_title(title, loc="left", color=INK)
     axes.set_ylabel(ylabel)
     if dated:
-        locator = mdates.AutoDateLocator(minticks=4, maxticks=9)
+        locator = mdates.AutoDateLocator(minticks=3, maxticks=ticks)
         axes.xaxis.set_major_locator(locator)
         formatter = mdates.AutoDateFormatter(locator, defaultfmt="%Y-%m-%d")
         formatter.scaled.update({1.0: "%Y-%m-%d", 30.0: "%Y-%m", 365.0: "%Y"})

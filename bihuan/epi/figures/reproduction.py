@@ -12,6 +12,7 @@ from bihuan.epi.figures.canvas import (
     INK,
     LINE,
     Picture,
+    Words,
     canvas,
     drawable,
     dress,
@@ -20,6 +21,7 @@ from bihuan.epi.figures.canvas import (
     step,
     words,
 )
+from bihuan.epi.reproduction.results import RtReason
 from bihuan.epi.series import spoken
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ def plot_rt(
         doubtful = ~known & np.isfinite(middle)
         for here, color, label in (
             (known, LINE, say("Rt", "Rt")),
-            (doubtful, GRAY, say("too few cases", "病例过少")),
+            (doubtful, GRAY, _doubt(estimate.reason[series][doubtful], say)),
         ):
             if not here.any():
                 continue
@@ -67,6 +69,13 @@ def plot_rt(
         top.set_title(f"{name} · {say(method.label_en, method.label_zh)}", loc="left", color=INK)
         finish(figure, below, "", method.paper, "Rt")
     return save(figure, path)
+
+
+def _doubt(reasons: np.ndarray, say: Words) -> str:
+    """What is gray, and why."""
+    if (reasons == RtReason.INCOMPLETE).any():
+        return say("too few cases, or more to come", "病例过少或续发尚未全部出现")
+    return say("too few cases", "病例过少")
 
 
 def _highest(middle: np.ndarray, high: np.ndarray | None) -> np.ndarray:

@@ -93,7 +93,7 @@ def _course(figure: Picture, axes: Any, found: Scan, say: Words) -> None:
     axes.plot(days, expected, color=LINE, lw=1.3, label=say("expected", "期望值"))
     if one is not None:
         _shade(axes, one, found, say)
-    finish(figure, axes, _title(one, say), say("circular scan", "圆形扫描"), say("cases", "病例"))
+    finish(figure, axes, _title(one, say), say("circular scan", "圆形扫描"), say("cases", "病例"), ticks=5)
 
 
 def _shade(axes: Any, one: Cluster, found: Scan, say: Words) -> None:

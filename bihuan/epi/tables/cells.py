@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bihuan.epi.errors import InputError
+from bihuan.epi.series import NO_DAY
 from bihuan.epi.tables.files import CELL, COLUMN, Table, broken
 
 Kind = Literal["date", "number", "text"]
@@ -151,7 +152,7 @@ def _array(values: Any, missing: NDArray[np.bool_], kind: Kind) -> NDArray[Any]:
     data = np.ma.getdata(values)
     if kind == "date":
         days = np.array(data, dtype="datetime64[D]")
-        days[missing] = np.datetime64("NaT")
+        days[missing] = NO_DAY
         return days
     if kind == "number":
         return np.array(np.where(missing, np.nan, data), dtype=np.float64)

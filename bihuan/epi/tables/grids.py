@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bihuan.epi.errors import InputError
-from bihuan.epi.series import FREQUENCY_ZH, Dates, Floats, Frequency, Panel, panel
+from bihuan.epi.series import FREQUENCY_ZH, MONTH, Dates, Floats, Frequency, Panel, panel
 from bihuan.epi.tables.files import Table
 
 if TYPE_CHECKING:
@@ -57,8 +57,27 @@ def build(cells: Cells, table: Table, how: Reading) -> tuple[Panel, list[Note]]:
     if asked != own:
         counts, population, periods, more = _add_up(counts, population, periods, asked)
         notes += more
+    notes += _broken(counts, cells.names)
     made = panel(counts, dates=periods, frequency=asked, names=cells.names, population=population)
     return made, notes
+
+
+def _broken(counts: Floats, names: tuple[str, ...]) -> list[Note]:
+    """A word on numbers that are no counts: methods for counts take a share of 0.9 for less than one case."""
+    from bihuan.epi.tables.counts import Note
+
+    whole = np.isnan(counts) | (counts == np.round(counts))
+    if whole.all():
+        return []
+    i, t = (int(k) for k in np.argwhere(~whole)[0])
+    return [
+        Note(
+            f"{int((~whole).sum())} values are not whole numbers, such as {counts[i, t]:g} of {names[i]!r}; "
+            "these methods count cases: give counts, with the population as a column, not rates or shares",
+            f"有 {int((~whole).sum())} 个数值不是整数，例如 {names[i]!r} 的 {counts[i, t]:g}；"
+            "所用方法针对病例计数：请提供计数（可另附人口列），而不是率或百分比",
+        )
+    ]
 
 
 def _frequency(days: Dates) -> Frequency:
@@ -81,7 +100,7 @@ def _periods(cells: Cells, own: Frequency, how: Reading) -> tuple[Dates, NDArray
         first = min(first, np.datetime64(how.since or first.astype(object), "D"))
         last = max(last, np.datetime64(how.until or last.astype(object), "D"))
     if own == "monthly":
-        months = np.arange(first.astype("datetime64[M]"), last.astype("datetime64[M]") + 1)
+        months = np.arange(first.astype("datetime64[M]"), last.astype("datetime64[M]") + MONTH)
         place = (cells.days.astype("datetime64[M]") - months[0]).astype(np.intp)
         return months.astype("datetime64[D]"), place
     step = 7 if own == "weekly" else 1
@@ -178,10 +197,11 @@ def _settle_negative(counts: Floats, names: tuple[str, ...], periods: Dates, how
         ]
     kind = ("the total falls by", "累计数减少") if how.cumulative else ("the count is", "计数为")
     number = -counts[i, t] if how.cumulative else counts[i, t]
+    of, own = ("", "") if len(names) == 1 else (f" in {names[i]!r}", f"{names[i]!r} ")
     raise InputError(
-        f"{kind[0]} {number:g} on {periods[t]} in {names[i]!r}; correct it, or take negative counts as not "
+        f"{kind[0]} {number:g} on {periods[t]}{of}; correct it, or take negative counts as not "
         "reported (--negative missing)",
-        f"{names[i]!r} 在 {periods[t]} {kind[1]} {number:g}；请更正，或按未报告处理（--negative missing）",
+        f"{own}在 {periods[t]} {kind[1]} {number:g}；请更正，或按未报告处理（--negative missing）",
         field="count",
     )
 
