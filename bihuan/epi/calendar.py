@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bihuan.epi.errors import InputError
+from bihuan.epi.series import DAY
 
 WeekSystem = Literal["iso", "mmwr"]
 #: Day of the week the week begins on, counted as 1970-01-01 (a Thursday) + n.
@@ -40,7 +41,7 @@ class EpiWeek:
     @property
     def last(self) -> date:
         """Its last day."""
-        day: date = (np.datetime64(self.first, "D") + 6).astype(object)
+        day: date = (np.datetime64(self.first, "D") + 6 * DAY).astype(object)
         return day
 
     def __str__(self) -> str:
@@ -58,7 +59,7 @@ def epiweeks(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Year and week of every date, as two arrays; an empty date (NaT, None) is refused."""
     days = _days(dates)
-    middle = _start_of_week(days, system) + _MIDDLE
+    middle = _start_of_week(days, system) + _MIDDLE * DAY
     year = middle.astype("datetime64[Y]")
     week = (middle - year.astype("datetime64[D]")).astype(np.int64) // 7 + 1
     return year.astype(np.int64) + 1970, week
@@ -101,7 +102,8 @@ def weeks_in_years(years: Iterable[int], *, system: WeekSystem = "iso") -> NDArr
 
 def _first_week(years: NDArray[np.int64], system: WeekSystem) -> NDArray[np.datetime64]:
     """First day of week 1: 4 January always lies in it."""
-    fourth = (years - 1970).astype("datetime64[Y]").astype("datetime64[D]") + 3
+    first: NDArray[np.datetime64] = (years - 1970).astype("datetime64[Y]").astype("datetime64[D]")
+    fourth = first + 3 * DAY
     return _start_of_week(fourth, system)
 
 
@@ -112,7 +114,7 @@ def _start_of_week(days: NDArray[np.datetime64], system: WeekSystem) -> NDArray[
             f"周次按 iso 或 mmwr 计，不能按 {system!r}",
             field="system",
         )
-    return days - (days.astype(np.int64) - _FIRST_DAY[system]) % 7
+    return days - (days.astype(np.int64) - _FIRST_DAY[system]) % 7 * DAY
 
 
 def _days(dates: Iterable[Any]) -> NDArray[np.datetime64]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bihuan.epi.calendar import WeekSystem, epiweek
 from bihuan.epi.delays import as_dates
 from bihuan.epi.errors import InputError, NotEnoughData
-from bihuan.epi.series import Frequency, Panel, panel
+from bihuan.epi.series import DAY, MONTH, Frequency, Panel, panel
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class CurveTable:
         """Whether the last period goes on after the last day counted."""
         if self.last is None or not self.starts.size:
             return False
-        return bool(_next(self.starts[-1], self.frequency) - 1 > np.datetime64(self.last, "D"))
+        return bool(_next(self.starts[-1], self.frequency) - DAY > np.datetime64(self.last, "D"))
 
     def panel(self) -> Panel:
         """The same as series for a detector; NotEnoughData when there is not one record."""
@@ -249,12 +249,12 @@ def _periods(
     """First days of the periods from the one that holds `start` to the one that holds `end`."""
     if frequency == "weekly":
         monday = np.datetime64(epiweek(start.astype(object), system=weeks).first, "D")
-        return np.arange(monday, end + 1, 7)
+        return np.arange(monday, end + DAY, 7 * DAY)
     if frequency == "monthly":
-        months = np.arange(start.astype("datetime64[M]"), end.astype("datetime64[M]") + 1)
+        months = np.arange(start.astype("datetime64[M]"), end.astype("datetime64[M]") + MONTH)
         return months.astype("datetime64[D]")
     if frequency == "daily":
-        return np.arange(start, end + 1)
+        return np.arange(start, end + DAY)
     raise InputError(
         f"frequency {frequency!r} is not one of daily, weekly, monthly",
         f"频率 {frequency!r} 不是 daily、weekly、monthly 之一",
@@ -264,5 +264,5 @@ def _periods(
 
 def _next(start: np.datetime64, frequency: Frequency) -> np.datetime64:
     if frequency == "monthly":
-        return (start.astype("datetime64[M]") + 1).astype("datetime64[D]")
+        return (start.astype("datetime64[M]") + MONTH).astype("datetime64[D]")
     return start + np.timedelta64(7 if frequency == "weekly" else 1, "D")

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bihuan.epi.detection.results import Bools, Detection, Reason
 from bihuan.epi.errors import InputError
-from bihuan.epi.series import Floats, Panel, panel
+from bihuan.epi.series import DAY, Floats, Panel, panel
 
 Kind = Literal["definition_change", "correction"]
 #: A count is a jump when it exceeds this many times the largest of the periods before, and this many cases:
@@ -66,7 +66,7 @@ class Mark:
         first, last = np.datetime64(self.first, "D"), np.datetime64(self.last or self.first, "D")
         if last < first:
             raise InputError("a mark ends before it begins", "标记止于起始之前", field="last")
-        ends = np.append(series.dates[1:], series.dates[-1:] + _length(series)) - 1
+        ends = np.append(series.dates[1:], series.dates[-1:] + _length(series)) - DAY
         rows = np.ones(series.n_series, dtype=bool)
         if self.series is not None:
             rows = np.arange(series.n_series) == series.index(self.series)

@@ -20,6 +20,10 @@ Floats = NDArray[np.float64]
 Dates = NDArray[np.datetime64]
 Frequency = Literal["daily", "weekly", "monthly"]
 
+#: NumPy asks for the unit of every step; a bare number will be an error.
+DAY = np.timedelta64(1, "D")
+MONTH = np.timedelta64(1, "M")
+NO_DAY = np.datetime64("NaT", "D")
 #: The first period of a series that names none: a Monday, so that weeks begin as they do in most countries.
 FIRST_DAY = "2000-01-03"
 #: Periods in a year, as the field counts them (a year has 365.25 days; a seasonal year 52 weeks).

@@ -88,7 +88,7 @@ def test_a_line_list_and_its_triangle_give_the_same_nowcast() -> None:
     counts = _outbreak(20, 20)
     t, d = (np.repeat(index, counts.ravel()) for index in np.indices(counts.shape).reshape(2, -1))
     first = np.datetime64("2020-01-01")
-    listed = nowcast((first + t, first + t + d), now=first + 19, max_delay=5)
+    listed = nowcast((first + t, first + t + d), now=first + np.timedelta64(19, "D"), max_delay=5)
     counted = nowcast(triangle_of_counts(counts, start="2020-01-01"))
     _same(listed, counted)
     assert str(listed.now) == "2020-01-20"

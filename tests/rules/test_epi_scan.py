@@ -259,7 +259,9 @@ def test_the_order_of_places_changes_nothing(seed: int, order: list[int], model:
 def test_shifting_time_shifts_the_dates_and_nothing_else(days: int) -> None:
     cases, where = made_up()
     here = scan(cases, where, start=START, max_duration=6, replications=49)
-    there = scan(cases, where, start=np.datetime64(START) + days, max_duration=6, replications=49)  # type: ignore[arg-type]
+    there = scan(
+        cases, where, start=np.datetime64(START) + np.timedelta64(days, "D"), max_duration=6, replications=49
+    )  # type: ignore[arg-type]
     assert [c.p_value for c in here.clusters] == [c.p_value for c in there.clusters]
     assert [(b.first - a.first).days for a, b in zip(here.clusters, there.clusters, strict=True)] == [
         days

@@ -184,7 +184,10 @@ def test_a_thousand_columns_are_read_in_one_go_and_a_wrong_cell_is_named(tmp_pat
     heads = [f"s{i}" for i in range(1000)]
     rows = [[str((t * i) % 7) for i in range(1000)] for t in range(60)]
     rows[3][17] = ""
-    lines = [f"{np.datetime64('2020-01-01') + t}," + ",".join(cells) for t, cells in enumerate(rows)]
+    lines = [
+        f"{np.datetime64('2020-01-01') + np.timedelta64(t, 'D')}," + ",".join(cells)
+        for t, cells in enumerate(rows)
+    ]
     found = read_counts(put(tmp_path, "\n".join(["date," + ",".join(heads), *lines])))
     assert found.panel.counts.shape == (1000, 60)
     assert found.panel.counts[500, 7] == (7 * 500) % 7

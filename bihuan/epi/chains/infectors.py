@@ -133,7 +133,7 @@ def _read(onsets: Mapping[str, Any] | Sequence[Any], ids: Sequence[Any] | None) 
     if len(days) < 2:
         raise NotEnoughData("there must be two cases to link", "至少要有两例才能关联", field="onsets")
     for name, day in zip(names, days, strict=True):
-        if day is None or (isinstance(day, float) and np.isnan(day)) or day is np.datetime64("NaT"):
+        if day is None or day != day:  # NaN and NaT are not themselves
             raise InputError(
                 f"{name} has no onset; leave it out, or use its specimen date and say so",
                 f"{name} 无发病日期；请剔除，或改用采样日期并注明",

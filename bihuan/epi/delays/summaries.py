@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bihuan.epi.errors import InputError
+from bihuan.epi.series import NO_DAY
 
 Days = NDArray[np.float64]
 
@@ -80,7 +81,7 @@ class DelaySummary:
 def as_dates(values: Iterable[date | None]) -> NDArray[np.datetime64]:
     """Dates as datetime64[D]; None becomes NaT."""
     try:
-        return np.array([np.datetime64("NaT") if v is None else v for v in values], dtype="datetime64[D]")
+        return np.array([NO_DAY if v is None else v for v in values], dtype="datetime64[D]")
     except (TypeError, ValueError) as error:
         raise InputError(
             f"a date cannot be read ({error}); write it as 2020-02-05",

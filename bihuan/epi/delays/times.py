@@ -44,7 +44,7 @@ def _from_objects(given: np.ndarray, field: str) -> Times:
     out = np.full(given.size, np.nan)
     kinds = set()
     for i, value in enumerate(given.tolist()):
-        if value is None or value == "" or value != value or value is np.datetime64("NaT"):
+        if value is None or value == "" or value != value:
             continue
         try:
             number, dated = _one(value)

@@ -14,7 +14,7 @@ from bihuan.epi.calendar import epiweeks, week_starts
 from bihuan.epi.delays import times
 from bihuan.epi.detection.results import Bools, Detection, Reason
 from bihuan.epi.errors import InputError, NotEnoughData
-from bihuan.epi.series import Floats, Frequency, Panel
+from bihuan.epi.series import DAY, MONTH, Floats, Frequency, Panel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -180,7 +180,7 @@ def replay(
 def _asked(data: Vintages, days: Iterable[Any] | None) -> NDArray[np.datetime64]:
     if days is not None:
         return np.array(list(days), dtype="datetime64[D]")
-    ends = np.append(data.dates[1:] - 1, _axis_next(data.dates[-1], data.frequency) - 1)
+    ends = np.append(data.dates[1:] - DAY, _axis_next(data.dates[-1], data.frequency) - DAY)
     return np.asarray(ends[ends <= data.known[-1]] if data.known.size else ends)
 
 
@@ -201,7 +201,7 @@ def _begin(days: NDArray[np.datetime64], frequency: Frequency) -> NDArray[np.dat
 
 def _axis(start: np.datetime64, end: np.datetime64, frequency: Frequency) -> NDArray[np.datetime64]:
     if frequency == "monthly":
-        return np.arange(start.astype("datetime64[M]"), end.astype("datetime64[M]") + 1).astype(
+        return np.arange(start.astype("datetime64[M]"), end.astype("datetime64[M]") + MONTH).astype(
             "datetime64[D]"
         )
-    return np.arange(start, end + 1, 7 if frequency == "weekly" else 1)
+    return np.arange(start, end + DAY, (7 if frequency == "weekly" else 1) * DAY)

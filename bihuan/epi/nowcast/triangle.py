@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bihuan.epi.arguments import checked
 from bihuan.epi.errors import InputError, NotEnoughData
-from bihuan.epi.series import Dates, Floats, Frequency, panel
+from bihuan.epi.series import NO_DAY, Dates, Floats, Frequency, panel
 
 #: Delays told apart when none are named: two weeks of days.
 MAX_DELAY = 14
@@ -165,7 +165,7 @@ def _unknown(n_times: int, max_delay: int) -> NDArray[np.bool_]:
 
 def _dates(values: Iterable[Any], field: str) -> Dates:
     try:
-        return np.array([np.datetime64("NaT") if v is None else v for v in values], dtype="datetime64[D]")
+        return np.array([NO_DAY if v is None else v for v in values], dtype="datetime64[D]")
     except (TypeError, ValueError) as error:
         raise InputError(
             f"a date of {field} cannot be read ({error}); write it as 2020-02-05",

@@ -11,6 +11,7 @@ import numpy as np
 from bihuan.epi.nowcast import CountPrior, nowcast, reporting_triangle
 from bihuan.epi.oracles.cases import Case, Difference, case, compare
 from bihuan.epi.oracles.reproduction import unknown
+from bihuan.epi.series import DAY
 
 METHODS = {"lawless": "lawless", "bayes.trunc": "bayes_trunc", "bayes.notrunc": "bayes_notrunc"}
 SHAPES = {"hoehle_anderheiden2014": "reports", "lawless1994": "events"}
@@ -37,7 +38,7 @@ def answer(one: Case) -> Iterator[Difference]:
     triangle = reporting_triangle(
         dates[0],
         dates[1],
-        now=np.datetime64(p["now"], "D") + (6 if weekly else 0),  # the peer knows the whole week of now
+        now=np.datetime64(p["now"], "D") + (6 if weekly else 0) * DAY,  # the peer knows the whole week of now
         max_delay=int(p.get("D") or 15),
         start=_start(p, dates[0], weekly=weekly),
         frequency="weekly" if weekly else "daily",

@@ -80,6 +80,7 @@ def estimate_r(
     probabilities: Sequence[float] = PROBABILITIES,
     min_cases: float = MIN_CASES,
     compatible: bool = False,
+    **panel_kw: Any,
 ) -> RtEstimate:
     """Instantaneous reproduction number of every window, for one series or many (N × T).
 
@@ -93,8 +94,9 @@ def estimate_r(
     over several serial intervals their mixture, exactly, where the peer draws samples.
     Windows with fewer than `min_cases` keep their value and are marked TOO_FEW_CASES. `compatible` fills
     windows without any possible source with the prior, as the peer does; else they are not assessed.
+    `panel_kw` (`start`, `dates`, `frequency`, `names`) are those of `panel`.
     """
-    p = panel(incidence)
+    p = panel(incidence, **panel_kw)
     spans = windows_of(windows, p)
     interval = serial_interval(si, mean_si=mean_si, sd_si=sd_si, n_times=p.n_times)
     local = _local(p.counts, imported)
