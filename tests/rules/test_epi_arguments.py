@@ -147,3 +147,11 @@ def test_every_public_name_can_be_had_and_tells_what_it_is() -> None:
         assert getattr(value, "__doc__", None), f"{name} has no docstring"
         assert getattr(value, "__name__", name) == name
     assert importlib.import_module("bihuan.epi.scan").scan is epi.scan
+
+
+@pytest.mark.parametrize("name", ["estimate_r", "wallinga_teunis", "growth_rate", "ears", "detect"])
+def test_counts_without_a_panel_are_named_and_dated_in_every_function_alike(name: str) -> None:
+    si = {"mean_si": 5, "sd_si": 2} if name in ("estimate_r", "wallinga_teunis") else {}
+    found = getattr(epi, name)(WEEKS, start="2020-01-06", names=["张湾区"], **si)
+    assert found.panel.names == ("张湾区",)
+    assert str(found.panel.dates[0]) == "2020-01-06"

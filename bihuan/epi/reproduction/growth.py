@@ -141,11 +141,13 @@ def growth_rate(
     method: GrowthMethod = "negbin",
     window: tuple[int, int] | None = None,
     level: float = 0.95,
+    **panel_kw: Any,
 ) -> Growth:
     """Growth rate of one series or many over all periods, or those of `window` (first, last; from 1).
 
     "negbin" uses every reported period, with zeros; its interval is Wald's (normal). "loglinear" uses periods
     with cases only, as the peer does; its interval is Student's. Periods not reported are left out.
+    `panel_kw` (`start`, `dates`, `frequency`, `names`) are those of `panel`.
     """
     if method not in PAPERS:
         raise InputError(
@@ -155,7 +157,7 @@ def growth_rate(
         )
     if not 0 < level < 1:
         raise InputError("level must lie between 0 and 1", "置信水平必须在 0 与 1 之间", field="level")
-    p = _cut(panel(counts), window)
+    p = _cut(panel(counts, **panel_kw), window)
     if method == "loglinear":
         use = np.nan_to_num(p.counts, nan=0.0) > 0
         rate, se, middle, quantile = _least_squares(p.counts, level)

@@ -47,6 +47,7 @@ def wallinga_teunis(
     imported: ArrayLike | None = None,
     n_sim: int = 0,
     seed: int = 1,
+    **panel_kw: Any,
 ) -> RtEstimate:
     """Mean number infected by the cases of each window, for one series or many (N × T).
 
@@ -54,12 +55,13 @@ def wallinga_teunis(
     0.975 say how far chance alone spreads who infected whom; without, they are NaN.
     `imported` cases infect but were infected by nobody here. Windows whose secondary cases are less than 95%
     to be seen before the series ends keep their value and are marked INCOMPLETE (`seen` says the share).
+    `panel_kw` (`start`, `dates`, `frequency`, `names`) are those of `panel`.
     """
     if isinstance(si, UncertainSI):
         raise InputError(
             "Wallinga-Teunis takes one serial interval", "Wallinga-Teunis 法只接受一个代际间隔", field="si"
         )
-    p = panel(incidence)
+    p = panel(incidence, **panel_kw)
     spans = windows_of(windows, p)
     interval = serial_interval(si, mean_si=mean_si, sd_si=sd_si, n_times=p.n_times)
     if interval.n != 1:
