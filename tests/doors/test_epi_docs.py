@@ -36,9 +36,11 @@ def test_the_tutorial_prints_what_stands_in_it(tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["epi-cluster.png", "epi-flu2009.png"]
 
 
-def test_the_published_figure_takes_five_lines():
-    first = next(text for language, text in blocks(TUTORIAL) if language == "python")
-    assert len([line for line in first.splitlines() if line]) == 5
+def test_the_published_figure_and_the_cluster_take_five_lines_each():
+    code = [text for language, text in blocks(TUTORIAL) if language == "python"]
+    for wanted in ("epi-flu2009.png", "epi-cluster.png"):
+        figure = next(text for text in code if wanted in text)
+        assert len([line for line in figure.splitlines() if line]) == 5
 
 
 def test_the_scan_of_the_tutorial_gives_the_cluster_of_satscan(shared, tmp_path, monkeypatch, capsys):
