@@ -234,3 +234,25 @@ def test_two_writers_do_not_write_at_once(tmp_path: Path):
     with one.writer(), pytest.raises(StoreError, match="another process"):
         two.append(batch([(1, 5, "gate", ZERO, ZERO)]))
     assert two.append(batch([(1, 5, "gate", ZERO, ZERO)])).added == 1
+
+
+def test_an_event_that_another_writer_kept_meanwhile_is_not_kept_twice(tmp_path: Path):
+    one, two = VisitStore.create(tmp_path), VisitStore(tmp_path)
+    one.append(batch([(1, 5, "gate", ZERO, ZERO)]))
+    two.append(batch([(2, 6, "gate", ZERO, ZERO)]))
+    again = one.append(batch([(2, 6, "gate", ZERO, ZERO), (3, 7, "gate", ZERO, ZERO)]))
+    assert (again.added, again.duplicate) == (1, 1)
+    assert two.append(batch([(1, 5, "gate", ZERO, ZERO), (3, 7, "gate", ZERO, ZERO)])).added == 0
+
+
+def test_events_that_could_not_be_kept_come_in_when_sent_again(tmp_path: Path, monkeypatch):
+    store = VisitStore.create(tmp_path)
+    rows = batch([(1, 5, "gate", ZERO, ZERO), (2, 6, "gate", ZERO, ZERO)])
+    with monkeypatch.context() as broken, pytest.raises(OSError, match="full"):
+        broken.setattr(VisitStore, "_place_numbers", lambda *_given: _full())
+        store.append(rows)
+    assert store.append(rows).added == 2
+
+
+def _full() -> None:
+    raise OSError("disk full")

@@ -188,7 +188,11 @@ class VisitStore:
         and days that are over. So are those of days that were forgotten.
         """
         with self.writer():
-            return self._append(batch, since, until)
+            try:
+                return self._append(batch, since, until)
+            except BaseException:
+                self._receipts.clear()  # what was not kept must not count as seen
+                raise
 
     def _append(self, batch: Batch, since: int | None, until: int | None) -> Appended:
         good = batch.start >= self._manifest.forgotten * DAY_MINUTES
@@ -272,9 +276,8 @@ class VisitStore:
                 made.append(self._write_segment(day, stays.take(rows), events[rows]))
             if made:
                 self._manifest.segments |= {s.seq: s for s in made}
-                self._manifest.write(self.folder / "manifest.json")
+                self._write_manifest()
         except BaseException:
-            self._receipts.clear()
             for segment in made:
                 self._manifest.segments.pop(segment.seq, None)
             raise
@@ -320,7 +323,7 @@ class VisitStore:
         for part in parts:
             del self._manifest.segments[part.seq]
         self._manifest.segments[merged.seq] = merged
-        self._manifest.write(self.folder / "manifest.json")
+        self._write_manifest()
         for part in parts:
             self._remove(part)
 
@@ -335,7 +338,7 @@ class VisitStore:
                 del self._manifest.segments[segment.seq]
             self._manifest.forgotten = max(self._manifest.forgotten, before)
             self._manifest.blanked = False
-            self._manifest.write(self.folder / "manifest.json")
+            self._write_manifest()
             for segment in gone:
                 self._open.pop(segment.seq, None)
             blanked = self._blank()
@@ -366,7 +369,7 @@ class VisitStore:
         if before > int(present.sum()):
             self.people.keep_only(present)
         self._manifest.blanked = True
-        self._manifest.write(self.folder / "manifest.json")
+        self._write_manifest()
         return before - int(np.count_nonzero(self.people.keys))
 
     @property
@@ -400,15 +403,20 @@ class VisitStore:
 
     def _look(self) -> None:
         """Read the manifest again if it was replaced."""
-        now = (self.folder / "manifest.json").stat()
-        seen = (now.st_mtime_ns, now.st_ino, now.st_size)
+        seen = _seen(self.folder / "manifest.json")
         if seen != self._seen:
             self._manifest = _Manifest.read(self.folder / "manifest.json")
+            self._receipts.clear()  # another writer was here
             if not self._writing:
                 self._look_at_numbers()
             self._seen = seen
             for seq in self._open.keys() - self._manifest.segments.keys():
                 del self._open[seq]
+
+    def _write_manifest(self) -> None:
+        path = self.folder / "manifest.json"
+        self._manifest.write(path)
+        self._seen = _seen(path)  # our own, so what is remembered still holds
 
     def _look_at_numbers(self) -> None:
         """Read the logs of places and people again if they changed."""
@@ -496,7 +504,7 @@ class VisitStore:
         target = self.folder / "set-aside" / _name_of(segment.day)
         target.mkdir(parents=True, exist_ok=True)
         del self._manifest.segments[segment.seq]
-        self._manifest.write(self.folder / "manifest.json")
+        self._write_manifest()
         self._open.pop(segment.seq, None)
         for path in (self.folder / _name_of(segment.day)).glob(f"{segment.seq:08d}*"):
             path.replace(target / path.name)
@@ -521,6 +529,12 @@ class VisitStore:
 
 #: The end of a stay nobody recorded.
 UNKNOWN_END = np.iinfo(np.int64).min
+
+
+def _seen(path: Path) -> tuple[int, int, int]:
+    """What changes when a file is replaced."""
+    now = path.stat()
+    return now.st_mtime_ns, now.st_ino, now.st_size
 
 
 def _name_of(day: int) -> str:
