@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bihuan.epi.errors import InputError
-from bihuan.epi.series import DAY
+from bihuan.epi.series import DAY, as_dates
 
 WeekSystem = Literal["iso", "mmwr"]
 #: Day of the week the week begins on, counted as 1970-01-01 (a Thursday) + n.
@@ -118,14 +118,7 @@ def _start_of_week(days: NDArray[np.datetime64], system: WeekSystem) -> NDArray[
 
 
 def _days(dates: Iterable[Any]) -> NDArray[np.datetime64]:
-    try:
-        days = np.array(list(dates), dtype="datetime64[D]")
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"a date cannot be read ({error}); write it as 2020-02-05",
-            f"有日期无法识别（{error}）；请写成 2020-02-05",
-            field="dates",
-        ) from None
+    days = as_dates(dates)
     if np.isnat(days).any():
         where = int(np.argmax(np.isnat(days))) + 1
         raise InputError(f"date {where} is empty", f"第 {where} 个日期为空", field="dates")

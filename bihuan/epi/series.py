@@ -134,6 +134,18 @@ def _counts(counts: ArrayLike) -> Floats:
     return values
 
 
+def as_dates(values: Iterable[Any], *, field: str = "dates") -> Dates:
+    """Dates, or what reads as one, as datetime64[D]; None becomes NaT. InputError for what is no date."""
+    try:
+        return np.array([NO_DAY if v is None else v for v in values], dtype="datetime64[D]")
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"a date of {field} cannot be read ({error}); write it as 2020-02-05",
+            f"{field} 中有日期无法识别（{error}）；请写成 2020-02-05",
+            field=field,
+        ) from None
+
+
 def _dates(
     dates: Iterable[Any] | None, *, start: date | str | None, frequency: Frequency | None, length: int
 ) -> Dates:
@@ -142,14 +154,7 @@ def _dates(
         if frequency == "monthly":
             return (first.astype("datetime64[M]") + np.arange(length)).astype("datetime64[D]")
         return first + np.arange(length) * np.timedelta64(7 if frequency == "weekly" else 1, "D")
-    try:
-        days = np.array(list(dates), dtype="datetime64[D]")
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"a date cannot be read ({error}); write it as 2020-02-05",
-            f"有日期无法识别（{error}）；请写成 2020-02-05",
-            field="dates",
-        ) from None
+    days = as_dates(dates)
     if days.size != length:
         raise InputError(
             f"{days.size} dates for {length} periods; they must pair up",

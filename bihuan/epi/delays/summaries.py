@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bihuan.epi.errors import InputError
-from bihuan.epi.series import NO_DAY
+from bihuan.epi.series import as_dates
 
 Days = NDArray[np.float64]
 
@@ -76,18 +76,6 @@ class DelaySummary:
     def missing_share(self) -> float | None:
         """Share of records without the delay, 0..1; None when there is no record at all."""
         return self.missing / self.total if self.total else None
-
-
-def as_dates(values: Iterable[date | None]) -> NDArray[np.datetime64]:
-    """Dates as datetime64[D]; None becomes NaT."""
-    try:
-        return np.array([NO_DAY if v is None else v for v in values], dtype="datetime64[D]")
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"a date cannot be read ({error}); write it as 2020-02-05",
-            f"有日期无法识别（{error}）；请写成 2020-02-05",
-            field="dates",
-        ) from None
 
 
 def delays(start: Iterable[date | None], end: Iterable[date | None]) -> Days:

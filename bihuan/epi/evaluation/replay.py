@@ -14,7 +14,7 @@ from bihuan.epi.calendar import epiweeks, week_starts
 from bihuan.epi.delays import times
 from bihuan.epi.detection.results import Bools, Detection, Reason
 from bihuan.epi.errors import InputError, NotEnoughData
-from bihuan.epi.series import DAY, MONTH, Floats, Frequency, Panel
+from bihuan.epi.series import DAY, MONTH, Floats, Frequency, Panel, as_dates
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -179,14 +179,14 @@ def replay(
 
 def _asked(data: Vintages, days: Iterable[Any] | None) -> NDArray[np.datetime64]:
     if days is not None:
-        return np.array(list(days), dtype="datetime64[D]")
+        return as_dates(days, field="days")
     ends = np.append(data.dates[1:] - DAY, _axis_next(data.dates[-1], data.frequency) - DAY)
     return np.asarray(ends[ends <= data.known[-1]] if data.known.size else ends)
 
 
 def _axis_next(day: np.datetime64, frequency: Frequency) -> np.datetime64:
     if frequency == "monthly":
-        return (day.astype("datetime64[M]") + 1).astype("datetime64[D]")
+        return (day.astype("datetime64[M]") + MONTH).astype("datetime64[D]")
     return day + np.timedelta64(7 if frequency == "weekly" else 1, "D")
 
 

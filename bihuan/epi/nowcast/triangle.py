@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bihuan.epi.arguments import checked
 from bihuan.epi.errors import InputError, NotEnoughData
-from bihuan.epi.series import NO_DAY, Dates, Floats, Frequency, panel
+from bihuan.epi.series import Dates, Floats, Frequency, as_dates, panel
 
 #: Delays told apart when none are named: two weeks of days.
 MAX_DELAY = 14
@@ -78,7 +78,7 @@ def reporting_triangle(
     count as `max_delay`. `groups` names the series of each record.
     A report before its event is refused, or left out and counted when `negative` says so.
     """
-    event, report = _dates(events, "events"), _dates(reports, "reports")
+    event, report = as_dates(events, field="events"), as_dates(reports, field="reports")
     if event.size != report.size or (groups is not None and len(groups) != event.size):
         raise InputError(
             f"{event.size} event dates, {report.size} report dates: every record needs its own",
@@ -163,17 +163,6 @@ def _unknown(n_times: int, max_delay: int) -> NDArray[np.bool_]:
     return np.add.outer(np.arange(n_times), np.arange(max_delay + 1)) > n_times - 1
 
 
-def _dates(values: Iterable[Any], field: str) -> Dates:
-    try:
-        return np.array([NO_DAY if v is None else v for v in values], dtype="datetime64[D]")
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"a date of {field} cannot be read ({error}); write it as 2020-02-05",
-            f"{field} 中有日期无法识别（{error}）；请写成 2020-02-05",
-            field=field,
-        ) from None
-
-
 def _limits(event: Dates, now: Any, start: Any) -> tuple[np.datetime64, np.datetime64]:
     today = _day(now, "now")
     if start is None and not event.size:
@@ -193,7 +182,7 @@ def _limits(event: Dates, now: Any, start: Any) -> tuple[np.datetime64, np.datet
 
 
 def _day(day: Any, field: str) -> np.datetime64:
-    return np.datetime64(_dates([str(day)[:10]], field)[0], "D")
+    return np.datetime64(as_dates([str(day)[:10]], field=field)[0], "D")
 
 
 def _check_delay(max_delay: int) -> None:

@@ -17,7 +17,7 @@ from bihuan.epi.scan.inference import p_values, simulate
 from bihuan.epi.scan.results import Cluster, Outcome, Scan
 from bihuan.epi.scan.search import Found, apart, candidates, figures, relative_risk
 from bihuan.epi.scan.zones import Distance, circles
-from bihuan.epi.series import Frequency, Panel, panel
+from bihuan.epi.series import DAY, MONTH, Frequency, Panel, panel
 
 Overlap = Literal["none", "any"]
 Locations = Mapping[str, tuple[float, float]] | ArrayLike
@@ -259,8 +259,8 @@ def _cluster(
 def _last_day(series: Panel, t: int) -> date:
     first = series.dates[t]
     if series.frequency == "monthly":
-        month = first.astype("datetime64[M]") + 1
-        return (month.astype("datetime64[D]") - 1).astype(object)
+        month = first.astype("datetime64[M]") + MONTH
+        return (month.astype("datetime64[D]") - DAY).astype(object)
     days = 6 if series.frequency == "weekly" else 0
     return first.astype(object) + timedelta(days=days)
 

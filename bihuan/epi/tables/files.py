@@ -105,25 +105,9 @@ def open_table(path: str | Path, *, encoding: str | None = None) -> Iterator[Tab
 def _kind(path: Path) -> tuple[str, bytes]:
     if not path.is_file():
         raise InputError(f"{path} is not a file", f"{path} 不是文件", field="path")
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            head = file.read(8)
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read: {error}", f"{path} 无法读取：{error}", field="path"
-        ) from None
-    if not size:
-        raise InputError(f"{path.name} is empty", f"{path.name} 是空文件", field="path")
-    if size > LIMIT_BYTES:
+    head = first_bytes(path)
+    if path.stat().st_size > LIMIT_BYTES:
         raise _too_large(path, LIMIT_BYTES)
-    for magic, what in OFFICE.items():
-        if head.startswith(magic):
-            raise InputError(
-                f"{path.name} is {what}; save the sheet as CSV (UTF-8) and give that",
-                f"{path.name} 是电子表格或压缩文件；请另存为 CSV（UTF-8）后再读取",
-                field="path",
-            )
     name = path.name.lower()
     if head.startswith(b"PAR1"):
         return "parquet", head
@@ -131,6 +115,27 @@ def _kind(path: Path) -> tuple[str, bytes]:
         raise InputError(f"{path.name} is not Parquet", f"{path.name} 不是 Parquet 文件", field="path")
     plain = name.removesuffix(".gz")
     return ("json" if plain.endswith((".json", ".ndjson", ".jsonl")) else "csv"), head
+
+
+def first_bytes(path: Path) -> bytes:
+    """The first eight bytes of a file. InputError when it cannot be read, is empty, or is a spreadsheet."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read: {error}", f"{path} 无法读取：{error}", field="path"
+        ) from None
+    if not head:
+        raise InputError(f"{path.name} is empty", f"{path.name} 是空文件", field="path")
+    for magic, what in OFFICE.items():
+        if head.startswith(magic):
+            raise InputError(
+                f"{path.name} is {what}; save the sheet as CSV (UTF-8) and give that",
+                f"{path.name} 是电子表格或压缩文件；请另存为 CSV（UTF-8）后再读取",
+                field="path",
+            )
+    return head
 
 
 def _too_large(path: Path, limit: int) -> InputError:

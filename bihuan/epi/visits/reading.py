@@ -17,7 +17,7 @@ from typing import IO, cast
 import duckdb
 
 from bihuan.epi.errors import InputError
-from bihuan.epi.tables.files import DELIMITERS, OFFICE, OFFLINE, broken
+from bihuan.epi.tables.files import DELIMITERS, OFFLINE, broken, first_bytes
 
 BLOCK = 1 << 22
 _HEAD = 1 << 20  # bytes within which the header has to end
@@ -39,22 +39,7 @@ class Rows:
 def open_rows(path: Path, *, encoding: str = "") -> Iterator[Rows]:
     """Open CSV (comma, semicolon, tab or bar; UTF-8, UTF-16 with its mark, or `encoding`; also gzipped) or
     Parquet."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(8)
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read: {error}", f"{path} 无法读取：{error}", field="path"
-        ) from None
-    if not head:
-        raise InputError(f"{path.name} is empty", f"{path.name} 是空文件", field="path")
-    for magic, what in OFFICE.items():
-        if head.startswith(magic):
-            raise InputError(
-                f"{path.name} is {what}; save the sheet as CSV (UTF-8) and give that",
-                f"{path.name} 是电子表格或压缩文件；请另存为 CSV（UTF-8）后再读取",
-                field="path",
-            )
+    head = first_bytes(path)
     if head.startswith(b"PAR1"):
         with _parquet(path) as read:
             yield _behind_header(path, read, is_parquet=True)
