@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from bihuan.cases.models import Case
 from bihuan.doors.exchange import run
 from bihuan.doors.exchange.guess import guess
+from bihuan.doors.exchange.models import ImportRow
 from bihuan.doors.exchange.parse import Bad, check_date, split_address
 from bihuan.doors.exchange.reader import open_table
 from bihuan.registry import clock, scope
 from tests.cast import COUNTY, Cast
-from tests.doors.import_room import LATER, make
+from tests.doors.import_room import LATER, bring, make
 
 HEADER = "病例编号,姓名,性别,年龄,发病日期,确诊日期,诊断分类,现住址\n"
 DATES = ["2020-01-28", "2020/2/1", "2020年2月3日", "2020-02-05", "2020-02-07"]
@@ -141,3 +142,28 @@ def test_an_address_finds_its_street_or_community_where_no_column_says_so(county
         "4": COUNTY,
         "5": COUNTY,  # lives elsewhere, but is on this county's list: nobody is moved away by an address
     }
+
+
+def test_codes_of_places_are_guessed_and_place_their_rows(tmp_path: Path, cast: Cast):
+    path = tmp_path / "病例.csv"
+    path.write_text(
+        "病例编号,姓名,行政区划,发病日期\n"
+        + "".join(f"{n},陈一诺,{COUNTY},2020-02-0{n}\n" for n in (1, 2, 3)),
+        encoding="utf-8",
+    )
+    built = guess(open_table(path))
+    assert [c.header for c in built.columns if c.fields == ("territory.code",)] == ["行政区划"]
+    _job, counts = bring(path)
+    assert (counts.accepted, counts.rejected) == (3, 0)
+    with scope.system():
+        assert {case.territory_code for case in Case.objects.all()} == {COUNTY}
+
+
+def test_a_row_that_names_no_place_is_told_what_to_do(tmp_path: Path, cast: Cast):
+    path = tmp_path / "病例.csv"
+    path.write_text("病例编号,姓名,发病日期\n1,陈一诺,2020-02-01\n", encoding="utf-8")
+    job, counts = bring(path)
+    assert counts.rejected == 1
+    with scope.system():
+        [booked] = ImportRow.objects.filter(job_id=job.id)
+    assert [found["rule"] for found in booked.findings] == ["territory.missing"]

@@ -121,6 +121,10 @@ RULES: dict[str, tuple[Any, Any]] = {
         _("“%(value)s” is not a known territory%(within)s."),
         _("Use a code, or add the name under `territory: names` in the mapping. Nearest: %(nearest)s."),
     ),
+    "territory.missing": (
+        _("The row names no place."),
+        _("Map the column that tells it, or say for which territory the list is (--territory CODE)."),
+    ),
     "territory.fallback": (
         _("“%(value)s” is not a known territory%(within)s; the row was placed in %(placed)s."),
         _("Correct the cell, or add the name under `territory: names` in the mapping."),

@@ -69,7 +69,7 @@ class PlaceFinder:
             values["person.address"] = " ".join([*tail, address] if address else tail)[:300]
         if not found:
             if not bad:
-                row.reject("territory.unknown", value="", within="", nearest="")
+                row.reject("territory.missing")
         elif self.scope and not found.startswith(self.scope):
             row.reject("territory.scope", value=found, scope=self.scope)
         return found
