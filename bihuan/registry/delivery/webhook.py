@@ -97,6 +97,7 @@ class Webhook:
                 "Content-Type": "application/json",
                 "User-Agent": "bihuan",
                 ID: digest.key,
+                # The wire's time: a drill may move the house's clock, and no receiver would follow it.
                 SIGNATURE: sign(self.secret, body, int(time.time())),
             },
         )
