@@ -299,6 +299,14 @@ class VisitStore:
         flush_folder(folder)
         return segment
 
+    def put_day(self, day: int, stays: Stays) -> None:
+        """Add a segment of stays that are known to be new, with numbers of people and places given already;
+        no event ids are kept. For restoring and for benchmarks."""
+        with self.writer():
+            made = self._write_segment(day, stays, None)
+            self._manifest.segments[made.seq] = made
+            self._write_manifest()
+
     def compact(self, *, day: int | None = None, today: int | None = None) -> int:
         """Merge the segments of each day that has many (or of `day`) into one; returns the days done.
 
