@@ -69,15 +69,19 @@ END $$;
 
 
 def grant_to_door(app_config: AppConfig, *, using: str = "default", **_: object) -> None:
-    """Give the door's role what it needs, after every migrate: rows of ordinary tables, and no more than
-    reading and adding where a model says `append_only = True` or is a history table."""
+    """Give the door's role what it needs, after every migrate: rows of ordinary tables, no more than reading
+    and adding where a model says `append_only = True` or is a history table, and nothing at all where it says
+    `hidden_from_door = True`."""
     if connections[using].vendor != "postgresql":
         return
     frozen = sorted(model._meta.db_table for model in apps.get_models() if _is_append_only(model))
+    hidden = {m._meta.db_table for m in apps.get_models() if getattr(m, "hidden_from_door", False)}
     with connections[using].cursor() as cursor:
         cursor.execute(f"GRANT USAGE ON SCHEMA public TO {DOOR_ROLE}")
         for table in _tables(cursor):
             cursor.execute(f'REVOKE ALL ON "{table}" FROM {DOOR_ROLE}')
+            if table in hidden:
+                continue
             rights = "SELECT, INSERT" if table in frozen else "SELECT, INSERT, UPDATE, DELETE"
             if table == "django_migrations":
                 rights = "SELECT"

@@ -11,6 +11,8 @@ RIGHTS = (
     "case.view", "case.write", "contact.view", "contact.write", "person.view", "person.merge",
     "duty.view", "duty.do", "duty.bulk", "duty.waive", "loop.view", "board.view",
     "order.view", "order.decide", "import.run", "export.run", "policy.view", "territory.view",
+    "investigation.view", "investigation.write", "visits.look", "visits.record", "place.write",
+    "assistance.view", "assistance.write",
     "account.admin", "token.create", "audit.view", "glass.break", "appeal.file", "appeal.decide",
 )  # fmt: skip
 FIELD_CLASSES = ("operational", "health", "location", "identity")
