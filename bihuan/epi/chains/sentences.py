@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from statistics import median
+from typing import TYPE_CHECKING
 
 from bihuan.epi.chains.results import CaseInfectors, Chains, Infectors
+
+if TYPE_CHECKING:
+    from bihuan.epi.chains.statistics import ChainStatistics, SerialInterval
 
 _NAMED = 3
 _SURE = 0.8
@@ -66,3 +70,63 @@ def explain_case(found: Infectors, one: CaseInfectors, lang: str) -> str:
         f"{one.case} (onset {one.onset}) may have been infected by {', '.join(parts)}; support from "
         f"{', '.join(found.evidence)} (Jombart 2014)."
     )
+
+
+#: What is odd about a link, in words.
+ODD_WORDS = {
+    "no date": ("without both onsets", "缺发病日期"),
+    "backward": ("infectee ill first", "被传染者先发病"),
+    "impossible": ("impossible by their dates", "日期上不可能"),
+    "circle": ("in a circle", "互为来源"),
+}
+
+
+def explain_statistics(found: ChainStatistics, lang: str) -> list[str]:
+    """What stands beside a picture of chains, a sentence a measure."""
+    chinese = lang.startswith("zh")
+    sentences = [_size(found, chinese=chinese)]
+    if found.odd:
+        told = [(ODD_WORDS[odd.value][chinese], n) for odd, n in found.odd.items()]
+        if chinese:
+            sentences.append("关联存疑：" + "、".join(f"{word} {n} 条" for word, n in told) + "。")
+        else:
+            sentences.append("Odd links: " + ", ".join(f"{n} {word}" for word, n in told) + ".")
+    sentences += _interval(found.serial_interval, lang)
+    if found.offspring is not None:
+        sentences.append(found.offspring.explain(lang))
+    if found.spreaders:
+        named = [f"{one.case} ({one.infected})" for one in found.spreaders[:5]]
+        least = found.offspring.superspreader_from if found.offspring else 0
+        sentences.append(
+            f"超级传播者（传播 {least} 例及以上）{len(found.spreaders)} 例：{'、'.join(named)}。"
+            if chinese
+            else f"{len(found.spreaders)} superspreaders ({least} or more): {', '.join(named)}."
+        )
+    return sentences
+
+
+def _size(found: ChainStatistics, *, chinese: bool) -> str:
+    last = max(len(found.generations) - 1, 0)
+    if chinese:
+        return (
+            f"{found.cases} 例、{found.links} 条关联，{found.chains} 条链，最大 {found.largest} 例，"
+            f"最多 {last} 代；{found.alone} 例未关联。"
+        )
+    return (
+        f"{found.cases} cases and {found.links} links in {found.chains} chains, the largest of "
+        f"{found.largest}, up to generation {last}; {found.alone} cases without a link."
+    )
+
+
+def _interval(found: SerialInterval, lang: str) -> list[str]:
+    if found.mean is None:
+        return []
+    sd = "–" if found.sd is None else f"{found.sd:.1f}"
+    low, middle, high = (found.quantiles[q] for q in (0.05, 0.5, 0.95))
+    if lang.startswith("zh"):
+        text = f"代际间隔平均 {found.mean:.1f} 天（标准差 {sd}），中位数 {middle:g} 天，"
+        text += f"5%～95% 为 {low:g}～{high:g} 天；{found.n} 对，其中 {found.negative} 对为负。"
+    else:
+        text = f"Serial interval: mean {found.mean:.1f} days (SD {sd}), median {middle:g}, "
+        text += f"5 to 95 % {low:g} to {high:g}; {found.n} pairs, {found.negative} of them negative."
+    return [text, *([found.fit.explain(lang)] if found.fit else [])]

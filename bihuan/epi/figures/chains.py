@@ -23,6 +23,7 @@ from bihuan.epi.figures.canvas import (
 )
 
 if TYPE_CHECKING:
+    from bihuan.epi.chains.picture import Picture as Drawn
     from bihuan.epi.chains.results import Chains, Infectors
 
 #: Cases beyond this are drawn without their names.
@@ -46,6 +47,40 @@ def plot_infectors(
     onsets: dict[str, date | int | None] = {one.case: one.onset for one in found.cases}
     lines = [(infector, case, support, False) for infector, case, support in found.links(least=least)]
     return _draw(list(onsets), onsets, lines, words(lang), path)
+
+
+def plot_picture(found: Drawn, *, lang: str = "en", path: str | Path | None = None) -> Picture:
+    """The tree by day: every mark in its lane, bundles as large as they hold, impossible links in red."""
+    say, marks, lines, graph = words(lang), found.marks, found.lines, found.graph
+    tall = float(np.clip(found.layout.lanes * _INCHES_A_CASE, 3.0, 22.0))
+    figure, axes = canvas(size=(11.0, tall))
+    sheet = axes[0]
+    lane, days = found.layout.lane, marks.day.astype("datetime64[D]")
+    uncertain = found.uncertain()
+    with dress():
+        for i in range(lines.n.size):
+            ends = [lines.start[i], lines.end[i]]
+            wrong = found.odd_words()[i] in ("impossible", "circle")
+            style = ":" if wrong or not lines.tree[i] else "--" if uncertain[i] else "-"
+            across, down = days[[ends[0], ends[0], ends[1]]], lane[[ends[0], ends[1], ends[1]]]
+            sheet.plot(across, down, color=ALARM if wrong else LINE, ls=style, lw=1.0, zorder=1)
+        sizes = np.clip(14 * np.sqrt(marks.n), 14, 220)
+        sheet.scatter(days, lane, s=sizes, color=BAR, edgecolors=INK, lw=0.5, zorder=3)
+        if found.drawn <= NAMED:
+            for i in range(found.drawn):
+                name = drawable(graph.ids[marks.example[i]], "?")
+                sheet.annotate(
+                    name, (days[i], lane[i]), xytext=(4, 2), textcoords="offset points", fontsize=7
+                )
+        sheet.set_yticks([])
+        sheet.set_xlabel(say("onset", "发病"))
+        title = say(
+            "chains by onset; dashed: uncertain, red: impossible",
+            "传播链（按发病日）；虚线：不确定，红：不可能",
+        )
+        sheet.set_title(title, loc="left", color=INK)
+        sheet.invert_yaxis()
+    return save(figure, path)
 
 
 def _draw(
