@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +17,8 @@ from bihuan.tracing import visits
 from bihuan.tracing.models import Pseudonym
 
 _BLOCK = 5_000
+_MAINLAND = "86"
+_MOBILE = re.compile(r"1[3-9]\d{9}")  # as `registry.identity` judges them
 #: People are looked for again that were registered so long before the newest number: transactions end in any
 #: order, and none lasts this long.
 _OVERLAP = timedelta(hours=6)
@@ -69,8 +72,21 @@ def _numbers(row: tuple[int, str, bytes, str, bytes, str], key: bytes, ring: Key
     )
     for kind, cipher, of, place in told:
         if cipher is not None and of:
-            number = visits.number_of(ring.decrypt(cipher, place=place), with_key=key)
-            yield Pseudonym(person_id=person, key=number, kind=kind, of=of, recorded_at=clock.now())
+            told_as = ring.decrypt(cipher, place=place)
+            for form in written(told_as) if kind == Pseudonym.PHONE else (told_as,):
+                number = visits.number_of(form, with_key=key)
+                yield Pseudonym(person_id=person, key=number, kind=kind, of=of, recorded_at=clock.now())
+
+
+def written(phone: str) -> tuple[str, ...]:
+    """The ways a gate may write a telephone number that we keep as + and country code: as it is, with 00,
+    without either, and without the code of a mainland number (fixed lines with the 0 before the area)."""
+    digits = phone.removeprefix("+")
+    forms = (phone, digits, "00" + digits)
+    if not digits.startswith(_MAINLAND):
+        return forms
+    national = digits.removeprefix(_MAINLAND)
+    return (*forms, national if _MOBILE.fullmatch(national) else "0" + national)
 
 
 def keys_of(person_ids: Sequence[int]) -> dict[int, list[int]]:

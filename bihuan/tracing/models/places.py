@@ -84,9 +84,10 @@ class Pseudonym(models.Model):
     """The keyed number of a person in the visit store (`epi.visits.numbers.keyed_number` as a signed number).
 
     The door's role reads it only through functions of the database (migration 0004): one answers with people
-    of the scope acted in, one tells no more than the county somebody lives in. One row for each thing a gate
-    may have recorded: identity number, phone. `of` is the person's search index of that thing (`id_index`,
-    `phone_index`), by which a number that changed is noticed; the old one stays, as the old visits do.
+    of the scope acted in, one tells no more than the county somebody lives in. One row for each form in
+    which a gate may have recorded the identity number or phone. `of` is the person's search index of that
+    thing (`id_index`, `phone_index`), by which a number that changed is noticed; the old one stays, as the
+    old visits do.
     """
 
     hidden_from_door = True
@@ -100,7 +101,7 @@ class Pseudonym(models.Model):
     recorded_at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["person", "of"], name="tracing_pseudonym_once")]
+        constraints = [models.UniqueConstraint(fields=["person", "key"], name="tracing_pseudonym_once")]
 
     def __str__(self) -> str:
         return f"{self.person_id} {self.kind}"

@@ -1,0 +1,27 @@
+"""What the worker does for tracing. Every process loads this file; the work is imported late."""
+
+from __future__ import annotations
+
+from procrastinate.contrib.django import app
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="tracing.pseudonyms", queueing_lock="tracing.pseudonyms", lock="tracing.pseudonyms")
+def pseudonyms(timestamp: int) -> None:
+    """Every minute: people newly registered get their keyed numbers in the visit store."""
+    from bihuan.tracing import visits
+    from bihuan.tracing.actions.pseudonyms import catch_up
+
+    if visits.open_store() is not None:
+        catch_up()
+
+
+@app.periodic(cron="40 3 * * *")
+@app.task(name="tracing.pseudonyms_all", queueing_lock="tracing.pseudonyms", lock="tracing.pseudonyms")
+def pseudonyms_all(timestamp: int) -> None:
+    """Every night: also those whose numbers were corrected long after they were registered."""
+    from bihuan.tracing import visits
+    from bihuan.tracing.actions.pseudonyms import catch_up
+
+    if visits.open_store() is not None:
+        catch_up(everybody=True)
