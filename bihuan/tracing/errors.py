@@ -2,14 +2,24 @@
 
 BihuanError
 ├── NotFound
-│   └── UnknownContact     no contact of that number in the territory acted in
+│   ├── UnknownContact     no contact of that number in the territory acted in
+│   ├── UnknownPlace       no place of that number there
+│   ├── UnknownAssistance  no assistance request of that number in the territory acted in
+│   └── UnknownPeer        no installation of that number is known
 ├── Invalid
-│   └── ContactInvalid     facts that cannot be true; `.errors` names row and field
+│   ├── ContactInvalid     facts that cannot be true; `.errors` names row and field
+│   ├── PlaceInvalid       a place that cannot be so; `.errors` names row and field
+│   ├── AssistanceInvalid  a request that shares too much, asks oneself, or says too little
+│   └── PeerInvalid        no card of an installation, or one that cannot be a peer
 └── Conflict
+    ├── AssistanceClosed   a request that does not stand where this could be said
     └── ContactClosed      released, became a case, or re-assessed as a general contact
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -32,3 +42,51 @@ class ContactInvalid(Invalid):
 
 class ContactClosed(Conflict):
     code = "contact-closed"
+
+
+class UnknownAssistance(NotFound):
+    code = "unknown-assistance"
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(
+            _("There is no assistance request %(id)s here.") % {"id": request_id},
+            hint=_("It belongs to the territory that asked and to the one that was asked."),
+        )
+
+
+class UnknownPeer(NotFound):
+    code = "unknown-peer"
+
+    def __init__(self, installation: str) -> None:
+        super().__init__(_("No installation %(id)s is known here.") % {"id": installation})
+
+
+class AssistanceInvalid(Invalid):
+    code = "assistance-invalid"
+
+    def __init__(self, errors: Iterable[Mapping[str, Any]]) -> None:
+        told = list(errors)
+        first = str(told[0]["message"]) if told else ""
+        super().__init__(first, errors=told, hint=str(told[0].get("hint", "")) if len(told) == 1 else "")
+
+
+class AssistanceClosed(Conflict):
+    code = "assistance-closed"
+
+
+class PeerInvalid(Invalid):
+    code = "peer-invalid"
+
+
+class UnknownPlace(NotFound):
+    code = "unknown-place"
+
+    def __init__(self, place_id: str) -> None:
+        super().__init__(
+            _("There is no place %(id)s here.") % {"id": place_id},
+            hint=_("Check the number, and that the post you act in covers the territory of the place."),
+        )
+
+
+class PlaceInvalid(Invalid):
+    code = "place-invalid"
