@@ -33,7 +33,8 @@ def day(text: str) -> dt.date:
         (TIANJIN, "2020-03-06", "cn-nhc-2020-01+generic-respiratory"),
         (TIANJIN, "2020-03-07", "cn-nhc-2020-03+generic-respiratory"),
         (TIANJIN, "2020-09-14", "cn-nhc-2020-03+generic-respiratory"),
-        (TIANJIN, "2020-09-15", "generic-respiratory"),
+        (TIANJIN, "2020-09-15", "cn-nhc-2020-09+cn-nhc-2020-03+generic-respiratory"),
+        (TIANJIN, "2021-05-11", "generic-respiratory"),
         (SHIYAN, "2020-02-16", "cn-nhc-2020-01+generic-respiratory"),
         (SHIYAN, "2020-02-17", "hubei-2020-02+cn-nhc-2020-01+generic-respiratory"),
         (SHIYAN, "2020-03-07", "hubei-2020-02+cn-nhc-2020-03+generic-respiratory"),
@@ -189,3 +190,12 @@ def test_a_look_up_costs_microseconds(library):
         timeit.repeat(lambda: library.in_force(SHIYAN, on).value("observation.days"), number=2000, repeat=5)
     )
     assert spent / 2000 < 20e-6  # 0.3 µs seen; room for a busy machine
+
+
+def test_contacts_of_contacts_are_named_from_the_seventh_edition_on(library):
+    told = [
+        library.in_force(TIANJIN, day(on)).value("contact.secondary") for on in ("2020-09-14", "2020-09-15")
+    ]
+    assert [value.value for value in told] == [False, True]
+    assert library.in_force(SHIYAN, day("2020-09-15")).value("contact.secondary").pack == "cn-nhc-2020-09"
+    assert library.in_force(SHIYAN, day("2020-09-15")).value("cluster.min_cases").value == 5
