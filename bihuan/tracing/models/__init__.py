@@ -1,5 +1,17 @@
 """What tracing keeps, one file a concept."""
 
+from bihuan.tracing.models.assistance import (
+    NEED_LABELS,
+    OUTCOME_LABELS,
+    RETURN_LABELS,
+    AssistanceDelivery,
+    AssistanceMessage,
+    AssistanceNote,
+    AssistanceRequest,
+    ExchangeRefusal,
+    Peer,
+    request_id,
+)
 from bihuan.tracing.models.contacts import (
     EXPOSURE_LABELS,
     STATUS_LABELS,
@@ -27,14 +39,23 @@ __all__ = [
     "EXPOSURE_LABELS",
     "HYPOTHESIS_LABELS",
     "LOOK_LABELS",
+    "NEED_LABELS",
+    "OUTCOME_LABELS",
+    "RETURN_LABELS",
     "SETTING_LABELS",
     "SOURCE_LABELS",
     "STANDING_LABELS",
     "STATUS_LABELS",
+    "AssistanceDelivery",
+    "AssistanceMessage",
+    "AssistanceNote",
+    "AssistanceRequest",
     "CaseLink",
     "Contact",
+    "ExchangeRefusal",
     "Exposure",
     "Investigation",
+    "Peer",
     "Place",
     "Pseudonym",
     "SourceHypothesis",
@@ -43,4 +64,5 @@ __all__ = [
     "contact_id",
     "investigation_id",
     "place_id",
+    "request_id",
 ]

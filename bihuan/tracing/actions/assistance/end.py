@@ -1,0 +1,106 @@
+"""The need ends: both sides delete what was shared, and the asked side confirms it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from bihuan.cases.actions.common import authorize, moment_now, writing
+from bihuan.policy.values import value
+from bihuan.registry import scope
+from bihuan.registry.actor import Actor
+from bihuan.registry.errors import Conflict
+from bihuan.registry.shredder import shred_person
+from bihuan.tracing.actions.assistance import thread
+from bihuan.tracing.errors import AssistanceInvalid
+from bihuan.tracing.models import AssistanceDelivery, AssistanceRequest
+from bihuan.tracing.rules.assistance import Said, Side, Status
+
+RIGHT: Final = "assistance.write"
+RETENTION: Final = "retention.assistance_days"
+
+
+def end(request_id: str, *, actor: Actor, now: datetime | None = None) -> AssistanceRequest:
+    """The asking side needs nothing more: the other side is to delete what it was told, and to confirm it.
+
+    Also takes a request back that nobody answered. A draft is simply deleted. Raises UnknownAssistance,
+    AssistanceClosed, AssistanceInvalid (only the asking side ends a request), NotAllowed.
+    """
+    at = moment_now(now)
+    with writing(actor):
+        row = thread.held(request_id)
+        authorize(RIGHT, row.territory_code)
+        if not row.is_asking:
+            text = _("Only the side that asked can say that the need has ended.")
+            raise AssistanceInvalid([{"field": "request", "rule": "side", "message": text, "hint": ""}])
+        thread.say(row, Said.END, actor=actor, at=at)
+        with scope.system():  # the other side's row lies in another territory
+            there = thread.other_side(row)
+            if there is not None:
+                confirm_deletion(there, at=at)
+        row.refresh_from_db()
+        return row
+
+
+def erase(row: AssistanceRequest, *, at: datetime) -> bool:
+    """Destroy what was told on this side; True when nothing of it is left.
+
+    A person who was registered for this request only goes, too, unless something here needs her by now. That
+    is the owner of the tables' to do: with the door's role the worker follows.
+    """
+    thread.forget_told(row)
+    row.save()
+    if not row.made_person or row.made_contact_id is not None or row.person is None:
+        return True
+    if settings.DATABASE_ROLE == "door":
+        return False
+    if row.person.shredded_at is None:
+        try:
+            actor = Actor.system("assistance")
+            shred_person(row.person_id, reason=f"assistance request {row.thread} ended", actor=actor)
+        except Conflict:
+            return True  # she is needed here for a reason of its own, and kept by its rule
+    return True
+
+
+def confirm_deletion(row: AssistanceRequest, *, at: datetime) -> bool:
+    """The asked side deletes and says so. False when the worker has to finish it."""
+    row.refresh_from_db()
+    if row.is_asking or row.status == Status.DELETED:
+        return False
+    if not erase(row, at=at):
+        return False
+    thread.say(row, Said.DELETED, actor=Actor.system("assistance"), at=at)
+    return True
+
+
+def erase_what_is_over(*, now: datetime | None = None) -> int:
+    """Delete and confirm where the need has ended, and where an answer is older than the pack's days of
+    keeping.
+
+    Runs as the system (worker). Returns how many requests were confirmed deleted.
+    """
+    at, n = moment_now(now), 0
+    with scope.system():
+        ended = AssistanceRequest.objects.filter(side=Side.ASKED, status=Status.DELETION_ASKED)
+        for public_id in list(ended.order_by("id").values_list("public_id", flat=True)):
+            n += _finish(public_id, at)
+        old = AssistanceRequest.objects.filter(side=Side.ASKED, status__in=[Status.ANSWERED, Status.RETURNED])
+        on_the_way = AssistanceDelivery.objects.filter(delivered_at__isnull=True).values("request")
+        for row in list(old.exclude(id__in=on_the_way).order_by("id")):
+            since = row.answered_at or row.accepted_at or row.created_at
+            if since + timedelta(days=_days(row, at)) <= at:
+                n += _finish(row.public_id, at)
+    return n
+
+
+def _finish(public_id: str, at: datetime) -> int:
+    with writing(Actor.system("assistance")):
+        return int(confirm_deletion(thread.held(public_id), at=at))
+
+
+def _days(row: AssistanceRequest, at: datetime) -> float:
+    return float(value(RETENTION, row.territory_code, at).value)

@@ -1,0 +1,127 @@
+"""Whom we trust: other installations, added by a person who compared fingerprints; and our own name and
+key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from bihuan.cases.actions.common import writing
+from bihuan.registry import access, clock, scope
+from bihuan.registry.actor import Actor
+from bihuan.tracing.errors import PeerInvalid, UnknownPeer
+from bihuan.tracing.models import Peer
+from bihuan.tracing.peers import keys, wire
+
+RIGHT = "account.admin"
+
+
+def name_installation(*, name: str, url: str, serves: Sequence[str]) -> keys.Identity:
+    """Give this installation a name, its address for others, and the territories it answers for; the first
+    time also a key. Raises PeerInvalid."""
+    if not name.strip():
+        raise PeerInvalid(_("An installation needs a name that people elsewhere know."))
+    if not wire.is_address(url):
+        raise PeerInvalid(
+            _("%(url)s is no address for others: it begins with https://.") % {"url": url},
+            hint=_("http:// is allowed to this very machine only."),
+        )
+    access.require(RIGHT)
+    return keys.name_it(name=name.strip()[:120], url=url, serves=[code for code in serves if code])
+
+
+def rotate_key() -> keys.Identity:
+    """Make a new key. Peers are told by the worker, signed with the key they know; then the old one goes."""
+    access.require(RIGHT)
+    keys.own()
+    return keys.rotate()
+
+
+def add_peer(card: Mapping[str, Any], *, actor: Actor) -> Peer:
+    """Trust another installation by its card. Who adds it has compared the fingerprint with people there.
+
+    A revoked one is trusted again. Raises PeerInvalid for what is no card, or is our own.
+    """
+    access.require(RIGHT)
+    if not keys.is_card(card):
+        raise PeerInvalid(
+            _("This is not the card of an installation, or it was altered."),
+            hint=_("Ask for a new one: `bihuan peers show-key` makes it."),
+        )
+    own = keys.own()
+    if card["installation"] == own.installation:
+        raise PeerInvalid(_("This is the card of this very installation."))
+    if not wire.is_address(card["url"]):
+        raise PeerInvalid(
+            _("%(url)s is no address for others: it begins with https://.") % {"url": card["url"]}
+        )
+    with writing(actor), scope.system():
+        found, _made = Peer.objects.update_or_create(
+            installation=card["installation"],
+            defaults={
+                **_of_card(card),
+                "knows_key": own.newest.id,
+                "trusted_at": clock.now(),
+                "trusted_by": actor.name[:120],
+                "revoked_at": None,
+                "revoked_by": "",
+                "revoked_reason": "",
+                "last_error": "",
+            },
+        )
+        return found
+
+
+def renew_peer(peer: Peer, card: Mapping[str, Any]) -> bool:
+    """A peer showed a new card in a message signed with the key we knew. False if we have this or a newer
+    one."""
+    if card["serial"] <= peer.serial:
+        return False
+    for name, value in _of_card(card).items():
+        setattr(peer, name, value)
+    peer.save()
+    return True
+
+
+def revoke_peer(installation: str, *, reason: str, actor: Actor) -> Peer:
+    """Trust an installation no more: nothing comes from it, nothing goes there. Raises UnknownPeer."""
+    access.require(RIGHT)
+    if not reason.strip():
+        raise PeerInvalid(_("Say why this installation is no longer trusted."))
+    with writing(actor), scope.system():
+        peer = Peer.objects.select_for_update().filter(installation=installation).first()
+        if peer is None:
+            raise UnknownPeer(installation)
+        peer.revoked_at, peer.revoked_by = clock.now(), actor.name[:120]
+        peer.revoked_reason = reason.strip()[:300]
+        peer.save()
+        return peer
+
+
+def route(to_territory: str) -> Peer | None:
+    """The installation that serves a territory; None = this one. The longest code that fits decides."""
+    own = keys.load()
+    here = _longest(own.serves if own else (), to_territory)
+    best: Peer | None = None
+    reach = here
+    for peer in Peer.objects.filter(revoked_at__isnull=True).order_by("id"):
+        length = _longest(peer.serves, to_territory)
+        if length > reach:
+            best, reach = peer, length
+    return best
+
+
+def _longest(codes: Sequence[str], code: str) -> int:
+    return max((len(above) for above in codes if above <= code < above + scope.LAST), default=-1)
+
+
+def _of_card(card: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": card["name"].strip()[:120],
+        "url": card["url"].rstrip("/")[:300],
+        "serves": list(card["serves"]),
+        "serial": card["serial"],
+        "key": dict(card["key"]),
+    }

@@ -1,0 +1,285 @@
+"""What comes from another installation: judged from the outside in, kept once, answered with a signed
+receipt.
+
+Who cannot prove to be a peer learns only that it is not recognized. Refusals are logged by a word, with
+nothing of what was sent. There is no limit on a message's age: an old one is either known by its id, or new
+and welcome.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import structlog
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from bihuan.cases.actions.common import moment_now, writing
+from bihuan.registry import scope, territory
+from bihuan.registry.actor import Actor
+from bihuan.registry.errors import BihuanError
+from bihuan.registry.ids import new_id
+from bihuan.tracing.actions.assistance import thread
+from bihuan.tracing.actions.assistance.ask import LONGEST as LONGEST_REASON
+from bihuan.tracing.actions.assistance.ask import reply_due
+from bihuan.tracing.actions.assistance.carry import KEYS_KIND
+from bihuan.tracing.actions.assistance.end import confirm_deletion
+from bihuan.tracing.actions.assistance.peers import renew_peer
+from bihuan.tracing.actions.assistance.respond import LONGEST as LONGEST_NOTE
+from bihuan.tracing.models import AssistanceMessage, AssistanceRequest, ExchangeRefusal, Peer
+from bihuan.tracing.peers import envelope, keys
+from bihuan.tracing.peers.envelope import Envelope, EnvelopeError
+from bihuan.tracing.rules.assistance import (
+    SPEAKER,
+    Need,
+    Outcome,
+    ReturnReason,
+    Said,
+    Side,
+    excess_fields,
+)
+
+_CODE: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
+_LONGEST_FIELD: Final = 300
+
+
+class Refused(BihuanError):
+    """A message from outside that is not taken. `code` is one of the words of the protocol's reference."""
+
+    def __init__(self, code: str, status: int, message: str) -> None:
+        super().__init__(message, code=code)
+        self.status = status
+
+
+def _not_recognized() -> Refused:
+    """One answer for a stranger, a wrong key, and a broken signature."""
+    return Refused("not-recognized", 403, _("This installation does not recognize the sender."))
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    peer: Peer
+    given: Envelope
+    content: Mapping[str, Any]
+
+
+def receive(raw: bytes, *, now: datetime | None = None) -> dict[str, Any]:
+    """Take one message from the wire; the receipt to answer with. Raises Refused.
+
+    The same message again gets a receipt again and changes nothing.
+    """
+    at, claimed, peer = moment_now(now), "", None
+    try:
+        try:
+            given = envelope.read(raw)
+        except EnvelopeError as wrong:
+            status = 413 if wrong.code == "too-large" else 400
+            raise Refused(wrong.code, status, _("The message cannot be read.")) from None
+        claimed = given.sender
+        own = keys.load()
+        if own is None or given.receiver != own.installation:
+            raise Refused("not-for-us", 403, _("The message is for another installation."))
+        with scope.system():  # a peer has no territory here
+            peer = _recognized(given)
+            return _take(own, peer, given, at)
+    except Refused as refusal:
+        _log(refusal, claimed, peer, len(raw), at)
+        raise
+
+
+def _log(refusal: Refused, claimed: str, peer: Peer | None, size: int, at: datetime) -> None:
+    structlog.get_logger(__name__).warning("exchange.refused", code=refusal.code, claimed=claimed, size=size)
+    with scope.system():
+        ExchangeRefusal.objects.create(at=at, code=refusal.code, claimed=claimed, peer=peer, size=size)
+
+
+def _recognized(given: Envelope) -> Peer:
+    peer = Peer.objects.filter(installation=given.sender).first()
+    if peer is None or peer.key["id"] != given.key:
+        raise _not_recognized()
+    if not envelope.is_signed(keys.raw(peer.key["sign"]), "envelope", given.signed_part(), given.signature):
+        raise _not_recognized()
+    if peer.revoked_at is not None:
+        raise Refused("revoked", 403, _("This installation no longer exchanges with the sender."))
+    return peer
+
+
+def _take(own: keys.Identity, peer: Peer, given: Envelope, at: datetime) -> dict[str, Any]:
+    pair = own.key(given.sealed_for)
+    if pair is None:
+        raise Refused("unknown-key", 409, _("The message is sealed for a key that is not here."))
+    try:
+        content = envelope.unseal(given.sealed, key=pair.sealing, outside=given.open_part())
+    except EnvelopeError as wrong:
+        raise Refused(wrong.code, 422, _("The message does not open.")) from None
+    known = _Known(peer, given, content)
+    with transaction.atomic():
+        kept = _renew(known) if given.kind == KEYS_KIND else _keep(known, at)
+        Peer.objects.filter(id=peer.pk).update(last_heard_at=at)
+    signer = own.newest
+    return envelope.receipt(
+        given,
+        key=signer.signing,
+        key_id=signer.id,
+        kept="new" if kept else "known",
+        received_at=f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+    )
+
+
+def _renew(known: _Known) -> bool:
+    card = known.content
+    if not keys.is_card(card) or card["installation"] != known.peer.installation:
+        raise _malformed()
+    peer = Peer.objects.select_for_update().get(id=known.peer.pk)
+    return renew_peer(peer, card)
+
+
+def _keep(known: _Known, at: datetime) -> bool:
+    """Keep a message of a thread; False when it is here already."""
+    given, peer = known.given, known.peer
+    if given.kind not in set(Said) or not given.thread:
+        raise _malformed()
+    said = Said(given.kind)
+    thread.lock_thread(given.thread, peer.pk)
+    before = AssistanceMessage.objects.filter(message=given.message, request__peer=peer).first()
+    if before is not None:
+        if before.said != said or before.is_own or before.request.thread != given.thread:
+            raise Refused("message-reused", 422, _("This message id belongs to another message."))
+        return False
+    actor = Actor.system(peer.name, door="exchange")
+    with writing(actor):
+        side = SPEAKER[said].other  # ours
+        row = AssistanceRequest.objects.filter(peer=peer, thread=given.thread, side=side).first()
+        if said is Said.REQUEST:
+            if row is not None:
+                raise Refused("thread-taken", 422, _("There is a request of this number."))
+            row = _lay_down(known, at)
+        elif row is None:
+            # Its request may still be on the way; the sender asks again later.
+            raise Refused("unknown-thread", 409, _("There is no request of this number yet."))
+        kept = _kept(known, said)
+        thread.keep(row, kept, is_own=False, actor=actor, at=at)
+        _follow(row, said, at)
+    return True
+
+
+def _follow(row: AssistanceRequest, said: Said, at: datetime) -> None:
+    """What a message makes this side do by itself."""
+    if said is Said.REQUEST and not row.is_served:
+        data = {"reason": ReturnReason.NOT_SERVED.value}
+        thread.say(row, Said.RETURN, actor=Actor.system("assistance"), at=at, data=data)
+    if said is Said.END:
+        confirm_deletion(row, at=at)
+
+
+def _lay_down(known: _Known, at: datetime) -> AssistanceRequest:
+    """This side's row of a request that came."""
+    asked = _read_request(known.content)
+    served = _is_served(asked["to_territory"])
+    row = AssistanceRequest(
+        public_id=new_id("R"),
+        territory_code=asked["to_territory"],
+        side=Side.ASKED.value,
+        thread=known.given.thread,
+        other_territory=asked["from_territory"],
+        other_office=f"{known.peer.name} · {asked['office']}"[:200],
+        peer=known.peer,
+        need=asked["need"],
+        clause=asked["clause"],
+        shared=asked["shared"],
+        is_served=served,
+        created_at=at,
+        received_at=at,
+        by_name=known.peer.name,
+    )
+    if served:
+        row.told = thread.lock_away(row, asked["told"])
+        row.own_office = territory.name_path(row.territory_code)[:200]
+        row.reply_due_at = reply_due(Need(row.need), row.territory_code, row.territory_code, at)
+    row.save()
+    return row
+
+
+def _is_served(code: str) -> bool:
+    own = keys.own()
+    is_ours = not own.serves or any(above <= code < above + scope.LAST for above in own.serves)
+    return is_ours and territory.find(code) is not None
+
+
+# --- what may stand in a message ----------------------------------------------------------------------
+
+
+def _read_request(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The request's own part, every text measured, and no field that its need does not justify."""
+    asked = content.get("request")
+    if not isinstance(asked, dict):
+        raise _malformed()
+    texts = ("need", "clause", "to_territory", "from_territory", "office")
+    if any(not isinstance(asked.get(name), str) for name in texts) or asked["need"] not in set(Need):
+        raise _malformed()
+    if not all(_CODE.fullmatch(asked[name]) for name in ("to_territory", "from_territory")):
+        raise _malformed()
+    shared, told = asked.get("shared"), asked.get("told")
+    if not isinstance(shared, list) or not isinstance(told, dict):
+        raise _malformed()
+    fields = told.get("fields")
+    if not isinstance(fields, dict) or set(fields) != set(map(str, shared)):
+        raise _malformed()
+    if any(not _is_text(text, _LONGEST_FIELD) for text in fields.values()):
+        raise _malformed()
+    if any(not _is_text(told.get(name, ""), LONGEST_REASON) for name in ("reason", "question")):
+        raise _malformed()
+    if excess_fields(Need(asked["need"]), fields):
+        raise Refused("excess-fields", 422, _("More was shared than the need justifies; nothing was kept."))
+    return {
+        **{name: asked[name] for name in texts},
+        "clause": asked["clause"][:40] or "D4-17e",
+        "office": asked["office"][:120],
+        "shared": sorted(fields),
+        "told": {name: told.get(name, "") for name in ("fields", "reason", "question")},
+    }
+
+
+def _kept(known: _Known, said: Said) -> thread.Kept:
+    given, content = known.given, known.content
+    data, note = content.get("data"), content.get("note", "")
+    if not isinstance(data, dict) or not _is_text(note, LONGEST_NOTE) or given.sequence < 1:
+        raise _malformed()
+    return thread.Kept(
+        said=said,
+        message=given.message,
+        sequence=given.sequence,
+        data=_checked_data(said, data),
+        said_at=datetime.strptime(given.created_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC),
+        note=note,
+        digest=given.digest,
+        key=given.key,
+        envelope={**given.open_part(), "signature": given.signature},
+    )
+
+
+def _checked_data(said: Said, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Only words of the rules are kept in the log."""
+    if said is Said.ANSWER:
+        if data.get("outcome") not in set(Outcome) or not isinstance(data.get("final"), bool):
+            raise _malformed()
+        return {"outcome": data["outcome"], "final": data["final"]}
+    if said is Said.RETURN:
+        if data.get("reason") not in set(ReturnReason):
+            raise _malformed()
+        return {"reason": data["reason"]}
+    if said is Said.ACCEPT:
+        return {"confirmed": bool(data.get("confirmed"))}
+    return {}
+
+
+def _is_text(text: Any, longest: int) -> bool:
+    return isinstance(text, str) and len(text) <= longest and "\x00" not in text
+
+
+def _malformed() -> Refused:
+    return Refused("malformed", 400, _("The message cannot be read."))
