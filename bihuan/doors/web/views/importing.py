@@ -223,9 +223,13 @@ def preview(request: HttpRequest, job_id: str) -> HttpResponse:
         jobs.start(job)
         return redirect("web:import_job", job_id=job_id)
     found = jobs.preview(job, n=PREVIEW_ROWS)
+    heads = [(h, ", ".join(mapping_form.label_of(f) for f in found.fields.get(h, ()))) for h in found.headers]
     rows = []
     for row in found.rows:
-        cells = [(text, row.of(header)) for header, text in zip(found.headers, row.cells, strict=False)]
+        cells = [
+            (text, row.of(header), label or header)
+            for (header, label), text in zip(heads, row.cells, strict=False)
+        ]
         whole = [e for e in row.findings if e.column not in found.headers]
         rows.append(
             {
@@ -241,9 +245,7 @@ def preview(request: HttpRequest, job_id: str) -> HttpResponse:
         "job": job,
         "step": 3,
         "preview": found,
-        "heads": [
-            (h, ", ".join(mapping_form.label_of(f) for f in found.fields.get(h, ()))) for h in found.headers
-        ],
+        "heads": heads,
         "rows": rows,
         "n_rejected": n_rejected,
         "unknown_places": any(e.rule in mapping_form.PLACE_RULES for row in found.rows for e in row.findings),
