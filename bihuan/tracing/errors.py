@@ -2,16 +2,19 @@
 
 BihuanError
 ├── NotFound
+│   ├── UnknownCluster     no cluster of that number in the territory acted in
 │   ├── UnknownContact     no contact of that number in the territory acted in
 │   ├── UnknownPlace       no place of that number there
 │   ├── UnknownAssistance  no assistance request of that number in the territory acted in
 │   └── UnknownPeer        no installation of that number is known
 ├── Invalid
+│   ├── ClusterInvalid     a cluster without a name, or with cases or days that cannot be
 │   ├── ContactInvalid     facts that cannot be true; `.errors` names row and field
 │   ├── PlaceInvalid       a place that cannot be so; `.errors` names row and field
 │   ├── AssistanceInvalid  a request that shares too much, asks oneself, or says too little
 │   └── PeerInvalid        no card of an installation, or one that cannot be a peer
 └── Conflict
+    ├── ClusterClosed      closed, or merged into another
     ├── AssistanceClosed   a request that does not stand where this could be said
     └── ContactClosed      released, became a case, or re-assessed as a general contact
 """
@@ -34,6 +37,24 @@ class UnknownContact(NotFound):
             _("There is no contact %(id)s here.") % {"id": contact_id},
             hint=_("Check the number, and that the post you act in covers the territory of the contact."),
         )
+
+
+class UnknownCluster(NotFound):
+    code = "unknown-cluster"
+
+    def __init__(self, cluster_id: str) -> None:
+        super().__init__(
+            _("There is no cluster %(id)s here.") % {"id": cluster_id},
+            hint=_("Check the number, and that the post you act in covers its territory."),
+        )
+
+
+class ClusterInvalid(Invalid):
+    code = "cluster-invalid"
+
+
+class ClusterClosed(Conflict):
+    code = "cluster-closed"
 
 
 class ContactInvalid(Invalid):

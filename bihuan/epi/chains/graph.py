@@ -378,6 +378,6 @@ def _shown(day: Ints, parent: Ints, levels: tuple[Ints, ...]) -> Ints:
 def _settings(listed: Sequence[CaseFact], kept: Sequence[Tie], parent_link: Ints) -> tuple[str, ...]:
     """Where each case was infected: as it says itself, else as the link to its infector says."""
     return tuple(
-        one.setting or (kept[link].setting or kept[link].kind if link >= 0 else "")
+        one.setting or (kept[link].kind or kept[link].setting if link >= 0 else "")
         for one, link in zip(listed, parent_link, strict=True)
     )

@@ -12,6 +12,13 @@ from bihuan.tracing.models.assistance import (
     Peer,
     request_id,
 )
+from bihuan.tracing.models.clusters import (
+    CLUSTER_STATUS_LABELS,
+    ROLE_LABELS,
+    Cluster,
+    ClusterMember,
+    cluster_id,
+)
 from bihuan.tracing.models.contacts import (
     EXPOSURE_LABELS,
     STATUS_LABELS,
@@ -36,12 +43,14 @@ from bihuan.tracing.models.places import SETTING_LABELS, Place, Pseudonym, place
 
 __all__ = [
     "CERTAINTY_LABELS",
+    "CLUSTER_STATUS_LABELS",
     "EXPOSURE_LABELS",
     "HYPOTHESIS_LABELS",
     "LOOK_LABELS",
     "NEED_LABELS",
     "OUTCOME_LABELS",
     "RETURN_LABELS",
+    "ROLE_LABELS",
     "SETTING_LABELS",
     "SOURCE_LABELS",
     "STANDING_LABELS",
@@ -51,6 +60,8 @@ __all__ = [
     "AssistanceNote",
     "AssistanceRequest",
     "CaseLink",
+    "Cluster",
+    "ClusterMember",
     "Contact",
     "ExchangeRefusal",
     "Exposure",
@@ -61,6 +72,7 @@ __all__ = [
     "SourceHypothesis",
     "TrackEntry",
     "VisitLook",
+    "cluster_id",
     "contact_id",
     "investigation_id",
     "place_id",

@@ -1,0 +1,51 @@
+"""Who may have infected whom by onsets alone, at once for thousands of cases.
+
+Wallinga J, Teunis P (2004) Different epidemic curves for SARS. Am J Epidemiol 160:509: among those who fell
+ill before, the chance of each is the probability of the interval between, relative to that of all.
+`likely_infectors` says more (days of infection, contacts, sequences), and takes longer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bihuan.epi.chains.graph import NO_DAY, ChainGraph
+from bihuan.epi.errors import InputError
+
+
+def relative_support(
+    graph: ChainGraph, serial_interval: ArrayLike, *, imported: Iterable[str] = ()
+) -> list[tuple[str, str, float]]:
+    """(infector, infectee, support) for every case with an onset, no link that says where it comes from, and
+    not `imported`. `serial_interval[k]`: probability of k days. Only cases that are not its own descendants
+    are asked about.
+    """
+    pmf = np.asarray(serial_interval, np.float64)
+    if pmf.ndim != 1 or not pmf.size or (pmf < 0).any() or not np.isfinite(pmf).all() or pmf.sum() <= 0:
+        raise InputError(
+            "serial_interval must be probabilities of 0, 1, 2, … days",
+            "serial_interval 应为 0、1、2……天的概率",
+            field="serial_interval",
+        )
+    known = np.flatnonzero(graph.onset != NO_DAY)
+    order = known[np.argsort(graph.onset[known], kind="stable")]
+    days = graph.onset[order]
+    elsewhere = set(imported)
+    found = []
+    for i in order:
+        if graph.parent[i] >= 0 or graph.ids[i] in elsewhere:
+            continue
+        begin = int(np.searchsorted(days, graph.onset[i] - pmf.size + 1))
+        end = int(np.searchsorted(days, graph.onset[i]))  # those who fell ill on an earlier day
+        weights = pmf[graph.onset[i] - days[begin:end]]
+        total = float(weights.sum())
+        if total > 0:
+            found += [
+                (graph.ids[j], graph.ids[i], float(weight / total))
+                for j, weight in zip(order[begin:end], weights, strict=True)
+                if weight > 0
+            ]
+    return found

@@ -1,0 +1,157 @@
+"""Chains of transmission: cases and links of the scope as one graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Coalesce
+
+from bihuan.cases.models import Case
+from bihuan.cases.queries.lines import within
+from bihuan.cases.rules import Classification, Origin
+from bihuan.epi.chains import CaseFact, ChainGraph, Tie, chain_graph
+from bihuan.epi.chains.relative import relative_support
+from bihuan.epi.reproduction import discretized_si
+from bihuan.tracing.models import CaseLink, ClusterMember
+
+#: Nishiura H, Linton NM, Akhmetzhanov AR (2020) Int J Infect Dis 93:284: serial interval of COVID-19, mean
+#: and SD in days, for what nobody has linked.
+SERIAL_INTERVAL = (4.7, 2.9)
+#: Inferred links are leads; weaker ones are not drawn.
+LEAST_SUPPORT = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class ChainFilter:
+    """Which cases: at or below a territory, in a cluster, with onset (else report) in a range of local days,
+    in the tree below a case (`root`), all joined by "and". `infer` adds likely infectors within a cluster.
+    """
+
+    territory: str = ""
+    cluster: str = ""
+    since: date | None = None
+    until: date | None = None
+    root: str = ""
+    infer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChainCase:
+    """What a chain shows of a case beside the graph: no name."""
+
+    id: int
+    person_id: int
+    origin: str
+    outcome: str
+    dated: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The graph, its cases by public id, and `outside`: links whose other end is out of sight or filtered
+    out."""
+
+    graph: ChainGraph
+    cases: Mapping[str, ChainCase]
+    outside: int
+
+
+def chain_of(given: ChainFilter) -> Chain:
+    """Cases and links within the scope as a graph. Discarded cases have no part in it."""
+    rows = list(
+        _cases(given).values_list(
+            "id", "public_id", "person_id", "territory_code", "date_onset", "date_report",
+            "date_confirmation", "classification", "origin", "outcome",
+        )
+    )  # fmt: skip
+    names = {row[0]: row[1] for row in rows}
+    links = _links(given, names)
+    ties = [
+        Tie(names[a], names[b], kind=kind, setting=setting, source=source)
+        for a, b, kind, setting, source in links
+        if a in names and b in names
+    ]
+    facts = [
+        CaseFact(public_id, onset, report or confirmed, territory=territory, classification=word)
+        for _pk, public_id, _person, territory, onset, report, confirmed, word, _origin, _outcome in rows
+    ]
+    known = {
+        row[1]: ChainCase(row[0], row[2], row[8], row[9], _dated(row[4], row[5] or row[6])) for row in rows
+    }
+    graph = chain_graph(facts, ties)
+    if given.root:
+        graph, facts, ties = _below(graph, given.root, facts, ties)
+        known = {fact.id: known[fact.id] for fact in facts}
+    if given.infer and given.cluster:
+        graph = chain_graph(facts, [*ties, *_inferred(graph, known)])
+    return Chain(graph, known, len(links) - len(ties) if not given.root else 0)
+
+
+def _dated(onset: date | None, report: date | None) -> str:
+    return "onset" if onset else "report" if report else ""
+
+
+def _cases(given: ChainFilter) -> QuerySet[Case]:
+    rows = within(Case, given.territory).exclude(classification=Classification.DISCARDED.value)
+    rows = rows.exclude(origin=Origin.EXPORTED_NOTICE.value)
+    if given.cluster:
+        members = ClusterMember.objects.filter(cluster__public_id=given.cluster, removed_at__isnull=True)
+        rows = rows.filter(id__in=members.values("case_id"))
+    if given.since or given.until:
+        rows = rows.annotate(day=Coalesce("date_onset", "date_report", "date_confirmation"))
+        if given.since:
+            rows = rows.filter(day__gte=given.since)
+        if given.until:
+            rows = rows.filter(day__lte=given.until)
+    return rows.order_by("id")
+
+
+def _links(given: ChainFilter, names: Mapping[int, str]) -> list[tuple[int, int, str, str, str]]:
+    """Links that touch one of the cases."""
+    rows = CaseLink.objects.order_by("id")
+    if given.territory:
+        rows = rows.below(given.territory)
+    if given.cluster or len(names) <= 500:
+        rows = CaseLink.objects.filter(Q(to_case_id__in=list(names)) | Q(from_case_id__in=list(names)))
+        rows = rows.order_by("id")
+    found = rows.values_list("from_case_id", "to_case_id", "kind", "setting", "source")
+    return [row for row in found if row[0] in names or row[1] in names]
+
+
+def _below(
+    graph: ChainGraph, root: str, facts: list[CaseFact], ties: list[Tie]
+) -> tuple[ChainGraph, list[CaseFact], list[Tie]]:
+    """The tree below a case, itself included; nothing if it is not there."""
+    kept = np.zeros(graph.n, np.bool_)
+    if root in graph.ids:
+        kept[graph.ids.index(root)] = True
+    for level in graph.levels[1:]:
+        kept[level] |= kept[graph.parent[level]]
+    inside = {graph.ids[i] for i in np.flatnonzero(kept)}
+    facts = [fact for fact in facts if fact.id in inside]
+    ties = [tie for tie in ties if tie.infector in inside and tie.infectee in inside]
+    return chain_graph(facts, ties), facts, ties
+
+
+def _inferred(graph: ChainGraph, cases: Mapping[str, ChainCase]) -> list[Tie]:
+    """Likely infectors of those whom nobody has linked: from onsets alone, so they are leads."""
+    imported = {name for name, one in cases.items() if one.origin == Origin.IMPORTED}
+    pmf = discretized_si(*SERIAL_INTERVAL)
+    return [
+        Tie(infector, infectee, support, declared=False)
+        for infector, infectee, support in relative_support(graph, pmf, imported=imported)
+        if support >= LEAST_SUPPORT
+    ]
+
+
+def span(chain: Chain) -> tuple[date, date] | None:
+    """The first and last day shown."""
+    if not chain.graph.n:
+        return None
+    epoch = date(1970, 1, 1)
+    first, last = int(chain.graph.day.min()), int(chain.graph.day.max())
+    return epoch + timedelta(days=first), epoch + timedelta(days=last)
