@@ -19,6 +19,10 @@ class StoreError(EpiError):
     """The store cannot be used as asked."""
 
 
+class StoreBusy(StoreError):
+    """Another process is writing; what is to be written waits."""
+
+
 def flush_folder(folder: Path) -> None:
     """Make the names in `folder` durable."""
     number = os.open(folder, os.O_RDONLY)

@@ -21,7 +21,15 @@ from numpy.typing import NDArray
 
 from bihuan.epi.visits import index, kernels, ordering, parquet
 from bihuan.epi.visits.batch import DAY_MINUTES, Batch, Stays
-from bihuan.epi.visits.layout import StoreError, append_line, flush_folder, placed, read_json, write_json
+from bihuan.epi.visits.layout import (
+    StoreBusy,
+    StoreError,
+    append_line,
+    flush_folder,
+    placed,
+    read_json,
+    write_json,
+)
 from bihuan.epi.visits.numbers import People, Places
 
 VERSION = 1
@@ -46,13 +54,15 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What became of a batch: added + duplicate + refused = events. `turned`: ended before they began."""
+    """What became of a batch: added + duplicate + refused = events. `turned`: ended before they began.
+    `taken`: which rows of the batch were added, ascending."""
 
     events: int
     added: int
     duplicate: int
     refused: int
     turned: int
+    taken: NDArray[np.intp] = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +175,7 @@ class VisitStore:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise StoreError(
+                raise StoreBusy(
                     "another process is writing to this store; try again when it has finished",
                     "另一进程正在写入该库；请待其完成后再试",
                     field="store",
@@ -219,7 +229,8 @@ class VisitStore:
         self._commit(stays, batch.event[rows])
         turned = int(((batch.end < batch.start) & (batch.end != UNKNOWN_END) & fresh).sum())
         refused = int(batch.size - good.sum())
-        return Appended(batch.size, int(rows.size), batch.size - refused - int(rows.size), refused, turned)
+        n = int(rows.size)
+        return Appended(batch.size, n, batch.size - refused - n, refused, turned, np.sort(rows))
 
     def _place_numbers(self, batch: Batch, rows: NDArray[np.intp]) -> NDArray[np.uint32]:
         """Small numbers of the places of `rows`; only places that are there get one."""
@@ -265,7 +276,10 @@ class VisitStore:
             total -= self._receipts.pop(day).size
 
     def _known_events(self, day: int) -> NDArray[np.uint64]:
-        paths = [self._path(s, "events") for s in self.segments(day, day)]
+        return self._events_of(self.segments(day, day))
+
+    def _events_of(self, parts: Sequence[Segment]) -> NDArray[np.uint64]:
+        paths = [self._path(s, "events") for s in parts]
         found = [np.fromfile(p, "<u8") for p in paths if p.exists()]
         return np.concatenate(found) if found else np.empty(0, np.uint64)
 
@@ -324,9 +338,22 @@ class VisitStore:
                     done += 1
         return done
 
+    def tidy(self) -> int:
+        """Merge what small batches left, of each day in MANY_SEGMENTS parts or more: the smallest parts up to
+        one larger than all of them, so that no stay is written again often. Returns the days done."""
+        done = 0
+        with self.writer():
+            for day in sorted({s.day for s in self._manifest.segments.values()}):
+                parts = [s for s in self.segments(day, day) if self._path(s, "events").exists()]
+                small = _small(parts) if len(parts) >= MANY_SEGMENTS else []
+                if len(small) > 1:
+                    self._merge(day, small, keep_events=True)
+                    done += 1
+        return done
+
     def _merge(self, day: int, parts: Sequence[Segment], *, keep_events: bool) -> None:
         stays = Stays.join([self.stays_of(s) for s in parts])
-        events = self._known_events(day) if keep_events else None
+        events = self._events_of(parts) if keep_events else None
         merged = self._write_segment(day, stays, events)
         for part in parts:
             del self._manifest.segments[part.seq]
@@ -566,6 +593,17 @@ def _by_day(start: NDArray[Any], rows: NDArray[np.intp]) -> Iterator[tuple[int, 
     cuts = np.flatnonzero(np.diff(days[order])) + 1
     for part in np.split(order, cuts):
         yield int(days[part[0]]), rows[part]
+
+
+def _small(parts: Sequence[Segment]) -> list[Segment]:
+    """The parts below the first that is larger than all smaller ones together, by size."""
+    by_size = sorted(parts, key=lambda s: s.stays)
+    total = 0
+    for n, part in enumerate(by_size):
+        if n >= MANY_SEGMENTS - 1 and part.stays > total:
+            return by_size[:n]
+        total += part.stays
+    return by_size
 
 
 def _size(path: Path) -> int:
