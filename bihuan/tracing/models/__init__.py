@@ -40,6 +40,7 @@ from bihuan.tracing.models.investigation import (
     investigation_id,
 )
 from bihuan.tracing.models.places import SETTING_LABELS, Place, Pseudonym, place_id
+from bihuan.tracing.models.proposals import ORIGIN_LABELS, PROPOSAL_LABELS, ContactProposal, proposal_id
 
 __all__ = [
     "CERTAINTY_LABELS",
@@ -47,6 +48,8 @@ __all__ = [
     "EXPOSURE_LABELS",
     "HYPOTHESIS_LABELS",
     "LOOK_LABELS",
+    "ORIGIN_LABELS",
+    "PROPOSAL_LABELS",
     "NEED_LABELS",
     "OUTCOME_LABELS",
     "RETURN_LABELS",
@@ -63,6 +66,7 @@ __all__ = [
     "Cluster",
     "ClusterMember",
     "Contact",
+    "ContactProposal",
     "ExchangeRefusal",
     "Exposure",
     "Investigation",
@@ -76,5 +80,6 @@ __all__ = [
     "contact_id",
     "investigation_id",
     "place_id",
+    "proposal_id",
     "request_id",
 ]
