@@ -4,6 +4,7 @@ BihuanError
 ├── NotFound
 │   ├── UnknownCluster     no cluster of that number in the territory acted in
 │   ├── UnknownContact     no contact of that number in the territory acted in
+│   ├── UnknownInvestigation  no investigation of that number there
 │   ├── UnknownPlace       no place of that number there
 │   ├── UnknownAssistance  no assistance request of that number in the territory acted in
 │   └── UnknownPeer        no installation of that number is known
@@ -14,6 +15,8 @@ BihuanError
 │   ├── AssistanceInvalid  a request that shares too much, asks oneself, or says too little
 │   └── PeerInvalid        no card of an installation, or one that cannot be a peer
 └── Conflict
+    ├── InvestigationClosed    it is closed; reopened with a reason it can be worked on
+    ├── InvestigationOpen      the case has one that is open
     ├── ClusterClosed      closed, or merged into another
     ├── AssistanceClosed   a request that does not stand where this could be said
     └── ContactClosed      released, became a case, or re-assessed as a general contact
@@ -111,3 +114,38 @@ class UnknownPlace(NotFound):
 
 class PlaceInvalid(Invalid):
     code = "place-invalid"
+
+
+class UnknownInvestigation(NotFound):
+    code = "unknown-investigation"
+
+    def __init__(self, investigation_id: str) -> None:
+        super().__init__(
+            _("There is no investigation %(id)s here.") % {"id": investigation_id},
+            hint=_("Check the number, and that the post you act in covers the territory of the case."),
+        )
+
+
+class InvestigationInvalid(Invalid):
+    code = "investigation-invalid"
+
+
+class InvestigationClosed(Conflict):
+    code = "investigation-closed"
+
+    def __init__(self, investigation_id: str) -> None:
+        super().__init__(
+            _("Investigation %(id)s is closed.") % {"id": investigation_id},
+            hint=_("Reopen it with a reason, if there is more to find out."),
+        )
+
+
+class InvestigationOpen(Conflict):
+    code = "investigation-open"
+
+    def __init__(self, investigation_id: str) -> None:
+        super().__init__(
+            _("Investigation %(id)s of this case is open.") % {"id": investigation_id},
+            hint=_("Go on with that one."),
+            details={"investigation": investigation_id},
+        )

@@ -1,0 +1,194 @@
+"""Who was at a place, and where several cases were together. Only places and times under investigation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from django.utils.translation import gettext as _
+
+from bihuan.cases.actions.common import writing
+from bihuan.epi.visits import backward, trace
+from bihuan.epi.visits.windows import Window
+from bihuan.registry.actor import Actor
+from bihuan.registry.errors import Invalid
+from bihuan.tracing import visits
+from bihuan.tracing.actions import pseudonyms
+from bihuan.tracing.actions.looks.gate import (
+    Gate,
+    PlaceName,
+    case_numbers,
+    enter,
+    everywhere,
+    key_of,
+    named,
+    noted,
+    small_numbers,
+)
+from bihuan.tracing.models import Place, SourceHypothesis, TrackEntry
+
+#: Stays shown of one look.
+AT_MOST = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """Somebody's stay (UTC; `until` None where only the entry is known). Who: as in `met.MetRow`."""
+
+    key: int
+    person_id: int | None
+    county: str
+    since: datetime
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceLook:
+    """Who was at a place within [since, until] (UTC), by entry; `total` stays, of which AT_MOST are shown."""
+
+    state: Literal["found", "no_store"]
+    investigation: str
+    look_id: int | None
+    place: PlaceName
+    since: datetime
+    until: datetime
+    total: int
+    rows: tuple[Present, ...]
+
+
+def look_place(
+    investigation_id: str,
+    place: str,
+    *,
+    since: datetime,
+    until: datetime,
+    purpose: str,
+    actor: Actor,
+    now: datetime | None = None,
+) -> PlaceLook:
+    """Who was at `place` (its number L-…, or its id in the store) within [since, until].
+
+    Only a place that stands in the track of the investigation or among its hypotheses: nobody looks around.
+    Raises what `gate.enter` does, and Invalid for another place or a time out of bounds.
+    """
+    with writing(actor):
+        gate = enter(investigation_id, purpose=purpose, actor=actor, now=now)
+        begin, end = gate.bounded(since, until)
+        store_id = _in_question(gate, place)
+        about, store = named([store_id])[store_id], visits.open_store()
+        if store is None:
+            return PlaceLook("no_store", gate.investigation.public_id, None, about, begin, end, 0, ())
+        a, b = visits.minute_of(store, begin), visits.minute_of(store, end)
+        found = trace.present_at(store, store_id, a, b)
+        keys = {person: key_of(store, person) for person, _a, _b in found[:AT_MOST]}
+        in_sight, counties = pseudonyms.persons_of(keys.values()), pseudonyms.counties_of(keys.values())
+        rows = tuple(
+            Present(
+                keys[person], in_sight.get(keys[person]), counties.get(keys[person], ""),
+                max(visits.moment_of(store, x), gate.since),
+                min(visits.moment_of(store, y), gate.until) if y > x else None,
+            )
+            for person, x, y in found[:AT_MOST]
+        )  # fmt: skip
+        with everywhere():
+            persons = pseudonyms.persons_of(keys.values()).values()
+        note = noted(gate, "place", persons=persons, rows=len(rows), since=begin, until=end, place=store_id)
+        return PlaceLook("found", gate.investigation.public_id, note.pk, about, begin, end, len(found), rows)
+
+
+def _in_question(gate: Gate, place: str) -> str:
+    """The store's id of a place the investigation is about."""
+    entries = TrackEntry.objects.filter(investigation=gate.investigation, retracted_at=None)
+    asked = SourceHypothesis.objects.filter(investigation=gate.investigation).exclude(standing="ruled_out")
+    numbers = {*entries.values_list("place_id", flat=True), *asked.values_list("place_id", flat=True)} - {
+        None
+    }
+    known = {p.public_id: p.store_id for p in Place.objects.filter(id__in=numbers)}
+    recorded = {str(v["place"]) for v in entries.values_list("visit", flat=True) if v and "place" in v}
+    if place in known:
+        return known[place]
+    if place in recorded or place in known.values():
+        return place
+    raise Invalid(
+        _("%(place)s is no place this investigation is about.") % {"place": place},
+        hint=_("Enter it in the track, or as a hypothesis of where the infection came from, first."),
+        code="look-other-place",
+        details={"field": "place"},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """A place and hour (UTC) where several of the cases were, against what chance would give: `stays` of all
+    people, `expected` cases by chance, `p` and, adjusted for all tests, `q`. A lead to verify."""
+
+    place: PlaceName
+    since: datetime
+    until: datetime
+    cases: tuple[str, ...]
+    stays: int
+    expected: float
+    p: float
+    q: float
+
+
+@dataclass(frozen=True, slots=True)
+class CommonLook:
+    """Where cases were together. `unseen`: public ids of cases no gate recorded."""
+
+    state: Literal["found", "no_store"]
+    investigations: tuple[str, ...]
+    look_ids: tuple[int, ...]
+    rows: tuple[Common, ...]
+    unseen: tuple[str, ...]
+
+
+def look_common(
+    investigation_ids: Sequence[str], *, purpose: str, actor: Actor, now: datetime | None = None
+) -> CommonLook:
+    """Where the cases of several open investigations were together in the days they may have been infected
+    (from `source_from` on to the opening of their window or onset, whichever is later)."""
+    ids = list(dict.fromkeys(investigation_ids))
+    if len(ids) < 2:
+        raise Invalid(_("Common places need at least two investigations."), code="look-too-few")
+    with writing(actor):
+        gates = [enter(one, purpose=purpose, actor=actor, now=now) for one in sorted(ids)]
+        store = visits.open_store()
+        if store is None:
+            return CommonLook("no_store", tuple(ids), (), (), tuple(g.case.public_id for g in gates))
+        of: dict[int, str] = {}
+        windows, unseen = [], []
+        for gate in gates:
+            own = small_numbers(store, case_numbers(gate))
+            since, until = _source_window(gate)
+            span = visits.minute_of(store, since), visits.minute_of(store, until)
+            windows += [Window(number, *span) for number in own]
+            of |= dict.fromkeys(own, gate.case.public_id)
+            if not own:
+                unseen.append(gate.case.public_id)
+        found = backward.common_places(store, windows) if windows else []
+        names = named(c.place for c in found)
+        rows = tuple(
+            Common(
+                names[c.place], visits.moment_of(store, c.since), visits.moment_of(store, c.until),
+                tuple(sorted({of[n] for n in c.cases})), c.presences, c.expected, c.p, c.q,
+            )
+            for c in found
+            if len({of[n] for n in c.cases}) > 1
+        )[:AT_MOST]  # fmt: skip
+        notes = tuple(
+            noted(
+                gate, "common", persons=(), rows=sum(gate.case.public_id in row.cases for row in rows),
+                since=_source_window(gate)[0], until=_source_window(gate)[1],
+            ).pk
+            for gate in gates
+        )  # fmt: skip
+        return CommonLook("found", tuple(ids), notes, rows, tuple(unseen))
+
+
+def _source_window(gate: Gate) -> tuple[datetime, datetime]:
+    """The days in which the case may have been infected: until the end of the window's first days (onset)."""
+    since, until = gate.investigation.source_from, gate.window[1]
+    return since, max(since, until)
