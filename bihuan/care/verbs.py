@@ -44,7 +44,7 @@ from bihuan.registry import clock
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import BihuanError, Conflict, NotFound
 from bihuan.tracing.actions import record_exposure
-from bihuan.tracing.models import Contact
+from bihuan.tracing.models import AssistanceRequest, Contact
 from bihuan.tracing.verbs import EXPOSURE
 from bihuan.tracing.verbs import VERBS as TRACING_VERBS
 
@@ -411,7 +411,7 @@ _ALL = (
     ),
 )
 VERBS: dict[str, Verb] = {**CASE_VERBS, **TRACING_VERBS, **{verb.key: verb for verb in _ALL}}
-MODELS = {"case": Case, "contact": Contact, "order": Order, "appeal": Appeal}
+MODELS = {"case": Case, "contact": Contact, "order": Order, "appeal": Appeal, "assistance": AssistanceRequest}
 
 
 def offered(subject_kind: str) -> list[Verb]:

@@ -25,3 +25,19 @@ def pseudonyms_all(timestamp: int) -> None:
 
     if visits.open_store() is not None:
         catch_up(everybody=True)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="tracing.assistance", queueing_lock="tracing.assistance", lock="tracing.assistance")
+def assistance(timestamp: int) -> None:
+    """Every minute: assistance requests are answered by what was recorded, deleted when over, and carried to
+    other installations."""
+    import structlog
+
+    from bihuan.tracing.actions.assistance import sweep_assistance
+
+    result = sweep_assistance()
+    if result.delivered or result.failed:
+        structlog.get_logger(__name__).info(
+            "assistance.carried", delivered=result.delivered, failed=result.failed
+        )

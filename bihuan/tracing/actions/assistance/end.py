@@ -60,7 +60,7 @@ def erase(row: AssistanceRequest, *, at: datetime) -> bool:
     if row.person.shredded_at is None:
         try:
             actor = Actor.system("assistance")
-            shred_person(row.person_id, reason=f"assistance request {row.thread} ended", actor=actor)
+            shred_person(row.person.pk, reason=f"assistance request {row.thread} ended", actor=actor)
         except Conflict:
             return True  # she is needed here for a reason of its own, and kept by its rule
     return True

@@ -204,7 +204,8 @@ def _confirm(row: AssistanceRequest, where: str, *, actor: Actor, at: datetime) 
         raise _invalid("person", "required", _("Nobody can be named a contact without knowing who it is."))
     told = thread.told_of(row).get("fields", {})
     kind, last = told.get("exposure_kind", ""), told.get("exposure_last", "")
-    case = Case.unscoped.filter(id=row.case_id).values_list("public_id", flat=True).first()
+    cases = Case.unscoped.filter(id=row.case_id) if row.case_id is not None else Case.unscoped.none()
+    case = cases.values_list("public_id", flat=True).first()
     row.made_contact = confirm_contact(
         ContactInput(
             person=row.person.pk,

@@ -1,0 +1,384 @@
+"""Reads of assistance requests: lists with clocks, one request with its messages and what was shared, peers.
+
+What stands in `told` is opened here only; which of it a reader may see is the door's to ask (`FIELD_CLASS`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
+
+from bihuan.registry import access, territory
+from bihuan.registry.secrets import keyring
+from bihuan.tracing.errors import UnknownAssistance
+from bihuan.tracing.models import (
+    NEED_LABELS,
+    OUTCOME_LABELS,
+    RETURN_LABELS,
+    AssistanceMessage,
+    AssistanceNote,
+    AssistanceRequest,
+    ExchangeRefusal,
+    Peer,
+)
+from bihuan.tracing.peers import envelope, keys
+from bihuan.tracing.rules.assistance import (
+    FIELD_CLASS,
+    OUTCOMES,
+    Need,
+    Said,
+    Side,
+    Status,
+    allowed_fields,
+    may_say,
+    usual_fields,
+)
+
+__all__ = [
+    "FIELD_CLASS",
+    "NEED_LABELS",
+    "OUTCOME_LABELS",
+    "RETURN_LABELS",
+    "AssistanceFilter",
+    "AssistanceRow",
+    "AssistanceView",
+    "MessageView",
+    "PeerView",
+    "allowed_fields",
+    "count_requests",
+    "field_words",
+    "find_request",
+    "list_requests",
+    "outcomes_for",
+    "own_card",
+    "peers",
+    "refusals",
+    "requests_about",
+    "usual_fields",
+]
+
+WAITING: Final = (Status.SENT.value, Status.RECEIVED.value, Status.ACCEPTED.value)
+OVER: Final = (Status.DELETED.value,)
+
+
+def field_words() -> Mapping[str, str]:
+    """What the fields that may be shared are called."""
+    return {
+        "name": _("Name"),
+        "sex": _("Sex"),
+        "age_years": _("Age"),
+        "phone": _("Phone"),
+        "id_number": _("Identity number"),
+        "address": _("Address"),
+        "exposure_kind": _("Kind of exposure"),
+        "exposure_last": _("Last exposure"),
+        "setting": _("Setting"),
+        "case_onset": _("Onset of the source case"),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class AssistanceFilter:
+    """`side` asking or asked; `show`: waiting (no final answer yet), open (not over), all; `before`: row
+    id."""
+
+    side: str = Side.ASKED.value
+    show: str = "open"
+    territory: str = ""
+    before: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AssistanceRow:
+    """A request in a list. `name` is the whole name, to be masked by the door; "" where this side may not
+    know, and after deletion. `is_late`: the reply clock has run out without a final answer."""
+
+    id: int
+    public_id: str
+    side: str
+    need: str
+    need_label: str
+    status: str
+    status_label: str
+    outcome_label: str
+    name: str
+    number: int | None
+    person_id: int | None
+    territory_code: str
+    other_territory: str
+    other_place: str
+    peer: str
+    reply_due_at: datetime | None
+    created_at: datetime
+    answered_at: datetime | None
+    is_late: bool
+    is_over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MessageView:
+    """One message of the log. `verified`: signed and checked when it came (True), said or kept inside this
+    installation (None). `delivered_at` None with `attempts`: still on its way. `note`: its text, unless
+    destroyed."""
+
+    said: str
+    label: str
+    is_own: bool
+    by: str
+    said_at: datetime
+    recorded_at: datetime
+    outcome_label: str
+    reason_label: str
+    is_final: bool
+    note: str
+    verified: bool | None
+    key: str
+    digest: str
+    is_sent: bool
+    delivered_at: datetime | None
+    receipt_at: str
+    attempts: int
+    next_try_at: datetime | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssistanceView:
+    """One request: the row, what was told (fields, reason, question), the messages, what may be said now."""
+
+    row: AssistanceRow
+    request: AssistanceRequest
+    fields: Mapping[str, str]
+    reason: str
+    question: str
+    is_told: bool
+    messages: tuple[MessageView, ...]
+    offers: frozenset[str]
+    contact: str
+    case: str
+
+
+def list_requests(given: AssistanceFilter, *, now: datetime, limit: int = 50) -> list[AssistanceRow]:
+    """Requests of one side within the scope, newest first."""
+    rows = _filtered(given)
+    if given.before is not None:
+        rows = rows.filter(id__lt=given.before)
+    return rows_of(rows.select_related("person", "peer").order_by("-id")[:limit], now=now)
+
+
+def count_requests(given: AssistanceFilter, *, now: datetime) -> tuple[int, int]:
+    """How many of them, and how many of these are late."""
+    rows = _filtered(given)
+    late = rows.filter(status__in=WAITING, reply_due_at__lt=now)
+    return rows.count(), late.count()
+
+
+def _filtered(given: AssistanceFilter) -> QuerySet[AssistanceRequest]:
+    rows: QuerySet[AssistanceRequest] = AssistanceRequest.objects.below(given.territory).filter(
+        side=given.side, is_served=True
+    )
+    if given.show == "waiting":
+        return rows.filter(status__in=WAITING)
+    return rows if given.show == "all" else rows.exclude(status__in=OVER)
+
+
+def requests_about(person_ids: Iterable[int], *, now: datetime) -> list[AssistanceRow]:
+    """The requests about a person, on either side, within the scope; newest first."""
+    rows = AssistanceRequest.objects.filter(Q(person_id__in=list(person_ids)))
+    return rows_of(rows.select_related("person", "peer").order_by("-id")[:20], now=now)
+
+
+def rows_of(rows: Iterable[AssistanceRequest], *, now: datetime) -> list[AssistanceRow]:
+    return [_row(row, now) for row in rows]
+
+
+def _row(row: AssistanceRequest, now: datetime) -> AssistanceRow:
+    told = told_of(row)
+    waits = row.status in WAITING
+    return AssistanceRow(
+        id=row.pk,
+        public_id=row.public_id,
+        side=row.side,
+        need=row.need,
+        need_label=str(row.get_need_display()),
+        status=row.status,
+        status_label=str(row.get_status_display()),
+        outcome_label=str(row.get_outcome_display()) if row.outcome else "",
+        name=str(told.get("fields", {}).get("name", "")) or _name_here(row),
+        number=row.number,
+        person_id=row.person_id,
+        territory_code=row.territory_code,
+        other_territory=row.other_territory,
+        other_place=_place(row.other_territory),
+        peer=row.peer.name if row.peer else "",
+        reply_due_at=row.reply_due_at,
+        created_at=row.created_at,
+        answered_at=row.answered_at,
+        is_late=bool(waits and row.reply_due_at and row.reply_due_at < now),
+        is_over=row.status in OVER,
+    )
+
+
+def _name_here(row: AssistanceRequest) -> str:
+    """The name the own register has, where the person is in it and in the scope."""
+    return row.person.name if row.person_id is not None and row.person is not None else ""
+
+
+def _place(code: str) -> str:
+    found = territory.find(code)
+    return found.label if found else code
+
+
+def told_of(row: AssistanceRequest) -> dict[str, Any]:
+    """What a request tells, opened; {} when it was destroyed."""
+    if row.told is None:
+        return {}
+    found: dict[str, Any] = json.loads(keyring().decrypt(row.told, place=f"assistance.told:{row.public_id}"))
+    return found
+
+
+def find_request(public_id: str, *, now: datetime) -> AssistanceView:
+    """Raises UnknownAssistance when there is none in the scope."""
+    row = (
+        AssistanceRequest.objects.select_related("person", "peer", "contact", "made_contact", "case")
+        .filter(public_id=public_id)
+        .first()
+    )
+    if row is None:
+        raise UnknownAssistance(public_id)
+    told = told_of(row)
+    contact = row.made_contact or row.contact
+    return AssistanceView(
+        row=_row(row, now),
+        request=row,
+        fields=told.get("fields", {}),
+        reason=told.get("reason", ""),
+        question=told.get("question", ""),
+        is_told=row.told is not None,
+        messages=_messages(row),
+        offers=_offers(row),
+        contact=contact.public_id if contact else "",
+        case=row.case.public_id if row.case and row.is_asking else "",
+    )
+
+
+def _offers(row: AssistanceRequest) -> frozenset[str]:
+    """What this side may say now, and this post has the right to."""
+    if not access.may(None, "assistance.write", territory_code=row.territory_code):
+        return frozenset()
+    side, status = Side(row.side), Status(row.status)
+    return frozenset(said.value for said in Said if may_say(said, status=status, side=side))
+
+
+def _messages(row: AssistanceRequest) -> tuple[MessageView, ...]:
+    rows = list(AssistanceMessage.objects.filter(request=row).select_related("delivery").order_by("id"))
+    notes = {
+        note.message_id: keyring().decrypt(note.cipher, place=f"assistance.note:{note.message.message}")
+        for note in AssistanceNote.objects.filter(request=row).select_related("message")
+    }
+    return tuple(_message(one, notes.get(one.pk, "")) for one in rows)
+
+
+def _message(one: AssistanceMessage, note: str) -> MessageView:
+    delivery = getattr(one, "delivery", None)
+    outcome, reason = one.data.get("outcome", ""), one.data.get("reason", "")
+    return MessageView(
+        said=one.said,
+        label=str(one.get_said_display()),
+        is_own=one.is_own,
+        by=one.by_name,
+        said_at=one.said_at,
+        recorded_at=one.recorded_at,
+        outcome_label=str(dict(OUTCOME_LABELS).get(outcome, "")),
+        reason_label=str(dict(RETURN_LABELS).get(reason, "")),
+        is_final=bool(one.data.get("final")),
+        note=note,
+        verified=True if one.digest else None,
+        key=one.key,
+        digest=one.digest,
+        is_sent=delivery is not None,
+        delivered_at=delivery.delivered_at if delivery else None,
+        receipt_at=str((delivery.receipt or {}).get("received_at", "")) if delivery else "",
+        attempts=delivery.attempts if delivery else 0,
+        next_try_at=delivery.next_try_at if delivery and delivery.delivered_at is None else None,
+        error=delivery.error if delivery else "",
+    )
+
+
+def outcomes_for(need: str) -> list[tuple[str, str]]:
+    """The answers offered for a need, with their labels."""
+    words = dict(OUTCOME_LABELS)
+    return [(one.value, str(words[one.value])) for one in OUTCOMES[Need(need)]]
+
+
+# --- installations ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PeerView:
+    """Another installation. `fingerprint` is what people compare; `waiting` messages are on their way
+    there."""
+
+    installation: str
+    name: str
+    url: str
+    serves: tuple[str, ...]
+    fingerprint: str
+    trusted_at: datetime
+    trusted_by: str
+    revoked_at: datetime | None
+    revoked_reason: str
+    last_heard_at: datetime | None
+    last_reached_at: datetime | None
+    last_error: str
+    waiting: int
+    knows_our_key: bool
+
+
+def peers() -> list[PeerView]:
+    """All installations ever trusted. Raises NotAllowed without the right to administer."""
+    access.require("account.admin")
+    own = keys.load()
+    rows = Peer.objects.order_by("name", "id")
+    return [_peer(row, own) for row in rows]
+
+
+def _peer(row: Peer, own: keys.Identity | None) -> PeerView:
+    waiting = row.deliveries(manager="unscoped").filter(delivered_at__isnull=True).count()
+    return PeerView(
+        installation=row.installation,
+        name=row.name,
+        url=row.url,
+        serves=tuple(row.serves),
+        fingerprint=keys.fingerprint(row.key),
+        trusted_at=row.trusted_at,
+        trusted_by=row.trusted_by,
+        revoked_at=row.revoked_at,
+        revoked_reason=row.revoked_reason,
+        last_heard_at=row.last_heard_at,
+        last_reached_at=row.last_reached_at,
+        last_error=row.last_error,
+        waiting=waiting,
+        knows_our_key=bool(own and own.newest.id == row.knows_key),
+    )
+
+
+def own_card() -> tuple[dict[str, Any], str] | None:
+    """This installation's card and fingerprint; None when it has not been named."""
+    own = keys.load()
+    return (keys.card_of(own), keys.fingerprint(own.newest.public)) if own else None
+
+
+def refusals(*, limit: int = 50) -> Sequence[ExchangeRefusal]:
+    """What was refused at the door of the exchange, newest first."""
+    access.require("account.admin")
+    return list(ExchangeRefusal.objects.select_related("peer").order_by("-id")[:limit])
+
+
+PROTOCOL = envelope.PROTOCOL
