@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +21,7 @@ from bihuan.epi.visits import VisitStore, bulk, secret, trace
 from bihuan.epi.visits.backward import BLOCK_MINUTES, common_places
 from bihuan.epi.visits.cases import Cases, parse_time, read_cases
 from bihuan.epi.visits.risk import scored, times
+from bihuan.epi.visits.spark import on_spark
 
 app = typer.Typer(
     invoke_without_command=True,
@@ -35,9 +38,15 @@ _CASES = typer.Option(
 class By(Enum):
     index_ = "index"
     duckdb = "duckdb"
+    spark = "spark"
 
 
 ENGINES: dict[By, trace.Engine] = {By.index_: trace.meet, By.duckdb: bulk.meet}
+_MASTER = typer.Option(
+    metavar="ADDRESS", help="With spark: where it runs (yarn, k8s://…, spark://…). Default: as configured."
+)
+_CONF = typer.Option(metavar="NAME=VALUE", help="With spark: a setting of Spark; repeatable.")
+_FOLDER = typer.Option(metavar="ADDRESS", help="With spark: the store's folder as the cluster sees it.")
 
 
 @app.callback()
@@ -48,7 +57,10 @@ def contacts(
     second: Annotated[
         bool, typer.Option("--second-order", help="Also whom those met, from their first meeting on.")
     ] = False,
-    engine: Annotated[By, typer.Option(help="Both give the same rows.")] = By.index_,
+    engine: Annotated[By, typer.Option(help="All give the same rows.")] = By.index_,
+    spark_master: Annotated[str, _MASTER] = "",
+    spark_conf: Annotated[list[str] | None, _CONF] = None,
+    spark_folder: Annotated[str, _FOLDER] = "",
     margin: Annotated[int, typer.Option(min=0, max=1440, help="Minutes before and after that count.")] = 0,
     days_before: Annotated[
         int, typer.Option(min=0, max=60, help="With onset: from so many days before.")
@@ -73,9 +85,8 @@ def contacts(
         raise InputError("name a file of cases: --cases FILE", "请指定病例文件：--cases FILE", field="cases")
     spoken, outs, opened = language(lang), check_outs(out), VisitStore(store_folder(store))
     read = read_cases(opened, cases, key=_key, days_before=days_before, encoding=encoding or None)
-    way = ENGINES[engine]
-    settings = _weights(weights)
-    with working(_("tracing")):
+    settings, spark = _weights(weights), (spark_master, _settings(spark_conf), spark_folder)
+    with working(_("tracing")), _by(engine, *spark) as way:
         first = scored(opened, read.windows, margin=margin, weights=settings, engine=way)
         then = None
         if second:
@@ -158,6 +169,33 @@ def common_command(
         notes=_notes(read, rows, spoken),
     )  # fmt: skip
     give(answer, outs=outs, json=json)
+
+
+@contextmanager
+def _by(engine: By, master: str, options: dict[str, str], folder: str) -> Iterator[trace.Engine]:
+    if engine in ENGINES:
+        if master or options or folder:
+            raise InputError(
+                "--spark-… are for --engine spark", "--spark-… 只用于 --engine spark", field="engine"
+            )
+        yield ENGINES[engine]
+        return
+    with on_spark(master=master, options=options, folder=folder) as way:
+        yield way
+
+
+def _settings(given: list[str] | None) -> dict[str, str]:
+    found = {}
+    for text in given or ():
+        name, sign, value = text.partition("=")
+        if not sign or not name.startswith("spark."):
+            raise InputError(
+                f"{text!r} is no setting such as spark.executor.memory=8g",
+                f"{text!r} 不是设置，例如 spark.executor.memory=8g",
+                field="spark-conf",
+            )
+        found[name] = value
+    return found
 
 
 def _key() -> bytes:

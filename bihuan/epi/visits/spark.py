@@ -52,14 +52,15 @@ class SparkError(EpiError):
 def on_spark(
     *, master: str = "", options: Mapping[str, str] | None = None, folder: str = ""
 ) -> Iterator[Engine]:
-    """An engine like `trace.meet` on a session of Spark, ended afterwards.
+    """An engine like `trace.meet` on Spark: on the session that runs already, or one that ends afterwards.
 
     `master`: where it runs, as Spark writes it (yarn, k8s://…, spark://…, local[4]); without it what
     `options` or Spark's own configuration say, else this machine. `folder`: the store's folder as the cluster
     sees it (hdfs://…, s3a://…, file:///mnt/…), where that is another path than here; the manifest is read
     here. Raises SparkError when PySpark or Java is missing, or the cluster does not answer.
     """
-    session = _session(master, dict(options or {}))
+    running = _running()
+    session = running or _session(master, dict(options or {}))
     machine = _Spark(session, folder)
 
     def engine(store: VisitStore, windows: AnyWindows, *, margin: int = 0) -> Met:
@@ -74,12 +75,13 @@ def on_spark(
     try:
         yield engine
     finally:
-        session.stop()
+        if running is None:
+            session.stop()
 
 
-def _session(master: str, options: dict[str, str]) -> Any:
+def _running() -> Any:
+    """The session of this process, None when there is none. SparkError when PySpark is missing."""
     try:
-        import pyspark
         from pyspark.sql import SparkSession
     except ImportError:
         raise SparkError(
@@ -87,6 +89,13 @@ def _session(master: str, options: dict[str, str]) -> Any:
             "未安装 PySpark；请运行 pip install 'bihuan[spark]'（本机还需 Java 17 或以上）",
             field="engine",
         ) from None
+    return SparkSession.getActiveSession()
+
+
+def _session(master: str, options: dict[str, str]) -> Any:
+    import pyspark
+    from pyspark.sql import SparkSession
+
     chosen = master or options.get("spark.master", "") or _configured() or HERE
     settings = {**DEFAULTS, **(_ALONE if chosen.startswith("local") else {}), **options}
     if chosen.startswith("local"):
