@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bihuan.epi.errors import InputError
-from bihuan.epi.visits import Batch, VisitStore, bulk
+from bihuan.epi.visits import Batch, VisitStore, adding, bulk
 from bihuan.epi.visits import met as ranking
 from bihuan.epi.visits.backward import common_places
 from bihuan.epi.visits.batch import DAY_MINUTES
@@ -76,6 +76,7 @@ def test_ranking_by_digits_is_ranking_by_one_number(tmp_path: Path, monkeypatch:
     store = crowd(tmp_path)
     once = meet(store, asked(300)).table
     monkeypatch.setattr(ranking, "_BITS", 1)
+    monkeypatch.setattr(adding, "_BITS", 1)
     assert np.array_equal(meet(store, asked(300)).table, once)
 
 

@@ -26,21 +26,25 @@ _CHUNK = 256
 _MIX = np.uint32(2654435761)  # Knuth's multiplicative hash (The Art of Computer Programming 3, 6.4)
 
 
-def _fetch_ahead(typing_context: Any, address: Any) -> Any:
-    """Ask for the cache line at an address, which is about to be written."""
+def _fetch_ahead(write: int) -> Any:
+    """Ask for the cache line at an address, which is about to be read or written."""
 
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
-        known = builder.module.globals.get("llvm.prefetch.p0i8")
-        fetch = known or ir.Function(builder.module, kind, "llvm.prefetch.p0i8")
-        builder.call(fetch, [builder.inttoptr(arguments[0], byte), word(1), word(3), word(1)])
-        return context.get_dummy_value()
+    def typed(typing_context: Any, address: Any) -> Any:
+        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+            kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+            known = builder.module.globals.get("llvm.prefetch.p0i8")
+            fetch = known or ir.Function(builder.module, kind, "llvm.prefetch.p0i8")
+            builder.call(fetch, [builder.inttoptr(arguments[0], byte), word(write), word(3), word(1)])
+            return context.get_dummy_value()
 
-    return types.void(types.int64), build
+        return types.void(types.int64), build
+
+    return intrinsic(typed)
 
 
-_prefetch: Any = intrinsic(_fetch_ahead)
+_ask: Any = _fetch_ahead(0)
+_prefetch: Any = _fetch_ahead(1)
 
 
 @njit(cache=True, nogil=True)
@@ -117,32 +121,6 @@ def _visit(visits: Any, v: Any, margin: Any, zero: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def by_number(
-    segments: Any, visits: Any, ranges: Any, people: Any, margin: Any, zero: Any, records: Any, touched: Any
-) -> Any:
-    """Add the meetings of `ranges` to one record a person of the store; how many stand in `touched`.
-
-    `records` must be zero; `touched` has room for everybody and one more.
-    """
-    who, shared, met = np.empty(_CHUNK, np.int64), np.empty(_CHUNK, np.int64), np.empty(_CHUNK, np.int64)
-    count, at = 0, records.ctypes.data
-    for r in range(ranges.shape[0]):
-        v, s, b = ranges[r, 0], ranges[r, 1], ranges[r, 3]
-        case = visits[v, 0]
-        own, visit = np.int64(people[case]), _visit(visits, v, margin, zero)
-        for i in range(ranges[r, 2], b, _CHUNK):
-            n = _near(segments, s, i, min(i + _CHUNK, b), own, visit, who, shared, met)
-            for k in range(n):
-                _prefetch(at + who[k] * (N_RECORD * 4))
-            for k in range(n):
-                p = who[k]
-                touched[count] = p
-                count += records[p, ENCOUNTERS] == 0
-                _add_up(records, p, case + 1, shared[k], met[k])
-    return count
-
-
-@njit(cache=True, nogil=True)
 def by_table(
     segments: Any, visits: Any, ranges: Any, people: Any, margin: Any, zero: Any, room: Any, size: Any
 ) -> Any:
@@ -173,21 +151,6 @@ def by_table(
                     slots[at] = count
                 _add_up(records, np.int64(slots[at]) - 1, case + 1, shared[k], met[k])
     return persons[:count], records[:count]
-
-
-@njit(cache=True, nogil=True)
-def merge(records: Any, touched: Any, count: Any, other: Any, other_touched: Any) -> Any:
-    """Add what another part of the cases found, and make that part zero again; the new count."""
-    for k in range(other_touched.size):
-        p = np.int64(other_touched[k])
-        touched[count] = p
-        count += records[p, ENCOUNTERS] == 0
-        for c in (ENCOUNTERS, TOGETHER, CASES):
-            records[p, c] += other[p, c]
-        for c in (FIRST, LAST):
-            records[p, c] = max(records[p, c], other[p, c])
-        other[p, :] = 0
-    return count
 
 
 @njit(cache=True, nogil=True)

@@ -7,20 +7,14 @@ presence is no contact: a person confirms (rights, issue 4 deliver 8).
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bihuan.epi.visits import kernels, meeting
+from bihuan.epi.visits import adding, kernels, meeting
 from bihuan.epi.visits.batch import DAY_MINUTES, LONGEST_MINUTES
 from bihuan.epi.visits.met import Met
 from bihuan.epi.visits.store import VisitStore
@@ -28,10 +22,10 @@ from bihuan.epi.visits.windows import AnyWindows, Window, Windows, checked
 
 __all__ = ["Encounter", "Met", "Window", "Windows", "encounters", "meet", "present_at", "second_order"]
 
-#: Rows beside the visits up to which a hash table, which stays in the cache, beats a record for everybody.
+#: Rows beside the visits up to which a hash table, which stays in the cache, beats dealing into buckets.
 _TABLE_ROWS = 1 << 15
-#: Rows, and windows, from which a second thread is worth its start and adding both up.
-_SHARED_ROWS, _SHARED_WINDOWS = 1 << 21, 256
+#: Windows from which a second thread is worth its start.
+_SHARED_WINDOWS = 24
 
 
 class Engine(Protocol):
@@ -57,75 +51,54 @@ def meet(store: VisitStore, windows: AnyWindows, *, margin: int = 0) -> Met:
 
     A case is not her own contact; other cases are named like anybody else. `margin` must be 0 to 1,440.
     """
-    asked = checked(windows, margin)
-    segments, keep = segments_of(store, asked, margin)
-    met = _met(segments, asked, visits_of(segments, asked), margin, store.people.count)
-    del keep
-    return met
+    return _met(store, checked(windows, margin), margin, None)
 
 
 def meet_at(store: VisitStore, windows: AnyWindows, places: NDArray[np.int64], *, margin: int = 0) -> Met:
     """`meet` at some places only: small numbers, ascending."""
-    asked = checked(windows, margin)
+    return _met(store, checked(windows, margin), margin, places)
+
+
+def _met(store: VisitStore, asked: Windows, margin: int, places: NDArray[np.int64] | None) -> Met:
     segments, keep = segments_of(store, asked, margin)
-    visits = visits_of(segments, asked)
-    visits = visits[np.isin(visits[:, 1], places)]
-    met = _met(segments, asked, visits, margin, store.people.count)
-    del keep
-    return met
-
-
-def _met(
-    segments: NDArray[np.int64], asked: Windows, visits: NDArray[np.int64], margin: int, n_people: int
-) -> Met:
-    if not visits.size:
+    visits, ranges = _near(segments, asked, margin, places)
+    if not ranges.size:
         return Met.nobody()
-    ranges = _in_parts(
-        lambda rows: _ranges(segments, visits, rows, margin), visits.shape[0], enough=_SHARED_WINDOWS
-    )
+    n_people = store.people.count
     rows = int((ranges[:, 3] - ranges[:, 2]).sum())
     zero = int(visits[:, 2].min()) - margin - 1
-    if rows <= _TABLE_ROWS:
+    if rows > _TABLE_ROWS and adding.fits(visits, margin):
+        met = adding.add_up(segments, visits, ranges, asked.person, margin, zero=zero, n_people=n_people)
+    else:
         room = min(rows, n_people)
         size = 1 << int(2 * room + 1).bit_length()
         person, found = meeting.by_table(segments, visits, ranges, asked.person, margin, zero, room, size)
         at = np.argsort(person)
-        return Met.of_records(found, person[at], at, zero=zero)
-    parts = _parted(ranges, visits[:, 0], workers() if rows > _SHARED_ROWS else 1)
-
-    def fill(part: NDArray[np.int64], records: _Records) -> int:
-        return int(
-            meeting.by_number(
-                segments, visits, part, asked.person, margin, zero, records.numbers, records.touched
-            )
-        )
-
-    with _borrowed(len(parts), n_people) as held:
-        counts = _at_once(fill, parts, held)
-        first, count = held[0], counts[0]
-        for other, n in zip(held[1:], counts[1:], strict=True):
-            count = meeting.merge(first.numbers, first.touched, count, other.numbers, other.touched[:n])
-        person = np.sort(first.touched[:count])
-        return Met.of_records(first.numbers, person, person, zero=zero)
+        met = Met.of_records(found, person[at], at, zero=zero)
+    del keep
+    return met
 
 
-def _ranges(
-    segments: NDArray[np.int64], visits: NDArray[np.int64], rows: slice, margin: int
-) -> NDArray[np.int64]:
-    found = np.asarray(meeting.ranges_of(segments, visits[rows], margin))
-    found[:, 0] += rows.start
-    return found
+def _near(
+    segments: NDArray[np.int64], asked: Windows, margin: int, places: NDArray[np.int64] | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Visits of the cases as in `visits_of`, and the rows beside them that may meet them, by all cores."""
 
+    def some(a: int, b: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        visits = _visits_of(segments, asked, a, b)
+        if places is not None:
+            visits = visits[np.isin(visits[:, 1], places)]
+        return visits, np.asarray(meeting.ranges_of(segments, visits, margin))
 
-def _parted(ranges: NDArray[np.int64], cases: NDArray[np.int64], parts: int) -> list[NDArray[np.int64]]:
-    """Ranges in parts of about as many rows each; no case stands in two."""
-    if parts == 1:
-        return [ranges]
-    of_case = cases[ranges[:, 0]]
-    so_far = np.cumsum(ranges[:, 3] - ranges[:, 2])
-    wanted = np.searchsorted(so_far, so_far[-1] * np.arange(1, parts) // parts)
-    cuts = np.unique(np.searchsorted(of_case, of_case[wanted], side="left"))
-    return [part for part in np.split(ranges, cuts) if part.size]
+    cuts = _cuts(asked.size)
+    parts = adding.at_once(some, cuts, cuts[1:])
+    if len(parts) > 1:
+        before = 0
+        for visits, ranges in parts:
+            ranges[:, 0] += before
+            before += visits.shape[0]
+        return np.concatenate([v for v, _r in parts]), np.concatenate([r for _v, r in parts])
+    return parts[0]
 
 
 def segments_of(store: VisitStore, asked: Windows, margin: int) -> tuple[NDArray[np.int64], list[Any]]:
@@ -141,14 +114,20 @@ def segments_of(store: VisitStore, asked: Windows, margin: int) -> tuple[NDArray
 
 def visits_of(segments: NDArray[np.int64], asked: Windows) -> NDArray[np.int64]:
     """Visits of the cases, cut to them: rows (window, place, start, end), in the order of windows."""
+    cuts = _cuts(asked.size)
+    return np.concatenate(adding.at_once(lambda a, b: _visits_of(segments, asked, a, b), cuts, cuts[1:]))
 
-    def some(rows: slice) -> NDArray[np.int64]:
-        part = asked.take(rows)
-        found = np.asarray(kernels.visits_of(segments, part.person, part.since, part.until))
-        found[:, 0] += rows.start
-        return found
 
-    return _in_parts(some, asked.size, enough=_SHARED_WINDOWS)
+def _visits_of(segments: NDArray[np.int64], asked: Windows, a: int, b: int) -> NDArray[np.int64]:
+    part = asked.take(slice(a, b))
+    found = np.asarray(kernels.visits_of(segments, part.person, part.since, part.until))
+    found[:, 0] += a
+    return found
+
+
+def _cuts(n: int) -> list[int]:
+    """Windows in parts, one a core where there are enough."""
+    return np.linspace(0, n, (adding.workers() if n >= _SHARED_WINDOWS else 1) + 1).astype(int).tolist()
 
 
 def encounters(
@@ -208,62 +187,3 @@ def sources_of(asked: Windows, first: Met) -> Windows:
         return Windows.of([])
     end = np.maximum(int(asked.until.max()), first.first)
     return Windows(first.person.astype(np.uint32), first.first, end)
-
-
-# --- both cores ---------------------------------------------------------------------------------------
-
-
-def workers() -> int:
-    """Threads a large question is shared among: the cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(workers(), thread_name_prefix="visits")
-
-
-os.register_at_fork(after_in_child=_pool.cache_clear)
-
-
-def _in_parts(work: Callable[[slice], NDArray[Any]], n: int, *, enough: int) -> NDArray[Any]:
-    """`work` on all of n rows, by several threads from `enough` rows on; in the order of rows."""
-    if n < enough or workers() == 1:
-        return work(slice(0, n))
-    cuts = np.linspace(0, n, workers() + 1).astype(int).tolist()
-    rows = [slice(a, b) for a, b in pairwise(cuts)]
-    return np.concatenate(list(_pool().map(work, rows)))
-
-
-def _at_once(work: Callable[..., Any], *each: Sequence[Any]) -> list[Any]:
-    if len(each[0]) == 1:
-        return [work(*(e[0] for e in each))]
-    return list(_pool().map(work, *each))
-
-
-class _Records:
-    """A record of zeros for everybody, in whole cache lines, and room to note who was touched."""
-
-    def __init__(self, n_people: int) -> None:
-        raw = np.zeros(n_people * meeting.N_RECORD * 4 + 64, np.uint8)
-        at = -raw.ctypes.data % 64
-        whole = raw[at : at + n_people * meeting.N_RECORD * 4]
-        self.numbers = whole.view(np.int32).reshape(n_people, meeting.N_RECORD)
-        self.touched = np.empty(n_people + 1, np.uint32)
-
-
-_spare: list[_Records] = []
-_lock = threading.Lock()
-
-
-@contextmanager
-def _borrowed(wanted: int, n_people: int) -> Iterator[list[_Records]]:
-    """Records to write in; handed back as zeros they are kept for the next question, otherwise let go."""
-    with _lock:
-        fitting = [r for r in _spare if r.numbers.shape[0] >= n_people][:wanted]
-        for records in fitting:
-            _spare.remove(records)
-    held = fitting + [_Records(n_people) for _ in range(wanted - len(fitting))]
-    yield held
-    with _lock:
-        _spare[:] = (held + _spare)[: workers()]

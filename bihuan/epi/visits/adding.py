@@ -1,0 +1,338 @@
+"""A large question, from the rows beside the visits of cases to the ranked table, by all cores: see `buckets`."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bihuan.epi.visits import buckets
+from bihuan.epi.visits.buckets import N_RECORD
+from bihuan.epi.visits.met import NAMES, Met
+
+#: Rows that one core deals before all add up: 128 MB of meetings if all of them meet.
+ROUND_ROWS = 1 << 24
+#: Rows from which a second thread is worth its start.
+SHARED_ROWS = 1 << 17
+_SHARED_NAMES = 1 << 15
+_BITS, _DIGIT = 63, 9
+_LINE = 8  # numbers of a cache line
+#: What is kept for the next question, bytes.
+_KEPT = 1 << 29
+
+
+class Room:
+    """Memory of one question, kept for the next: memory that is new costs more than what is done in it.
+
+    All of it is made by NumPy, which asks for large pages. `records` and `marks` are zeros between questions.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[str, NDArray[Any]] = {}
+
+    def take(self, name: str, size: int, kind: Any, *, zeros: bool = False) -> NDArray[Any]:
+        """At least `size` entries; what is in them is open, unless it is zeros."""
+        found = self._held.get(name)
+        if found is None or found.size < size:
+            self._held.pop(name, None)
+            found = np.zeros(size, kind) if zeros else np.empty(size, kind)
+            self._held[name] = found
+        return found
+
+    def records(self, name: str, size: int, *, zeros: bool = False) -> NDArray[np.int32]:
+        return self.take(name, size * N_RECORD, np.int32, zeros=zeros).reshape(-1, N_RECORD)
+
+    @property
+    def bytes(self) -> int:
+        return sum(held.nbytes for held in self._held.values())
+
+
+_spare: list[Room] = []
+_lock = threading.Lock()
+
+
+@contextmanager
+def borrowed() -> Iterator[Room]:
+    """A room; after an error it is not used again."""
+    with _lock:
+        room = _spare.pop() if _spare else Room()
+    yield room
+    if room.bytes <= _KEPT:
+        with _lock:
+            if len(_spare) < workers():
+                _spare.append(room)
+
+
+class _Kept(np.ndarray[Any, Any]):
+    """Memory of an answer. A type of its own, so that columns hold on to it and not to what is beneath."""
+
+
+_answers: list[NDArray[np.int64]] = []
+
+
+def _columns(n: int) -> NDArray[np.int64]:
+    """Room for an answer of n rows, one row a column of it, each on a cache line. When
+    nobody holds any part of it any more, the memory serves the next answer."""
+    wide = -(-n // _LINE) * _LINE
+    size = wide * len(NAMES) + _LINE
+    with _lock:
+        fitting = [i for i, held in enumerate(_answers) if size <= held.size]
+        whole = _answers.pop(fitting[0]) if fitting else np.empty(_grown(size), np.int64)
+    at = -whole.ctypes.data // 8 % _LINE
+    lent = whole.view(_Kept)[at : at + wide * len(NAMES)]
+    weakref.finalize(lent, _take_back, whole)
+    return lent.view(np.ndarray).reshape(len(NAMES), wide)
+
+
+def _grown(n: int) -> int:
+    """Somewhat more than n, so that questions of about one size use the same memory."""
+    step = 1 << max(0, n.bit_length() - 3)
+    return -(-n // step) * step
+
+
+def _take_back(whole: NDArray[np.int64]) -> None:
+    with _lock:
+        if whole.nbytes <= _KEPT:
+            _answers[:] = [whole, *_answers][: workers()]
+
+
+def fits(visits: NDArray[np.int64], margin: int) -> bool:
+    """Whether the minutes of a question fit into a meeting of 64 bits: four years."""
+    return int(visits[:, 3].max() - visits[:, 2].min()) + 2 * margin + 2 < buckets.FAR
+
+
+def add_up(
+    segments: NDArray[np.int64],
+    visits: NDArray[np.int64],
+    ranges: NDArray[np.int64],
+    people: NDArray[np.uint32],
+    margin: int,
+    *,
+    zero: int,
+    n_people: int,
+) -> Met:
+    """Everybody met in `ranges` (in the order of cases), ranked."""
+    rows = ranges[:, 3] - ranges[:, 2]
+    n_buckets = -(-n_people // buckets.PEOPLE)
+    n_workers = workers() if int(rows.sum()) >= SHARED_ROWS else 1
+    rounds = _rounds(ranges, rows, visits[:, 0], n_workers)
+    with borrowed() as room:
+        for parts in rounds:
+            dealt = _Dealt(room, parts, n_buckets)
+            at_once(
+                lambda part, i, dealt=dealt: buckets.deal(
+                    segments, visits, part, people, margin, zero, dealt.words, dealt.chain,
+                    dealt.firsts[i], dealt.ends[i],
+                ),
+                parts, range(len(parts)),
+            )  # fmt: skip
+            dealt.cases = np.array([visits[part[0, 0], 0] for part in parts], np.int64)
+            if len(rounds) > 1:
+                _hold(room, dealt, n_buckets, n_workers)
+        most = np.zeros((n_workers, N_RECORD), np.int32)
+        if len(rounds) > 1:
+            regions = _gather(room, n_buckets, n_workers, most)
+        else:
+            regions = _settle(room, dealt, n_workers, most)
+        found = room.records("found", 0)
+        return ranked(room, found, regions, most.max(axis=0), zero=zero)
+
+
+class _Dealt:
+    """Where the meetings of a round lie: one row of `ends` a part."""
+
+    def __init__(self, room: Room, parts: Sequence[NDArray[np.int64]], n_buckets: int) -> None:
+        blocks = [buckets.blocks_for(int((p[:, 3] - p[:, 2]).sum()), n_buckets) for p in parts]
+        self.firsts = np.concatenate([[0], np.cumsum(blocks)[:-1]]).astype(np.int64)
+        self.chain = room.take("chain", sum(blocks), np.uint64)
+        self.words = room.take("words", sum(blocks) * buckets.BLOCK, np.uint64)
+        self.ends = np.empty((len(parts), n_buckets), np.uint64)
+        self.cases = np.empty(0, np.int64)
+
+    def sizes(self) -> NDArray[np.int64]:
+        """Meetings of each bucket."""
+        out = np.zeros(self.ends.shape[1], np.int64)
+        for i, first in enumerate(self.firsts.tolist()):
+            buckets.sizes(self.chain, first, self.ends[i], out)
+        return out
+
+
+def _rounds(
+    ranges: NDArray[np.int64], rows: NDArray[np.int64], cases: NDArray[np.int64], n_workers: int
+) -> list[list[NDArray[np.int64]]]:
+    """Ranges in parts of about as many rows each, and parts in rounds that fit into memory."""
+    so_far = np.cumsum(rows)
+    n_rounds = -(-int(so_far[-1]) // (ROUND_ROWS * n_workers))
+    n_parts = n_rounds * n_workers
+    cuts = np.searchsorted(so_far, so_far[-1] * np.arange(1, n_parts) // n_parts)
+    of_case = cases[ranges[:, 0]]
+    more = np.searchsorted(of_case, np.arange(of_case[0], of_case[-1] + 1, buckets.MOST_CASES)[1:])
+    parts = [part for part in np.split(ranges, np.unique(np.concatenate([cuts, more]))) if part.size]
+    return [parts[i : i + n_workers] for i in range(0, len(parts), n_workers)]
+
+
+def _shares(weights: NDArray[np.int64], parts: int) -> list[tuple[int, int]]:
+    """Cut a row of buckets into `parts` of about the same weight."""
+    so_far = np.cumsum(weights)
+    cuts = np.searchsorted(so_far, so_far[-1] * np.arange(1, parts) // parts) + 1
+    return list(pairwise([0, *np.minimum(cuts, weights.size).tolist(), weights.size]))
+
+
+def _settle(room: Room, dealt: _Dealt, n_workers: int, most: NDArray[np.int32]) -> list[tuple[int, int]]:
+    """All in one round: bucket by bucket, in records that stay in the cache. Rows of `found` in use."""
+    sizes = dealt.sizes()
+    shares = _shares(sizes, n_workers)
+    room_for = np.minimum(sizes, buckets.PEOPLE)
+    begins = [int(room_for[:a].sum()) for a, _b in shares]
+    found = room.records("found", int(room_for.sum()))
+    scratch = [room.records(f"scratch {i}", buckets.PEOPLE, zeros=True) for i in range(n_workers)]
+
+    def work(share: tuple[int, int], begin: int, records: NDArray[np.int32], largest: Any) -> int:
+        return int(
+            buckets.settle(
+                dealt.words, dealt.chain, dealt.firsts, dealt.ends, dealt.cases, share, records, found, begin,
+                largest,
+            )
+        )  # fmt: skip
+
+    ends = at_once(work, shares, begins, scratch, list(most))
+    return list(zip(begins, ends, strict=True))
+
+
+def _everybody(room: Room, n_buckets: int) -> tuple[NDArray[np.int32], NDArray[np.uint64]]:
+    people = n_buckets * buckets.PEOPLE
+    return room.records("records", people, zeros=True), room.take("marks", people >> 6, np.uint64, zeros=True)
+
+
+def _hold(room: Room, dealt: _Dealt, n_buckets: int, n_workers: int) -> None:
+    records, marks = _everybody(room, n_buckets)
+    at_once(
+        lambda share: buckets.hold(
+            dealt.words, dealt.chain, dealt.firsts, dealt.ends, dealt.cases, share, records, marks
+        ),
+        _shares(dealt.sizes(), n_workers),
+    )
+
+
+def _gather(room: Room, n_buckets: int, n_workers: int, most: NDArray[np.int32]) -> list[tuple[int, int]]:
+    records, marks = _everybody(room, n_buckets)
+    shares = _shares(np.ones(n_buckets, np.int64), n_workers)
+    begins = [a * buckets.PEOPLE for a, _b in shares]
+    found = room.records("found", n_buckets * buckets.PEOPLE)
+    ends = at_once(
+        lambda share, begin, largest: int(
+            buckets.gather_all(records, marks, share, found, begin, largest)
+        ),
+        shares, begins, list(most),
+    )  # fmt: skip
+    return list(zip(begins, ends, strict=True))
+
+
+def ranked(
+    room: Room,
+    found: NDArray[np.int32],
+    regions: list[tuple[int, int]],
+    most: NDArray[np.int32],
+    *,
+    zero: int,
+) -> Met:
+    """The rows of `regions` in the order of `Met`; people ascend in them."""
+    n = sum(b - a for a, b in regions)
+    if not n:
+        return Met.nobody()
+    largest = (int(most[buckets.TOGETHER]), int(most[buckets.ENCOUNTERS]), int(most[buckets.CASES]))
+    bits = (largest[0].bit_length(), largest[1].bit_length(), largest[2].bit_length())
+    width = max(b for _a, b in regions).bit_length()
+    if width + sum(bits) > _BITS:
+        return _by_columns(found, np.concatenate([np.arange(a, b) for a, b in regions]), zero)
+    order, out = _order(room, found, regions, largest, bits, width), _columns(n)
+    cuts = _even(n, len(regions))
+    at_once(
+        lambda a, b: buckets.columns_of(found, order[a:b], (1 << width) - 1, zero, a, out), cuts, cuts[1:]
+    )
+    return Met(*out[:, :n])
+
+
+def _even(n: int, parts: int) -> list[int]:
+    """Where parts of about the same size begin, and n; a small question is not parted."""
+    return np.linspace(0, n, (parts if n >= _SHARED_NAMES else 1) + 1).astype(int).tolist()
+
+
+def _order(
+    room: Room, found: NDArray[np.int32], regions: list[tuple[int, int]], largest: tuple[int, int, int],
+    bits: tuple[int, int, int], width: int,
+) -> NDArray[np.int64]:  # fmt: skip
+    """Rows of `regions` ranked, in the low `width` bits of numbers that were sorted digit by digit."""
+    begins = np.cumsum([0, *(b - a for a, b in regions)]).tolist()
+    keys, spare = (room.take(name, begins[-1], np.int64)[: begins[-1]] for name in ("keys", "spare keys"))
+    passes = max(1, -(-sum(bits) // _DIGIT))
+    size = -(-sum(bits) // passes)
+    digits = np.zeros((len(regions), 1 << size), np.int64)
+
+    def key(row: tuple[int, int], a: int, b: int, count: NDArray[np.int64]) -> None:
+        buckets.keys_of(found, row[0], row[1], largest, bits, width, keys[a:b], width, count)
+
+    at_once(key, regions, begins, begins[1:], digits)
+    _by_digit(keys, spare, begins, digits, width)
+    for number in range(1, passes):
+        keys, spare = spare, keys
+        cuts, shift = _even(keys.size, len(regions)), width + number * size
+        digits = np.zeros((len(cuts) - 1, 1 << size), np.int64)
+        _count(keys, cuts, digits, shift)
+        _by_digit(keys, spare, cuts, digits, shift)
+    return spare
+
+
+def _count(keys: NDArray[np.int64], cuts: list[int], digits: NDArray[np.int64], shift: int) -> None:
+    at_once(lambda a, b, count: buckets.count_digits(keys[a:b], shift, count), cuts, cuts[1:], digits)
+
+
+def _by_digit(
+    keys: NDArray[np.int64], out: NDArray[np.int64], cuts: list[int], digits: NDArray[np.int64], shift: int
+) -> None:
+    """Sort by one digit: its counts say where the keys of each part go, by digit, then by part."""
+    sizes = digits.T.ravel()
+    ends = np.ascontiguousarray((np.cumsum(sizes) - sizes).reshape(digits.T.shape).T)
+    at_once(lambda a, b, end: buckets.by_digit(keys[a:b], shift, end, out), cuts, cuts[1:], ends)
+
+
+def _by_columns(found: NDArray[np.int32], rows: NDArray[np.int64], zero: int) -> Met:
+    """Ranked by columns, where they do not fit into one number."""
+    of = found[rows].astype(np.int64)
+    person, times, minutes, cases = (
+        of[:, c] for c in (buckets.WHO, buckets.ENCOUNTERS, buckets.TOGETHER, buckets.CASES)
+    )
+    first, last = zero + buckets.FAR - 1 - of[:, buckets.FIRST], zero + of[:, buckets.LAST]
+    return Met.ranked([person, times, minutes, cases, first, last])
+
+
+# --- all cores --------------------------------------------------------------------------------------------
+
+
+def workers() -> int:
+    """Threads a large question is shared among: the cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(workers(), thread_name_prefix="visits")
+
+
+os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
+def at_once(work: Callable[..., Any], *each: Iterable[Any]) -> list[Any]:
+    """`work` on each, all but the first by other threads; the answers in order."""
+    given = list(zip(*each, strict=False))
+    others = [_pool().submit(work, *one) for one in given[1:]]
+    return [work(*given[0]), *(other.result() for other in others)]
