@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from bihuan.epi.visits import Batch, VisitStore, bulk
+from bihuan.epi.visits import Batch, VisitStore, adding, bulk, trace
 from bihuan.epi.visits.batch import DAY_MINUTES, LONGEST_MINUTES
 from bihuan.epi.visits.layout import StoreError
 from bihuan.epi.visits.store import UNKNOWN_END
@@ -69,8 +69,12 @@ VISITS = st.lists(
     st.tuples(
         st.integers(1, 8),  # person key
         st.sampled_from(["gate", "market", "bus"]),
-        st.integers(-90, 3 * DAY_MINUTES),
-        st.one_of(st.integers(0, 70), st.just(0), st.integers(60, 2000), st.none()),
+        st.one_of(
+            st.integers(-90, 3 * DAY_MINUTES),
+            st.builds(lambda day, off: day * DAY_MINUTES + off, st.integers(0, 2), st.integers(-2, 2)),
+        ),
+        # a check-in, across an hour and a day, without an end, and of a gate whose clocks do not agree
+        st.one_of(st.integers(0, 70), st.just(0), st.integers(60, 2000), st.none(), st.integers(-30, -1)),
     ),
     min_size=1,
     max_size=40,
@@ -82,9 +86,17 @@ WINDOWS = st.lists(
 )
 
 
+def as_kept(stay: int | None) -> int:
+    """Minutes that stand in the store."""
+    return 0 if stay is None else min(max(stay, 0), LONGEST_MINUTES)
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], phases=PHASES)
-@given(visits=VISITS, windows=WINDOWS, margin=st.sampled_from([0, 1, 15, 120]), cut=st.integers(0, 40))
-def test_both_engines_say_what_counting_by_hand_says(tmp_path_factory, visits, windows, margin, cut):
+@given(
+    visits=VISITS, windows=WINDOWS, margin=st.sampled_from([0, 1, 15, 120]), cut=st.integers(0, 40),
+    a_round=st.sampled_from([1, 3, 1 << 24]),
+)  # fmt: skip
+def test_all_ways_say_what_counting_by_hand_says(tmp_path_factory, visits, windows, margin, cut, a_round):
     store = VisitStore.create(tmp_path_factory.mktemp("store"))
     rows = [
         (n + 1, key, place, ZERO + a, UNKNOWN_END if stay is None else ZERO + a + stay)
@@ -93,14 +105,18 @@ def test_both_engines_say_what_counting_by_hand_says(tmp_path_factory, visits, w
     for part in (rows[:cut], rows[cut:]):
         store.append(batch(part))
     numbers = {key: int(store.people.find(np.array([key], np.uint64))[0]) for _e, key, *_r in rows}
-    kept = [
-        (numbers[key], place, a, a + (0 if end == UNKNOWN_END else min(end - a, LONGEST_MINUTES)))
-        for _e, key, place, a, end in rows
-    ]
+    kept = [(numbers[key], place, ZERO + a, ZERO + a + as_kept(stay)) for key, place, a, stay in visits]
     asked = [Window(numbers[k], ZERO + a, ZERO + a + b) for k, a, b in windows if k in numbers]
     wanted = by_hand(kept, asked, margin)
     assert as_dict(meet(store, asked, margin=margin)) == wanted
     assert as_dict(bulk.meet(store, asked, margin=margin)) == wanted
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trace, "_TABLE_ROWS", -1)  # as a question of any size is dealt into buckets,
+        patch.setattr(adding, "ROUND_ROWS", a_round)  # in many rounds,
+        patch.setattr(adding, "SHARED_ROWS", 0)  # by three threads
+        patch.setattr(adding, "_SHARED_NAMES", 0)
+        patch.setattr(adding, "workers", lambda: 3)
+        assert as_dict(meet(store, asked, margin=margin)) == wanted
     store.compact(day=DAY_ONE)
     assert as_dict(meet(store, asked, margin=margin)) == wanted
 

@@ -93,6 +93,63 @@ def test_one_number_with_very_many_stays_and_rows_beyond_sixteen_bits_are_found(
         assert np.array_equal(meet(store, windows).table, bulk.meet(store, windows).table)
 
 
+def town(folder: Path) -> VisitStore:
+    """More people than three buckets hold, some at a place where thousands are."""
+    rng = np.random.default_rng(11)
+    n, people = 120_000, 110_000
+    store = VisitStore.create(folder)
+    start = ZERO + rng.integers(0, 4 * DAY_MINUTES, n)
+    store.append(
+        Batch(
+            np.arange(1, n + 1, dtype=np.uint64),
+            np.concatenate([np.arange(1, people + 1), rng.integers(1, people, n - people)]).astype(np.uint64),
+            np.array([f"place {w}" for w in rng.zipf(1.4, n) % 300], object),
+            start,
+            start + rng.choice([0, 20, 55, 61, 300, 1440], n),
+        )
+    )
+    return store
+
+
+@pytest.mark.parametrize(("a_round", "threads"), [(1 << 24, 1), (1 << 24, 2), (30_000, 3)])
+def test_people_of_many_buckets_in_one_round_and_in_many_are_found_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, a_round: int, threads: int
+):
+    store = town(tmp_path)
+    wanted = {k: bulk.meet(store, asked(k), margin=5) for k in (40, 3_000)}
+    monkeypatch.setattr(adding, "ROUND_ROWS", a_round)
+    monkeypatch.setattr(adding, "SHARED_ROWS", 0)
+    monkeypatch.setattr(adding, "_SHARED_NAMES", 1_000)
+    monkeypatch.setattr(adding, "workers", lambda: threads)
+    for k, table in wanted.items():
+        found = meet(store, asked(k), margin=5)
+        assert found.size > 20_000
+        assert found.person.max() > 3 * 32_768
+        assert np.array_equal(found.table, table.table)
+
+
+def test_an_answer_somebody_holds_is_not_written_over_by_the_next(tmp_path: Path):
+    store = town(tmp_path)
+    first = meet(store, asked(40))
+    column, table = first.minutes[5:50], first.table.copy()
+    held = column.copy()
+    for _n in range(4):
+        assert np.array_equal(meet(store, asked(40)).table, table)
+        meet(store, asked(90))
+    del first
+    meet(store, asked(90))
+    assert np.array_equal(column, held)
+
+
+def test_a_question_over_more_years_than_a_meeting_holds_is_answered_too(tmp_path: Path):
+    store = crowd(tmp_path)
+    far = ZERO + 5 * 366 * DAY_MINUTES
+    one, place = np.array([2**40], np.uint64), np.array(["place 1"], object)
+    store.append(Batch(one, np.array([2], np.uint64), place, np.array([far]), np.array([far])))
+    windows = Windows(np.arange(400, dtype=np.uint32), np.full(400, ZERO), np.full(400, far + 10))
+    assert np.array_equal(meet(store, windows).table, bulk.meet(store, windows).table)
+
+
 CAFE = [
     (1, "cafe", 0, 60),  # the case
     (2, "cafe", 30, 90),  # 30 minutes
