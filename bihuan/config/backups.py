@@ -40,7 +40,7 @@ from bihuan.registry.rls import CREATE_DOOR_ROLE
 
 FORMAT = 1
 MANIFEST, DUMP, KEYS = "manifest.json", "database.dump", "keys"
-KEY_FILES = ("field.key", "django-secret-key", "visits.key")
+KEY_FILES = ("field.key", "django-secret-key", "visits.key", "exchange.key")
 LOCK_PATIENCE = "15s"
 _SALT, _NONCE = 16, 12
 _SCRYPT = {"length": 32, "n": 2**15, "r": 8, "p": 1}

@@ -89,7 +89,7 @@ def _asked(request: urllib.request.Request) -> Any:
 def _word(body: bytes) -> str:
     """The peer's own word for why not, if it is one of a few letters; nothing else of its answer is kept."""
     try:
-        code = json.loads(body).get("code", "")
+        code = json.loads(body).get("type", "")
     except (ValueError, AttributeError):
         return "refused"
     return (

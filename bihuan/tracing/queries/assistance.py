@@ -27,7 +27,8 @@ from bihuan.tracing.models import (
     ExchangeRefusal,
     Peer,
 )
-from bihuan.tracing.peers import envelope, keys
+from bihuan.tracing.peers import keys
+from bihuan.tracing.peers.envelope import MOST_BYTES
 from bihuan.tracing.rules.assistance import (
     FIELD_CLASS,
     OUTCOMES,
@@ -42,6 +43,7 @@ from bihuan.tracing.rules.assistance import (
 
 __all__ = [
     "FIELD_CLASS",
+    "MOST_BYTES",
     "NEED_LABELS",
     "OUTCOME_LABELS",
     "RETURN_LABELS",
@@ -379,6 +381,3 @@ def refusals(*, limit: int = 50) -> Sequence[ExchangeRefusal]:
     """What was refused at the door of the exchange, newest first."""
     access.require("account.admin")
     return list(ExchangeRefusal.objects.select_related("peer").order_by("-id")[:limit])
-
-
-PROTOCOL = envelope.PROTOCOL

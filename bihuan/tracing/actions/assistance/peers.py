@@ -3,7 +3,9 @@ key."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -35,7 +37,8 @@ def name_installation(*, name: str, url: str, serves: Sequence[str]) -> keys.Ide
 def rotate_key() -> keys.Identity:
     """Make a new key. Peers are told by the worker, signed with the key they know; then the old one goes."""
     access.require(RIGHT)
-    keys.own()
+    if keys.load() is None:
+        raise not_named()
     return keys.rotate()
 
 
@@ -46,11 +49,10 @@ def add_peer(card: Mapping[str, Any], *, actor: Actor) -> Peer:
     """
     access.require(RIGHT)
     if not keys.is_card(card):
-        raise PeerInvalid(
-            _("This is not the card of an installation, or it was altered."),
-            hint=_("Ask for a new one: `bihuan peers show-key` makes it."),
-        )
-    own = keys.own()
+        raise _no_card()
+    own = keys.load()
+    if own is None:
+        raise not_named()
     if card["installation"] == own.installation:
         raise PeerInvalid(_("This is the card of this very installation."))
     if not wire.is_address(card["url"]):
@@ -72,6 +74,53 @@ def add_peer(card: Mapping[str, Any], *, actor: Actor) -> Peer:
             },
         )
         return found
+
+
+def read_card(source: str) -> dict[str, Any]:
+    """A card from a file or from an installation's address. Raises PeerInvalid."""
+    try:
+        if "://" in source:
+            card = wire.fetch_card(source)
+        else:
+            card = json.loads(Path(source).read_text())
+    except wire.NotDelivered as problem:
+        words = _("There is no card at %(source)s (%(code)s).")
+        raise PeerInvalid(words % {"source": source, "code": problem.code}) from None
+    except (OSError, ValueError):
+        raise PeerInvalid(_("%(source)s holds no card.") % {"source": source}) from None
+    if not keys.is_card(card):
+        raise _no_card()
+    return dict(card)
+
+
+def fingerprint_of(card: Mapping[str, Any]) -> str:
+    """What people compare before they trust a card."""
+    return keys.fingerprint(card["key"])
+
+
+def require_fingerprint(card: Mapping[str, Any], told: str) -> None:
+    """Raises PeerInvalid unless the card has the fingerprint that people there told."""
+    if "".join(told.split()).upper() != "".join(fingerprint_of(card).split()):
+        raise PeerInvalid(
+            _("The card has the fingerprint %(shown)s, which is another one.")
+            % {"shown": fingerprint_of(card)},
+            hint=_("Do not add it. Ask the people there for their card again, by another way."),
+        )
+
+
+def not_named() -> PeerInvalid:
+    """This installation has no name and key for others yet."""
+    return PeerInvalid(
+        _("This installation has no name and key for others yet."),
+        hint=_("Run `bihuan peers init --name … --url https://… --serves CODE`."),
+    )
+
+
+def _no_card() -> PeerInvalid:
+    return PeerInvalid(
+        _("This is not the card of an installation, or it was altered."),
+        hint=_("Ask for a new one: `bihuan peers show-key` makes it."),
+    )
 
 
 def renew_peer(peer: Peer, card: Mapping[str, Any]) -> bool:
