@@ -13,11 +13,12 @@ from django.utils.translation import gettext as _
 
 from bihuan.cases.actions.common import authorize, moment_now, zone_of
 from bihuan.cases.models import Case
+from bihuan.cases.rules import Classification
 from bihuan.epi.visits import VisitStore
 from bihuan.policy.values import value
 from bihuan.registry import access, audit, scope
 from bihuan.registry.actor import Actor
-from bihuan.registry.errors import Invalid
+from bihuan.registry.errors import Conflict, Invalid
 from bihuan.registry.text import name_of
 from bihuan.tracing import visits
 from bihuan.tracing.actions import pseudonyms
@@ -87,6 +88,12 @@ def enter(investigation_id: str, *, purpose: str, actor: Actor, now: datetime | 
         access.require(RIGHT, field_class="location", territory_code=found.territory_code)
     if found.status != Investigation.OPEN:
         raise InvestigationClosed(found.public_id)
+    if found.case.classification == Classification.DISCARDED:
+        raise Conflict(
+            _("Case %(id)s was discarded: nobody's visits are looked at for it.") % {"id": found.case.public_id},
+            hint=_("Close the investigation; or revise the classification, if it is a case after all."),
+            code="look-discarded",
+        )
     if not purpose.strip():
         raise Invalid(
             _("Nobody looks at who was where without a purpose."),
