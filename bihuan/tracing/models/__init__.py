@@ -27,6 +27,7 @@ from bihuan.tracing.models.contacts import (
     Exposure,
     contact_id,
 )
+from bihuan.tracing.models.gates import MUST_LABELS, GateCheck, PlaceAlert, Stranger, VisitDeletion
 from bihuan.tracing.models.investigation import (
     CERTAINTY_LABELS,
     HYPOTHESIS_LABELS,
@@ -48,6 +49,7 @@ __all__ = [
     "EXPOSURE_LABELS",
     "HYPOTHESIS_LABELS",
     "LOOK_LABELS",
+    "MUST_LABELS",
     "ORIGIN_LABELS",
     "PROPOSAL_LABELS",
     "NEED_LABELS",
@@ -69,12 +71,16 @@ __all__ = [
     "ContactProposal",
     "ExchangeRefusal",
     "Exposure",
+    "GateCheck",
     "Investigation",
     "Peer",
     "Place",
+    "PlaceAlert",
     "Pseudonym",
     "SourceHypothesis",
+    "Stranger",
     "TrackEntry",
+    "VisitDeletion",
     "VisitLook",
     "cluster_id",
     "contact_id",
