@@ -90,7 +90,7 @@ def enter(investigation_id: str, *, purpose: str, actor: Actor, now: datetime | 
         raise InvestigationClosed(found.public_id)
     if found.case.classification == Classification.DISCARDED:
         raise Conflict(
-            _("Case %(id)s was discarded: nobody's visits are looked at for it.") % {"id": found.case.public_id},
+            _("Case %(id)s was discarded: nobody is looked at for it.") % {"id": found.case.public_id},
             hint=_("Close the investigation; or revise the classification, if it is a case after all."),
             code="look-discarded",
         )
