@@ -35,6 +35,7 @@ GROUPS: tuple[tuple[tuple[str, str], ...], ...] = (
     (
         ("cases", "case.view"),
         ("contacts", "contact.view"),
+        ("chains", "case.view"),
         ("duties", "duty.view"),
         ("clearance", "board.view"),
     ),
@@ -54,6 +55,7 @@ def _labels() -> dict[str, str]:
         "board": _("Board"),
         "cases": _("Cases"),
         "contacts": _("Contacts"),
+        "chains": _("Chains"),
         "duties": _("All duties"),
         "clearance": _("Same-day clearance"),
         "importing": _("Import"),

@@ -81,7 +81,7 @@ class Migration(migrations.Migration):
                 (
                     "status",
                     models.CharField(
-                        choices=[("open", "Open"), ("closed", "Closed"), ("merged", "Merged into another")],
+                        choices=[("open", "Open"), ("closed", "Event over"), ("merged", "Merged into another")],
                         default="open",
                         max_length=8,
                     ),
@@ -186,7 +186,7 @@ class Migration(migrations.Migration):
                 (
                     "status",
                     models.CharField(
-                        choices=[("open", "Open"), ("closed", "Closed"), ("merged", "Merged into another")],
+                        choices=[("open", "Open"), ("closed", "Event over"), ("merged", "Merged into another")],
                         default="open",
                         max_length=8,
                     ),

@@ -15,7 +15,7 @@ from bihuan.tracing.rules.settings import SettingKind
 
 CLUSTER_STATUS_LABELS = [
     (Standing.OPEN.value, _("Open")),
-    (Standing.CLOSED.value, _("Closed")),
+    (Standing.CLOSED.value, _("Event over")),
     (Standing.MERGED.value, _("Merged into another")),
 ]
 ROLE_LABELS = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from bihuan.tracing.models import (
     CaseLink,
     Cluster,
     ClusterMember,
+    Place,
     TrackEntry,
 )
 from bihuan.tracing.rules.clusters import (
@@ -45,11 +47,15 @@ __all__ = [
     "ClusterView",
     "MemberRow",
     "Suggestion",
+    "cases_named",
     "cluster_choices",
     "clusters_of",
     "find_cluster",
     "list_clusters",
+    "place_choices",
+    "place_names",
     "published_rate",
+    "roles_by_case",
     "suggestions",
 ]
 #: Suggestions look back so many days for links and shared places.
@@ -263,3 +269,38 @@ def roles_by_case(public_id: str) -> dict[str, str]:
         )
     )
     return dict(rows)
+
+
+def cases_named(text: str) -> tuple[list[str], list[str]]:
+    """Public ids of the cases named in a text by public id or number of their list, parted by spaces, commas
+    or lines; and the words that name none, or more than one."""
+    words = list(dict.fromkeys(re.split(r"[\s,，、;；]+", text.strip()))) if text.strip() else []
+    upper = [word.upper() for word in words]
+    rows = Case.objects.filter(Q(public_id__in=upper) | Q(local_id__in=words))
+    named: dict[str, set[str]] = defaultdict(set)
+    for public_id, local_id in rows.values_list("public_id", "local_id"):
+        named[public_id].add(public_id)
+        if local_id:
+            named[local_id].add(public_id)
+    found: list[str] = []
+    unknown: list[str] = []
+    for word in words:
+        hits = named.get(word.upper()) or named.get(word) or set()
+        if len(hits) == 1:
+            found.extend(hits)
+        else:
+            unknown.append(word)
+    return list(dict.fromkeys(found)), unknown
+
+
+def place_choices(territory: str = "") -> list[tuple[str, str]]:
+    """(public id, name) of the places in use, for a form; at most LIST_MOST."""
+    rows = Place.objects.filter(active=True)
+    if territory:
+        rows = rows.filter(territory_code__gte=territory, territory_code__lt=territory + "~")
+    return list(rows.order_by("name").values_list("public_id", "name")[:LIST_MOST])
+
+
+def place_names(ids: Sequence[str]) -> dict[str, str]:
+    """The names of places by public id."""
+    return dict(Place.objects.filter(public_id__in=ids).values_list("public_id", "name"))

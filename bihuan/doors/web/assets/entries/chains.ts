@@ -1,0 +1,4 @@
+import "../styles/chains.css";
+import { startChains } from "../islands/chains";
+
+startChains();
