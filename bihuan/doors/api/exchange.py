@@ -1,7 +1,7 @@
 """Where other installations knock: messages of assistance requests, and our card for whoever wants to pair.
 
-No token: a message proves its sender by signature (`tracing.actions.assistance.receive`), and whoever cannot is
-told no more than that. docs/reference/exchange-protocol.md is the contract.
+No token: a message proves its sender by signature (`tracing.actions.assistance.receive`), and whoever cannot
+is told no more than that. docs/reference/exchange-protocol.md is the contract.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _REMEMBERED: Final = 4096
 
 
 class Gate:
-    """How often one address may knock: the API's pace, counted by each server process in memory, so that knocking
-    writes nothing."""
+    """How often one address may knock: the API's pace, counted by each server process in memory, so that
+    knocking writes nothing."""
 
     def __init__(self) -> None:
         self._used: OrderedDict[str, float] = OrderedDict()

@@ -55,7 +55,7 @@ def show_one(request: Annotated[str, typer.Argument(help="R-…")], json: Json =
     """Show one request: where it stands and every message with its proof. What was told stays closed."""
     found = queries.find_request(request, now=clock.now())
     row = found.row
-    told = {"id": row.public_id, "side": row.side, "need": row.need, "status": row.status}
+    told: dict[str, object] = {"id": row.public_id, "side": row.side, "need": row.need, "status": row.status}
     told |= {"shared": list(found.request.shared), "told": found.is_told, "thread": found.request.thread}
     messages = [
         {

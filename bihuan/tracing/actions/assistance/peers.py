@@ -79,10 +79,7 @@ def add_peer(card: Mapping[str, Any], *, actor: Actor) -> Peer:
 def read_card(source: str) -> dict[str, Any]:
     """A card from a file or from an installation's address. Raises PeerInvalid."""
     try:
-        if "://" in source:
-            card = wire.fetch_card(source)
-        else:
-            card = json.loads(Path(source).read_text())
+        card = wire.fetch_card(source) if "://" in source else json.loads(Path(source).read_text())
     except wire.NotDelivered as problem:
         words = _("There is no card at %(source)s (%(code)s).")
         raise PeerInvalid(words % {"source": source, "code": problem.code}) from None
