@@ -1,4 +1,4 @@
-"""A large question, from the rows beside the visits of cases to the ranked table, by all cores: see `buckets`."""
+"""A large question: from the rows beside the visits of cases to the ranked table, by all cores (`buckets`)."""
 
 from __future__ import annotations
 
