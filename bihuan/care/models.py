@@ -26,6 +26,7 @@ END_LABELS = [
     (EndReason.REPLACED.value, _("Replaced by a later order")),
     (EndReason.LOST.value, _("Person not found")),
     (EndReason.DIED.value, _("Person died")),
+    (EndReason.NAMED_IN_ERROR.value, _("Named a contact in error")),
 ]
 CHECK_LABELS = [
     (CheckKind.TEMPERATURE.value, _("Temperature")),

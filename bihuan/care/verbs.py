@@ -100,6 +100,17 @@ def _extend(subject_id: str, given: Mapping[str, Any], actor: Actor, now: dateti
     )
 
 
+def _lengthen(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datetime | None) -> Result:
+    order = actions.extend_observation(
+        subject_id, evidence=given["evidence"], approver=given["approver"], actor=actor, now=now
+    )
+    until = order.last_day.isoformat()
+    text = _("Observation now lasts until the end of %(day)s.") % {"day": until}
+    return Result(
+        "contact.extend", "contact", subject_id, text, {"order": order.public_id, "last_day": until}
+    )
+
+
 def _check(kinds: tuple[CheckKind, ...], key: str):  # type: ignore[no-untyped-def]
     def run(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datetime | None) -> Result:
         inputs = [
@@ -279,6 +290,15 @@ _ALL = (
             APPROVER,
         ),
         _extend,
+        adverse=True,
+    ),
+    Verb(
+        "contact.extend",
+        gettext_lazy("Extend the observation"),
+        "contact",
+        ("order.decide", *RIGHTS),
+        (replace(EVIDENCE, required=True), APPROVER),
+        _lengthen,
         adverse=True,
     ),
     Verb(

@@ -27,6 +27,7 @@ from bihuan.care.actions.orders import (
 )
 from bihuan.care.actions.release import ReleaseInput, decide_release, release_contact, release_contacts
 from bihuan.care.actions.sweep import CareSweep, sweep, sweep_care
+from bihuan.care.actions.take_back import take_back
 
 __all__ = [
     "CareSweep",
@@ -55,5 +56,6 @@ __all__ = [
     "release_contacts_of_excluded",
     "sweep",
     "sweep_care",
+    "take_back",
     "withdraw_appeal",
 ]

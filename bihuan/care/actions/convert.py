@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from bihuan.care.actions.release import end_order, finish
@@ -22,7 +23,8 @@ from bihuan.loops.models import Loop
 from bihuan.registry import scope
 from bihuan.registry.actor import Actor
 from bihuan.tracing.actions import locked, news
-from bihuan.tracing.models import CaseLink, Contact
+from bihuan.tracing.actions.merge import reclassify_contacts_of, sources_of
+from bihuan.tracing.models import CaseLink, Contact, Exposure
 from bihuan.tracing.rules import OPEN_STATUSES, Status
 
 
@@ -39,7 +41,7 @@ def convert_contact_to_case(
     the case loop.
 
     `given` may carry more facts (its person and territory are those of the contact). A person decides this;
-    the exposure becomes a link to the source case.
+    every exposure becomes a link to its source case. Contacts of this contact are contacts of a case now.
     """
     known_at = moment_now(now)
     with writing(actor):
@@ -49,7 +51,8 @@ def convert_contact_to_case(
         when = moment(at if at is not None else known_at, tz)
         assert when is not None
         case = report_case(_case_input(contact, given, classification, when), actor=actor, now=known_at)
-        _link(contact, case, known_at)
+        for source in sources_of([contact])[contact.pk]:
+            _link(contact, source, case, known_at)
         contact.status, contact.became_case = Status.BECAME_CASE.value, case
         contact.save(update_fields=["status", "became_case"])
         told = []
@@ -65,6 +68,7 @@ def convert_contact_to_case(
         )
         tell_loops(told, actor=actor, now=known_at)
         _hand_over(contact, case)
+        reclassify_contacts_of(contact, case, actor=actor, now=known_at)
         return case
 
 
@@ -78,11 +82,11 @@ def _case_input(contact: Contact, given: CaseInput | None, classification: str, 
     return facts
 
 
-def _link(contact: Contact, case: Case, at: datetime) -> None:
-    if contact.case_id is None or contact.case_id == case.id:
+def _link(contact: Contact, source: int, case: Case, at: datetime) -> None:
+    if source == case.id:
         return
     CaseLink.unscoped.get_or_create(
-        from_case_id=contact.case_id,
+        from_case_id=source,
         to_case=case,
         defaults={
             "territory_code": case.territory_code,
@@ -128,8 +132,9 @@ def release_contacts_of_excluded(case_pk: int, *, actor: Actor, now: datetime) -
     A further exposure to another case that is not discarded keeps a contact under observation.
     """
     with scope.system():  # contacts may live in other territories; freedom does not wait for their desk
+        further = Exposure.objects.filter(case_id=case_pk).values("contact")
         waiting = Contact.objects.select_for_update(of=("self",)).filter(
-            case_id=case_pk, status__in=[*OPEN_STATUSES, Status.LOST.value]
+            Q(case_id=case_pk) | Q(pk__in=further), status__in=[*OPEN_STATUSES, Status.LOST.value]
         )
         released = []
         told = []
@@ -156,5 +161,6 @@ def _otherwise_exposed(contact: Contact, case_pk: int) -> bool:
 
     Other contact records of the same person have loops and orders of their own and are not touched.
     """
-    others = contact.exposures.filter(case__isnull=False).exclude(case_id=case_pk)
-    return others.exclude(case__classification=Classification.DISCARDED.value).exists()
+    others = {source for source in sources_of([contact])[contact.pk] if source != case_pk}
+    standing = Case.objects.filter(id__in=others).exclude(classification=Classification.DISCARDED.value)
+    return standing.exists()

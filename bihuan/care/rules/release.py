@@ -26,6 +26,7 @@ class ReleaseReason(StrEnum):
     APPEAL_UPHELD = "appeal_upheld"
     APPEAL_UNANSWERED = "appeal_unanswered"
     DIED = "died"
+    NAMED_IN_ERROR = "named_in_error"
 
 
 EARLY_REASONS = frozenset(ReleaseReason) - {ReleaseReason.COMPLETED}
@@ -83,6 +84,7 @@ _EARLY_TEXT = {
     ReleaseReason.APPEAL_UPHELD: "The appeal was upheld.",
     ReleaseReason.APPEAL_UNANSWERED: "The appeal was not answered in time and ends in the person's favor.",
     ReleaseReason.DIED: "The person died.",
+    ReleaseReason.NAMED_IN_ERROR: "The person was named a close contact in error.",
 }
 
 

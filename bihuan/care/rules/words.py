@@ -23,6 +23,7 @@ class EndReason(StrEnum):
     REPLACED = "replaced"
     LOST = "lost"
     DIED = "died"
+    NAMED_IN_ERROR = "named_in_error"
 
 
 class CheckKind(StrEnum):
