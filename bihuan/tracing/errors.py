@@ -12,9 +12,11 @@ BihuanError
 │   ├── ClusterInvalid     a cluster without a name, or with cases or days that cannot be
 │   ├── ContactInvalid     facts that cannot be true; `.errors` names row and field
 │   ├── PlaceInvalid       a place that cannot be so; `.errors` names row and field
+│   ├── VisitsInvalid      visits that cannot be read, or a store that cannot be written
 │   ├── AssistanceInvalid  a request that shares too much, asks oneself, or says too little
 │   └── PeerInvalid        no card of an installation, or one that cannot be a peer
 └── Conflict
+    ├── PlaceClosed        a place that is no longer there takes no records
     ├── InvestigationClosed    it is closed; reopened with a reason it can be worked on
     ├── InvestigationOpen      the case has one that is open
     ├── ClusterClosed      closed, or merged into another
@@ -148,4 +150,18 @@ class InvestigationOpen(Conflict):
             _("Investigation %(id)s of this case is open.") % {"id": investigation_id},
             hint=_("Go on with that one."),
             details={"investigation": investigation_id},
+        )
+
+
+class VisitsInvalid(Invalid):
+    code = "visits-invalid"
+
+
+class PlaceClosed(Conflict):
+    code = "place-closed"
+
+    def __init__(self, place_id: str) -> None:
+        super().__init__(
+            _("Place %(id)s is closed and takes no records.") % {"id": place_id},
+            hint=_("Open it again on its page, or use the gate of another place."),
         )

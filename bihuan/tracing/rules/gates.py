@@ -14,7 +14,8 @@ CODE_SCANNED, AT_GATE = 1, 5
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What was done when somebody passed. `told`: who it is was scanned or typed. `mask` None = not looked."""
+    """What was done when somebody passed. `told`: a code was scanned or a number typed; `mask` None = not
+    looked at."""
 
     told: bool
     temperature: float | None

@@ -1,0 +1,132 @@
+"""Visits are deleted when their time is up; days that an investigation or a cluster still needs stay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from bihuan.cases.actions.common import moment_now
+from bihuan.epi.visits.store import Forgotten, VisitStore
+from bihuan.policy.values import value
+from bihuan.registry import clock, scope
+from bihuan.registry.actor import Actor
+from bihuan.registry.errors import Invalid
+from bihuan.tracing import visits
+from bihuan.tracing.actions.record_visits import merge_waiting, told
+from bihuan.tracing.models import Cluster, GateCheck, Investigation, Place, Stranger, VisitDeletion
+
+KEY: Final = "retention.visits_days"
+BY_RULE, BY_HAND = "retention", "by hand"
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What the rule says now: `days` of retention and who says so (`source`); the first day that stays; what
+    holds older days (public ids), and from which day on."""
+
+    days: int
+    source: str
+    before: date
+    holding: tuple[tuple[str, date], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """What a deletion took; all 0 where nothing was so old."""
+
+    before: date
+    days: int
+    stays: int
+    size: int
+    people: int
+    checks: int
+    strangers: int
+
+
+def due(now: datetime | None = None) -> Due:
+    """Which days are over: older than the retention, and needed by no investigation or cluster that is open
+    or ended less than the retention ago. The store is one folder, so the longest retention of any territory
+    with places, and the oldest need of all, hold for all of it.
+    """
+    at = moment_now(now)
+    with scope.system():
+        codes = {code[:6] for code in Place.objects.values_list("territory_code", flat=True).distinct()}
+        told_by = max((value(KEY, code, at) for code in codes or {""}), key=lambda found: int(found.value))
+        days = int(told_by.value)
+        before = clock.local_day(at) - timedelta(days=days)
+        holding = tuple(sorted(_needs(at - timedelta(days=days)), key=lambda need: need[1]))
+    held = [first for _id, first in holding]
+    source = f"{told_by.pack}: {told_by.source.get('en', '')} ({told_by.confidence})"
+    return Due(days, source, min([before, *held]), tuple(n for n in holding if n[1] < before))
+
+
+def forget_due(*, actor: Actor, now: datetime | None = None) -> Deleted | None:
+    """Delete what is over by the rule; None when nothing is. The worker, every night."""
+    at = moment_now(now)
+    store = visits.open_store()
+    if store is None:
+        return None
+    found = due(at)
+    day = _number(found.before)
+    if not any(segment.day < day for segment in store.segments()) and not _has_checks(found.before):
+        return None
+    return forget(found.before, actor=actor, reason=BY_RULE, source=found.source, now=at)
+
+
+def forget(
+    before: date, *, actor: Actor, reason: str = BY_HAND, source: str = "", now: datetime | None = None
+) -> Deleted:
+    """Delete all days before a local date, for good: visits, what the gates counted, strangers they
+    registered. A line in `retention.log` of the store and an entry under the audit chain prove it. Raises
+    Invalid for a day in the future, VisitsInvalid while another process writes.
+    """
+    at = moment_now(now)
+    if before > clock.local_day(at):
+        raise Invalid(
+            _("%(day)s is in the future; the store would take no visits until then.") % {"day": before},
+            hint=_("Name today or a day before."),
+        )
+    gone = Forgotten(str(before), 0, 0, 0, 0)
+    with told():
+        merge_waiting()  # what waits may be of days that are over
+        store = visits.open_store()
+        if store is not None:
+            gone = VisitStore(store.folder).forget(_number(before))
+    end = clock.start_of_day(before).astimezone(UTC)
+    with transaction.atomic(), scope.system():
+        checks = GateCheck.unscoped.filter(at__lt=end).delete()[0]
+        strangers = Stranger.unscoped.filter(at__lt=end).delete()[0]
+        deleted = Deleted(before, gone.days, gone.stays, gone.bytes, gone.people, checks, strangers)
+        VisitDeletion.objects.create(
+            at=at, before=before, days=gone.days, stays=gone.stays, size=gone.bytes, people=gone.people,
+            checks=checks, strangers=strangers, reason=reason, source=source[:120], by_name=actor.name,
+        )  # fmt: skip
+    return deleted
+
+
+def _has_checks(before: date) -> bool:
+    end = clock.start_of_day(before).astimezone(UTC)
+    with scope.system():
+        return GateCheck.unscoped.filter(at__lt=end).exists() or Stranger.unscoped.filter(at__lt=end).exists()
+
+
+def _needs(since: datetime) -> Iterator[tuple[str, date]]:
+    """Investigations and clusters that are open or ended after `since`, and the first day each needs."""
+    standing = Q(status="open") | Q(closed_at__gte=since)
+    rows = Investigation.unscoped.filter(standing).values_list("public_id", "source_from", "window_from")
+    for public_id, source_from, window_from in rows:
+        yield public_id, clock.local_day(min(source_from, window_from))
+    clusters = Cluster.unscoped.filter(standing, date_first__isnull=False)
+    for public_id, first in clusters.values_list("public_id", "date_first"):
+        if first is not None:
+            yield public_id, first
+
+
+def _number(day: date) -> int:
+    return (day - date(1970, 1, 1)).days

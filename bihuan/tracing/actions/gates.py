@@ -1,0 +1,320 @@
+"""What a gate records: who passed goes into the visit store as a keyed number, what was done is counted.
+
+Nobody is looked up for the gate, nobody is refused by it, and a temperature changes nothing by itself:
+whoever has a fever is told the way to a fever clinic. Going out is never refused; a medical exit asks for
+nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import numpy as np
+from django.utils.translation import gettext as _
+
+from bihuan.cases.actions.common import authorize, moment_now, writing
+from bihuan.epi.visits import Batch, VisitStore, secret
+from bihuan.policy.packs import in_force
+from bihuan.policy.rules.library import ResolvedPolicy
+from bihuan.registry import clock, identity
+from bihuan.registry.actor import Actor
+from bihuan.registry.outbox import NewNotice, announce
+from bihuan.registry.posts import resolve_owner
+from bihuan.registry.secrets import keyring
+from bihuan.tracing import visits
+from bihuan.tracing.actions.record_visits import PATIENCE, RIGHT, ready_store, spool, told
+from bihuan.tracing.errors import PlaceClosed, UnknownPlace
+from bihuan.tracing.models import GateCheck, Place, PlaceAlert, Stranger
+from bihuan.tracing.queries.places import head_counts
+from bihuan.tracing.rules import codes, gates
+
+MOST: Final = 500  # records in one call: a device sends again what is left
+#: A device's clock may differ so much before its times are corrected, and noted.
+SKEW: Final = timedelta(minutes=1)
+LATE: Final = timedelta(minutes=1)
+OVER_LIMIT: Final = "place.over_limit"
+_MOBILE = re.compile(r"(?:\+?86)?(1[3-9]\d{9})")
+_OTHER = re.compile(r"[A-Z0-9]{5,20}")
+
+
+@dataclass(frozen=True, slots=True)
+class StrangerInput:
+    """What a stranger tells, no more: name, phone, where from, what for."""
+
+    name: str = ""
+    phone: str = ""
+    origin: str = ""
+    purpose: str = ""
+
+    @property
+    def is_told(self) -> bool:
+        """Enough to reach somebody: a name or phone, and where from."""
+        return bool((self.name or self.phone) and self.origin)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class GateRecord:
+    """Somebody passed. `event` is the device's own id of it; `at` by the device's clock; `who` an identity
+    number, phone or entry code as scanned or typed ("" for a medical exit, or nobody asked).
+
+    `repr` is left out on purpose: it would hold the identity.
+    """
+
+    event: str
+    at: datetime
+    who: str = ""
+    direction: str = GateCheck.IN
+    temperature: float | None = None
+    mask: bool | None = None
+    stranger: StrangerInput | None = None
+    medical: bool = False
+
+    def __repr__(self) -> str:
+        return f"GateRecord({self.event})"
+
+
+@dataclass(frozen=True, slots=True)
+class GateAnswer:
+    """What became of a record: "recorded" (also if it had come before) or "rejected" with the reason.
+    `missing` of the required musts; `febrile`: show the way to a fever clinic."""
+
+    event: str
+    status: str
+    message: str = ""
+    missing: tuple[str, ...] = ()
+    febrile: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GateRules:
+    """What the policy asks of a gate now: musts, the temperature that counts as fever (°C), hours a device
+    keeps what it could not send, days an entry code is good, share of the capacity (%)."""
+
+    required: tuple[str, ...]
+    fever: float
+    unsent_hours: float
+    code_days: int
+    head_count_percent: float
+
+
+def rules_at(territory_code: str, on: datetime) -> GateRules:
+    """The rules of a gate in a territory on a day."""
+    policy: ResolvedPolicy = in_force(territory_code, on)
+
+    def told_by(key: str) -> Any:
+        return policy.value(key).value
+
+    return GateRules(
+        required=tuple(told_by("gate.required_checks")),
+        fever=float(told_by("temperature.fever_celsius")),
+        unsent_hours=float(told_by("gate.unsent_hours")),
+        code_days=int(told_by("gate.code_days")),
+        head_count_percent=float(told_by("gate.head_count_percent")),
+    )
+
+
+def record_gate(
+    place_id: str,
+    records: Sequence[GateRecord],
+    *,
+    sent_at: datetime,
+    actor: Actor,
+    now: datetime | None = None,
+) -> list[GateAnswer]:
+    """Record who passed a gate; durable when this returns, and each event once however often it is sent.
+
+    `sent_at` is what the device's clock says now: times are corrected by how far it is off, which is noted.
+    Raises UnknownPlace (also for a gate of another territory), PlaceClosed, NotAllowed.
+    """
+    at = moment_now(now)
+    place: Place | None = Place.objects.filter(public_id=place_id).first()
+    if place is None:
+        raise UnknownPlace(place_id)
+    authorize(RIGHT, place.territory_code)
+    if not place.active:
+        raise PlaceClosed(place_id)
+    skew = at - sent_at if abs(at - sent_at) > SKEW else timedelta()
+    rules = rules_at(place.territory_code, at)
+    store, key = ready_store()
+    judged = [_judge(one, rules, key=key, skew=skew, now=at) for one in records[:MOST]]
+    kept = [j for j in judged if j.answer.status == "recorded"]
+    _keep_visits([j for j in kept if j.number], place, store)
+    _count(kept, place, at=at, skew=skew, actor=actor)
+    _watch_limit(place, rules, at)
+    return [j.answer for j in judged]
+
+
+@dataclass(slots=True, repr=False)
+class _Judged:
+    record: GateRecord
+    answer: GateAnswer
+    number: int = 0  # unsigned
+    event: int = 0
+    at: datetime = datetime.min
+    how: int = 0
+
+
+def _judge(one: GateRecord, rules: GateRules, *, key: bytes, skew: timedelta, now: datetime) -> _Judged:
+    at = min(one.at + skew, now)
+    event = _event_number(one.event, key)
+    if now - at > timedelta(hours=rules.unsent_hours):
+        text = _("recorded too long ago: %(hours)g hours are allowed") % {"hours": rules.unsent_hours}
+        return _Judged(one, GateAnswer(one.event, "rejected", text))
+    if one.medical:
+        return _Judged(one, GateAnswer(one.event, "recorded"), event=event, at=at)
+    who = one.who or (one.stranger.phone if one.stranger else "")
+    number, problem = _number_of(who, rules, key=key, on=clock.local_day(now))
+    if problem:
+        return _Judged(one, GateAnswer(one.event, "rejected", problem))
+    entry = gates.Entry(
+        told=bool(number),
+        temperature=one.temperature,
+        mask=one.mask,
+        stranger=one.stranger is not None,
+        registered=one.stranger is not None and one.stranger.is_told and bool(number),
+    )
+    lacking = gates.missing(entry, rules.required) if one.direction == GateCheck.IN else ()
+    febrile = one.temperature is not None and one.temperature >= rules.fever
+    answer = GateAnswer(one.event, "recorded", missing=lacking, febrile=febrile)
+    return _Judged(one, answer, number, event, at, gates.how(entry))
+
+
+def _number_of(who: str, rules: GateRules, *, key: bytes, on: Any) -> tuple[int, str]:
+    """The keyed number of what was scanned or typed, or what is wrong with it; 0 for nobody."""
+    text = "".join(who.split()).replace("-", "").upper()
+    if not text:
+        return 0, ""
+    found = codes.read(text, key=key)
+    if found is not None:
+        number, issued = found
+        if not issued <= on <= issued + timedelta(days=rules.code_days):
+            return 0, _("this entry code is over; ask for a new one, or type the identity number")
+        return number, ""
+    mobile = _MOBILE.fullmatch(text)
+    if mobile:
+        return visits.unsigned(visits.number_of(mobile[1], with_key=key)), ""
+    if re.fullmatch(r"\d{15}|\d{17}[\dX]", text):
+        judged = identity.check_identity(text, on=on)
+        if judged.canonical is None:
+            return 0, _("this identity number has a wrong digit; type it again")
+        return visits.unsigned(visits.number_of(judged.canonical, with_key=key)), ""
+    if _OTHER.fullmatch(text):
+        return visits.unsigned(visits.number_of(text, with_key=key)), ""
+    return 0, _("neither an identity number, a phone nor an entry code; type it again")
+
+
+def _event_number(event: str, key: bytes) -> int:
+    digest = hashlib.blake2b(event.encode(), digest_size=8, key=secret.event_key(key)).digest()
+    return int.from_bytes(digest, "little") or 1
+
+
+def _keep_visits(kept: Sequence[_Judged], place: Place, store: VisitStore) -> None:
+    if not kept:
+        return
+    start = np.array([visits.minute_of(store, j.at) for j in kept], np.int64)
+    degrees = [np.nan if j.record.temperature is None else j.record.temperature for j in kept]
+    batch = Batch(
+        event=np.array([j.event for j in kept], np.uint64),
+        person_key=np.array([j.number for j in kept], np.uint64),
+        place=np.zeros(len(kept), np.int32),
+        start=start,
+        end=start,
+        temperature=np.array(degrees, np.float64),
+        how=np.array([j.how for j in kept], np.uint8),
+        place_names=np.array([place.store_id], dtype=object),
+    )
+    with told():
+        waiting = spool()
+        waiting.settle(waiting.put(batch), seconds=PATIENCE)
+
+
+def _count(kept: Sequence[_Judged], place: Place, *, at: datetime, skew: timedelta, actor: Actor) -> None:
+    same = {"place": place, "territory_code": place.territory_code}
+    checks = [
+        GateCheck(
+            **same,
+            event=visits.signed(j.event),
+            at=j.at,
+            recorded_at=at,
+            direction=j.record.direction,
+            missing=list(j.answer.missing),
+            febrile=j.answer.febrile,
+            stranger=j.record.stranger is not None,
+            medical=j.record.medical,
+            skew=int(skew.total_seconds()),
+            late=at - j.at > LATE,
+        )
+        for j in kept
+    ]
+    ring = keyring()
+    strangers = [
+        Stranger(
+            **same,
+            event=visits.signed(j.event),
+            key=visits.signed(j.number),
+            at=j.at,
+            told=ring.encrypt(_as_text(j.record.stranger), place=stranger_place(place.pk, j.event)),
+        )
+        for j in kept
+        if j.record.stranger is not None and j.number
+    ]
+    with writing(actor):
+        GateCheck.objects.bulk_create(checks, ignore_conflicts=True)
+        Stranger.objects.bulk_create(strangers, ignore_conflicts=True)
+
+
+def stranger_place(place: int, event: int) -> str:
+    """What a stranger's cipher is bound to."""
+    return f"stranger:{place}:{visits.signed(event)}"
+
+
+def _as_text(told_by: StrangerInput) -> str:
+    facts = {
+        "name": told_by.name,
+        "phone": told_by.phone,
+        "origin": told_by.origin,
+        "purpose": told_by.purpose,
+    }
+    return json.dumps({name: text[:120] for name, text in facts.items() if text}, ensure_ascii=False)
+
+
+def _watch_limit(place: Place, rules: GateRules, at: datetime) -> None:
+    """Begin or end the alert of a place by how many are inside (D0-15). Counts only."""
+    limit = gates.head_count_limit(place.capacity, rules.head_count_percent)
+    if limit is None:
+        return
+    day = clock.start_of_day(clock.local_day(at))
+    inside = head_counts([place.pk], since=day).get(place.pk, 0)
+    standing = PlaceAlert.objects.filter(place=place, ended_at=None).first()
+    if standing is not None and (inside <= limit or standing.began_at < day):
+        standing.ended_at = at
+        standing.save(update_fields=["ended_at"])
+    elif standing is not None and inside > standing.most:
+        standing.most = inside
+        standing.save(update_fields=["most"])
+    elif standing is None and inside > limit:
+        PlaceAlert.objects.bulk_create(
+            [
+                PlaceAlert(
+                    place=place, territory_code=place.territory_code, began_at=at, limit=limit, most=inside
+                )
+            ],
+            ignore_conflicts=True,
+        )
+        owner = resolve_owner(("community_follow_up", "street_quarantine"), place.territory_code)
+        facts = {"place": place.public_id, "inside": inside, "limit": limit}
+        key = f"over-limit/{place.public_id}/{at:%Y%m%d%H%M}"
+        announce([NewNotice(owner.post_id, OVER_LIMIT, key, facts)], now=at)
+
+
+def over_limit_in_words(payload: Any) -> str:
+    """An alert as a digest says it."""
+    return _("%(place)s holds %(inside)s people; %(limit)s are allowed.") % {
+        name: payload.get(name, "") for name in ("place", "inside", "limit")
+    }

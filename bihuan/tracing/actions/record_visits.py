@@ -1,0 +1,191 @@
+"""Visits as systems send them: checked, pseudonymous at once, durable before the answer, each once.
+
+Identities are turned into keyed numbers where they lie in the memory of the call; none is written to a disk,
+a log or an error. Small batches of many senders are made durable in a spool and merged (`epi.visits.spool`).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from django.db.models import Q
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from bihuan.cases.actions.common import moment_now
+from bihuan.epi.errors import EpiError
+from bihuan.epi.visits import VisitStore, secret
+from bihuan.epi.visits.receiving import Received, at_known_places, receive
+from bihuan.epi.visits.spool import Merged, Settled, Spool
+from bihuan.registry import access
+from bihuan.tracing import visits
+from bihuan.tracing.errors import VisitsInvalid
+from bihuan.tracing.models import Place
+
+RIGHT: Final = "visits.record"
+#: Rows in one call; longer files are read by `bihuan visits ingest`.
+MOST: Final = 100_000
+#: How long a call waits for its rows to be merged, seconds; kept they are before.
+PATIENCE: Final = 3.0
+SHOWN: Final = 20
+COLUMNS: Final = ("event", "person", "place", "start", "end", "temperature", "how")
+UNKNOWN_PLACE: Final = "unknown-place"
+#: A table without a header has people where names of columns should be: errors do not repeat them.
+_NUMBERS: Final = re.compile(r"\d{5,}[\dXx]?")
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why rows were not taken: a word, the sentence, how many, the first rows by number, what the cell said
+    where it holds nobody's identity."""
+
+    reason: str
+    message: str
+    n: int
+    rows: tuple[int, ...] = ()
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VisitsRecorded:
+    """rows = added + duplicate + rejected + waiting. `waiting` rows are kept, and merged as soon as another
+    process has finished writing (0 in all but that case)."""
+
+    rows: int
+    added: int
+    duplicate: int
+    rejected: int
+    waiting: int
+    reasons: list[Reason] = field(default_factory=list)
+    unread_temperatures: int = 0
+    bounded: int = 0
+
+
+def record_rows(rows: Sequence[Mapping[str, str]], *, now: datetime | None = None) -> VisitsRecorded:
+    """Visits as rows of texts by the names of COLUMNS; row numbers of the answer begin with 1."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: " ".join(str(row.get(name, "")).splitlines()) for name in COLUMNS})
+    done = _received(text.getvalue().encode(), None, now)
+    return _recorded(done, first_row=2)
+
+
+def record_table(
+    data: bytes, *, columns: Mapping[str, str] | None = None, now: datetime | None = None
+) -> VisitsRecorded:
+    """Visits as a CSV (also gzipped) or Parquet table. `columns`: column to role, where names do not tell."""
+    return _recorded(_received(data, columns, now), first_row=1)
+
+
+def merge_waiting(store: VisitStore | None = None) -> Merged | None:
+    """Merge what waits in the spool; None when another process writes. Worker, command line."""
+    return spool().merge(store) if (visits.folder() / "store.json").exists() else None
+
+
+def spool() -> Spool:
+    """The spool of this installation's store, one a process."""
+    return _spool(str(visits.folder()))
+
+
+@lru_cache(maxsize=4)
+def _spool(folder: str) -> Spool:
+    return Spool(Path(folder))
+
+
+def ready_store() -> tuple[VisitStore, bytes]:
+    """The store and its key, made if there is none yet. Raises VisitsInvalid if one lacks the other."""
+    with told():
+        store = visits.open_store() or VisitStore.create(visits.folder())
+        is_new = store.stats().segments == 0
+        key = visits.key(make=is_new)
+        store.check_key(secret.fingerprint(key))
+    return store, key
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """What the store complains of, as an error of the house in the reader's language."""
+    try:
+        yield
+    except EpiError as error:
+        text = _NUMBERS.sub("***", error.text(translation.get_language() or ""))
+        wrong = {"field": error.field, "rule": "visits", "message": text}
+        raise VisitsInvalid(text, errors=[wrong]) from None
+
+
+def places_known(ids: Sequence[str]) -> dict[str, str]:
+    """Of ids as gates write them (theirs, or ours beginning with L-): those of open places at which the post
+    acted in may record, to the id in the store."""
+    rows = Place.objects.filter(Q(store_id__in=ids) | Q(public_id__in=ids), active=True)
+    found: dict[str, str] = {}
+    for public_id, store_id, code in rows.values_list("public_id", "store_id", "territory_code"):
+        if access.may(None, RIGHT, territory_code=code):
+            found |= {public_id: store_id, store_id: store_id}
+    return {one: found[one] for one in ids if one in found}
+
+
+def _received(data: bytes, columns: Mapping[str, str] | None, now: datetime | None) -> Received:
+    access.require(RIGHT)
+    store, key = ready_store()
+    with told():
+        done = receive(
+            data,
+            store=store,
+            key=key,
+            now=moment_now(now),
+            most=MOST,
+            given=columns,
+            name=str(_("the rows sent")),
+        )
+    names = done.batch.place_names
+    assert names is not None
+    return at_known_places(done, places_known([str(name) for name in names]))
+
+
+def _recorded(done: Received, *, first_row: int) -> VisitsRecorded:
+    settled: Settled | None = Settled(0, 0, 0)
+    if done.batch.size:
+        with told():
+            waiting = spool()
+            settled = waiting.settle(waiting.put(done.batch), seconds=PATIENCE)
+    kept = settled or Settled(0, 0, 0)
+    reasons = _reasons(done, first_row, kept.refused)
+    return VisitsRecorded(
+        rows=done.rows,
+        added=kept.added,
+        duplicate=kept.duplicate,
+        rejected=sum(reason.n for reason in reasons),
+        waiting=done.batch.size if settled is None else 0,
+        reasons=reasons,
+        unread_temperatures=done.unread_temperatures,
+        bounded=done.bounded,
+    )
+
+
+def _reasons(done: Received, first_row: int, refused: int) -> list[Reason]:
+    language = translation.get_language() or ""
+    found: dict[str, list[tuple[int, str, str]]] = {}
+    for row in done.rejected:
+        number = row.row - first_row + 1
+        found.setdefault(row.reason, []).append((number, row.text(language), row.said))
+    reasons = [
+        Reason(word, rows[0][1], len(rows), tuple(r[0] for r in rows[:SHOWN]), rows[0][2])
+        for word, rows in found.items()
+    ]
+    text = _("no open place of this id where this post may record; register it first")
+    reasons += [Reason(UNKNOWN_PLACE, text, n, (), place[:120]) for place, n in done.strange.items()]
+    if refused:
+        text = _("this day was deleted from the store and does not come back")
+        reasons.append(Reason("forgotten", text, refused))
+    return reasons

@@ -1,0 +1,208 @@
+"""At the gate: recorded at once and once; the four musts counted; nobody looked up, nobody kept in."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bihuan.epi.visits import VisitStore
+from bihuan.registry import clock, scope
+from bihuan.registry.errors import NotAllowed
+from bihuan.tracing import visits
+from bihuan.tracing.actions import gates
+from bihuan.tracing.actions.gates import GateRecord, StrangerInput, record_gate
+from bihuan.tracing.actions.places import PlaceInput, change_place, close_place, register_place
+from bihuan.tracing.errors import PlaceClosed, UnknownPlace
+from bihuan.tracing.models import GateCheck, PlaceAlert, Stranger
+from bihuan.tracing.queries.places import find_place
+from bihuan.tracing.rules import codes
+from bihuan.tracing.rules.gates import Entry, how, missing
+from tests.cast import COMMUNITY, GRID, NEXT_COUNTY, Cast
+from tests.rooms.care_room import local
+
+MORNING = local("06-01 08:00")  # the pack of May 2020 asks for the four musts
+ID_NUMBER = "420303198103040022"
+PHONE = "13871234567"
+
+
+@pytest.fixture(autouse=True)
+def home(settings: Any, tmp_path: Path) -> Path:
+    settings.BIHUAN_HOME = tmp_path
+    return tmp_path
+
+
+@pytest.fixture
+def gate(cast: Cast) -> str:
+    with cast.community.acting(), clock.frozen(MORNING):
+        given = PlaceInput("南门", GRID, kind="community_gate", capacity=2)
+        return register_place(given, actor=cast.community.actor)[1]
+
+
+def passing(event: str, **facts: Any) -> GateRecord:
+    told = {"at": MORNING, "who": ID_NUMBER, "temperature": 36.5, "mask": True, **facts}
+    return GateRecord(event=event, **told)
+
+
+def record(cast: Cast, gate: str, *records: GateRecord, sent: Any = MORNING, at: Any = MORNING) -> list:
+    with cast.grid.acting(), clock.frozen(at):
+        return record_gate(gate, records, sent_at=sent, actor=cast.grid.actor)
+
+
+def stays(home: Path) -> list[tuple[int, int, int]]:
+    """Keyed number, minute, how it was recorded: all that is in the store."""
+    store = VisitStore(home / "visits")
+    found = []
+    for segment in store.segments():
+        s = store.stays_of(segment)
+        keys = store.people.keys[s.person]
+        found += list(zip(keys.tolist(), s.start.tolist(), s.how.tolist(), strict=True))
+    return sorted(found)
+
+
+def test_what_is_sent_again_is_recorded_once(cast: Cast, gate: str, home: Path) -> None:
+    first = record(cast, gate, passing("a"), passing("b", who=PHONE))
+    again = record(cast, gate, passing("b", who=PHONE), passing("a"))
+    assert {a.status for a in first + again} == {"recorded"}
+    assert len(stays(home)) == 2
+    with scope.system():
+        assert GateCheck.unscoped.count() == 2
+
+
+def test_a_visit_bears_the_number_that_a_file_would_give_the_same_person(
+    cast: Cast, gate: str, home: Path
+) -> None:
+    record(cast, gate, passing("a"), passing("b", who="+86 138-7123-4567"))
+    key = visits.key()
+    wanted = {visits.unsigned(visits.number_of(text, with_key=key)) for text in (ID_NUMBER, PHONE)}
+    assert {number for number, _minute, _how in stays(home)} == wanted
+
+
+def test_an_entry_that_lacks_a_must_says_which_and_the_gate_shows_its_share(cast: Cast, gate: str) -> None:
+    said = record(
+        cast, gate,
+        passing("a"), passing("b", mask=False), passing("c", temperature=None, mask=None),
+        passing("d", stranger=StrangerInput(name="外地人")),
+    )  # fmt: skip
+    assert [a.missing for a in said] == [(), ("mask",), ("temperature", "mask"), ("register",)]
+    with cast.grid.acting(), clock.frozen(MORNING):
+        day = find_place(gate).day
+    assert (day.entries, day.complete, day.percent) == (4, 1, 25)
+    assert day.missing == {"temperature": 1, "mask": 2, "register": 1}
+
+
+def test_a_code_alone_is_no_presence_and_a_temperature_taken_is() -> None:
+    alone = Entry(told=True, temperature=None, mask=None, stranger=False, registered=False)
+    seen = Entry(told=True, temperature=36.6, mask=None, stranger=False, registered=False)
+    assert (how(alone), how(seen)) == (1, 5)
+    assert missing(alone, ()) == ()
+
+
+def test_an_entry_code_stands_for_the_person_and_is_over_after_its_days(
+    cast: Cast, gate: str, home: Path
+) -> None:
+    record(cast, gate, passing("a"))
+    key = visits.key()
+    number = visits.unsigned(visits.number_of(ID_NUMBER, with_key=key))
+    fresh = codes.issue(number, key=key, on=MORNING.date())
+    old = codes.issue(number, key=key, on=MORNING.date() - timedelta(days=30))
+    later = MORNING + timedelta(minutes=9)
+    said = record(
+        cast, gate, passing("b", who=codes.grouped(fresh).lower(), at=later), passing("c", who=old),
+        sent=later, at=later,
+    )  # fmt: skip
+    assert [a.status for a in said] == ["recorded", "rejected"]
+    assert {n for n, _m, _h in stays(home)} == {number}
+
+
+def test_a_wrong_number_is_rejected_without_being_repeated(cast: Cast, gate: str, home: Path) -> None:
+    said = record(cast, gate, passing("a", who="420303198103040023"), passing("b", who="?"))
+    assert [a.status for a in said] == ["rejected", "rejected"]
+    assert "4203" not in "".join(a.message for a in said)
+    assert not (home / "visits" / "manifest.json").exists() or stays(home) == []
+
+
+def test_a_clock_that_is_wrong_is_corrected_and_noted(cast: Cast, gate: str, home: Path) -> None:
+    behind = MORNING - timedelta(hours=3)
+    record(cast, gate, passing("a", at=behind - timedelta(minutes=10)), sent=behind)
+    with scope.system():
+        check = GateCheck.unscoped.get()
+    assert (check.skew, check.at, check.late) == (3 * 3600, MORNING - timedelta(minutes=10), True)
+
+
+def test_what_waited_too_long_on_a_device_is_refused(cast: Cast, gate: str) -> None:
+    (said,) = record(cast, gate, passing("a", at=MORNING - timedelta(days=3)))
+    assert said.status == "rejected"
+
+
+def test_fever_is_told_and_decides_nothing(cast: Cast, gate: str, home: Path) -> None:
+    (said,) = record(cast, gate, passing("a", temperature=37.4))
+    assert said.febrile
+    assert said.status == "recorded"
+    assert len(stays(home)) == 1
+
+
+def test_a_medical_exit_asks_for_nothing_and_is_counted(cast: Cast, gate: str, home: Path) -> None:
+    exit_ = passing("a", who="", temperature=None, mask=None, medical=True, direction="out")
+    assert record(cast, gate, exit_)[0].status == "recorded"
+    with cast.grid.acting(), clock.frozen(MORNING):
+        day = find_place(gate).day
+    assert (day.medical, day.entries) == (1, 0)
+    assert not (home / "visits" / "spool").exists()
+
+
+def test_a_stranger_is_kept_enciphered_and_stands_in_no_list(cast: Cast, gate: str) -> None:
+    told = StrangerInput(name="外地人甲", phone=PHONE, origin="襄阳", purpose="送货")
+    assert record(cast, gate, passing("a", who="", stranger=told))[0].missing == ()
+    with scope.system():
+        kept = Stranger.unscoped.get()
+    assert "外地人甲".encode() not in bytes(kept.told)
+    from bihuan.registry.secrets import keyring
+
+    place = gates.stranger_place(kept.place_id, visits.unsigned(kept.event))
+    assert json.loads(keyring().decrypt(kept.told, place=place))["origin"] == "襄阳"
+
+
+def test_too_many_inside_raise_an_alert_that_ends_when_they_leave(cast: Cast, gate: str) -> None:
+    record(cast, gate, passing("a"), passing("b", who=PHONE), passing("c", who="AB1234567"))
+    with scope.system():
+        alert = PlaceAlert.unscoped.get()
+    assert (alert.limit, alert.most, alert.ended_at) == (2, 3, None)
+    with cast.grid.acting(), clock.frozen(MORNING):
+        assert find_place(gate).is_over
+    record(cast, gate, passing("d", who=PHONE, direction="out"))
+    with scope.system():
+        assert PlaceAlert.unscoped.get().ended_at is not None
+
+
+def test_the_limit_comes_from_policy(cast: Cast, gate: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with cast.community.acting():
+        change_place(gate, {"capacity": 100}, actor=cast.community.actor)
+    with cast.grid.acting(), clock.frozen(MORNING):
+        assert find_place(gate).limit == 100
+
+
+def test_a_gate_of_another_county_is_not_there(cast: Cast, gate: str) -> None:
+    with cast.neighbor.acting(), pytest.raises(UnknownPlace):
+        record_gate(gate, [passing("a")], sent_at=MORNING, actor=cast.neighbor.actor)
+    assert not gate.startswith(NEXT_COUNTY)
+
+
+def test_who_may_look_may_not_record(cast: Cast, gate: str) -> None:
+    with cast.officer.acting(), pytest.raises(NotAllowed):
+        record_gate(gate, [passing("a")], sent_at=MORNING, actor=cast.officer.actor)
+
+
+def test_a_closed_place_takes_no_records(cast: Cast, gate: str) -> None:
+    with cast.community.acting():
+        close_place(gate, actor=cast.community.actor)
+    with cast.grid.acting(), pytest.raises(PlaceClosed):
+        record_gate(gate, [passing("a")], sent_at=MORNING, actor=cast.grid.actor)
+
+
+def test_a_record_does_not_show_its_identity() -> None:
+    assert ID_NUMBER not in repr(passing("a"))
+    assert COMMUNITY
