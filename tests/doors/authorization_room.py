@@ -29,6 +29,7 @@ from bihuan.loops.models import Duty, Loop
 from bihuan.registry import clock, scope
 from bihuan.registry.people import PersonInput
 from bihuan.tracing.actions import ContactInput, confirm_contact, record_located
+from bihuan.tracing.actions.clusters import ClusterInput, open_cluster
 from tests.cast import COUNTY, GRID, Cast, Member
 from tests.doors.api_room import ROOT, Api, token_for
 from tests.rooms.care_room import local
@@ -63,6 +64,7 @@ class Facts:
     job: str
     people: dict[str, str]
     duties: tuple[int, ...]
+    cluster: str = ""
 
     @property
     def person(self) -> str:
@@ -78,6 +80,7 @@ class Facts:
             self.appeal,
             self.loop,
             self.job,
+            self.cluster,
             *self.people.values(),
         )
         duties = [f"D-{n}" for n in self.duties] + [f"/duties/{n}/" for n in self.duties]
@@ -134,6 +137,8 @@ def seed(cast: Cast) -> Facts:
         file = io.BytesIO(f"编号,姓名,电话\n{LOCAL_ID},{SICK},{PHONE}\n".encode())
         job = jobs.create_job(file, name="名单.csv", actor=by.actor)
         jobs.set_mapping(job, jobs.guess_mapping(job), territory_code=COUNTY)
+        event = ClusterInput(name="年夜饭", territory_code=COUNTY, exposed=12, setting="gathering")
+        cluster = open_cluster(event, cases=[case.public_id], actor=by.actor)
     with scope.system():
         care.sweep(local(LATER))
         loop = Loop.objects.get(subject_ref=contact.public_id)
@@ -142,6 +147,7 @@ def seed(cast: Cast) -> Facts:
         return Facts(
             case.public_id, contact.public_id, order.public_id, appeal.public_id, loop.public_id, duty.id,
             job.public_id, {SICK: case.person.public_id, EXPOSED: contact.person.public_id}, duties,
+            cluster=cluster.public_id,
         )  # fmt: skip
 
 
@@ -210,6 +216,9 @@ def web_pages(facts: Facts) -> dict[str, list[dict[str, Any]]]:
         "loop": [{"public_id": facts.loop}],
         **{name: [{"job_id": facts.job}] for name in _JOB_PAGES},
         "policy_value": [{"key": "clocks.report_hours"}],
+        "chain_card": [{"public_id": facts.case}],
+        "chains_export": [{"what": name} for name in ("links.csv", "cases.csv", "chains.graphml")],
+        **{name: [{"public_id": facts.cluster}] for name in ("cluster", "cluster_edit", "cluster_do")},
     }
 
 
@@ -227,9 +236,14 @@ _LISTS = (
     "clearance",
     "reads",
     "my_duties",
+    "chains",
+    "chains_data",
+    "chains_statistics",
+    "chains_list",
+    "clusters",
 )
 #: Public data about rules, not about people.
-_PUBLIC_DATA = ("gap", "policy_value")
+_PUBLIC_DATA = ("gap", "policy_value", "chains_export")
 
 
 def web_forms(facts: Facts) -> dict[str, dict[str, Any]]:
@@ -254,6 +268,9 @@ def web_forms(facts: Facts) -> dict[str, dict[str, Any]]:
         "switch_post": {"post": "1"},
         "theme": {"theme": "dark"},
         "glass_end": {},
+        "cluster_new": {"name": "x", "territory": COUNTY, "setting": "unknown", "cases": facts.case},
+        "cluster_edit": {"name": "x", "territory": COUNTY, "setting": "unknown"},
+        "cluster_do": {"do": "remove", "case": facts.case, "reason": "no reason"},
     }
 
 
@@ -282,7 +299,7 @@ def api_values(facts: Facts) -> dict[str, str]:
     return {
         "duty": f"D-{facts.duty}", "loop": facts.loop, "case": facts.case, "contact": facts.contact,
         "person": facts.person, "order": facts.order, "job": facts.job, "code": COUNTY,
-        "pack": "hubei-2020-02",
+        "pack": "hubei-2020-02", "cluster": facts.cluster,
     }  # fmt: skip
 
 
@@ -329,6 +346,11 @@ def api_bodies(facts: Facts) -> dict[str, Any]:
         "set_mapping": {"mapping": "mapping: x\nkind: linelist\n"},
         "start_import": {},
         "create_import": None,
+        "open_cluster": {"name": "x", "territory_code": COUNTY, "cases": [facts.case]},
+        "add_cluster_cases": {"cases": [facts.case]},
+        "remove_cluster_case": {"case": facts.case, "reason": "no reason"},
+        "close_cluster": {"reason": "no reason"},
+        "merge_cluster": {"into": facts.cluster, "reason": "no reason"},
     }
 
 
@@ -338,12 +360,17 @@ _SEARCHED_API = {
     "find_persons",
     "find_territories",
     "get_board",
+    "get_chains",
+    "get_chains_picture",
+    "get_chains_statistics",
     "get_clearance",
     "get_curve",
     "get_gap",
     "get_ledger",
     "list_appeals",
     "list_cases",
+    "list_cluster_suggestions",
+    "list_clusters",
     "list_contacts",
     "list_duties",
     "list_gaps",

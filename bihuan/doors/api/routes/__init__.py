@@ -5,6 +5,7 @@ from ninja import Router
 from bihuan.doors.api.routes import (
     board,
     cases,
+    chains,
     contacts,
     duties,
     figures,
@@ -12,9 +13,11 @@ from bihuan.doors.api.routes import (
     loops,
     orders,
     persons,
+    places,
     policy,
     territories,
     verbs,
+    visits,
 )
 
 ROUTERS: dict[str, Router] = {
@@ -22,6 +25,7 @@ ROUTERS: dict[str, Router] = {
     "loops": loops.router,
     "cases": cases.router,
     "contacts": contacts.router,
+    "chains": chains.router,
     "persons": persons.router,
     "orders": orders.router,
     "verbs": verbs.router,
@@ -30,4 +34,6 @@ ROUTERS: dict[str, Router] = {
     "imports": imports.router,
     "policy": policy.router,
     "territories": territories.router,
+    "places": places.router,
+    "visits": visits.router,
 }
