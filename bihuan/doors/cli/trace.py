@@ -11,17 +11,21 @@ from typing import Annotated, Any
 import typer
 from django.utils.translation import gettext as _
 
-from bihuan.doors.cli.epi.options import Encoding, Lang, Out, language, on_file
+from bihuan.doors.cli.epi.options import Encoding, Lang, Out, Where, language, on_file
 from bihuan.doors.cli.epi.output import Answer, check_outs, give, working
 from bihuan.doors.cli.output import Json
 from bihuan.doors.cli.visits import Store, key_path, store_folder
 from bihuan.epi.errors import InputError
 from bihuan.epi.tables import Wanted, read_columns
-from bihuan.epi.visits import VisitStore, bulk, secret, trace
+from bihuan.epi.visits import VisitStore, bulk, by_day, secret, trace
 from bihuan.epi.visits.backward import BLOCK_MINUTES, common_places
+from bihuan.epi.visits.batch import DAY_MINUTES
 from bihuan.epi.visits.cases import Cases, parse_time, read_cases
-from bihuan.epi.visits.risk import scored, times
+from bihuan.epi.visits.day_answers import SharedDays, common_row, common_sentence
+from bihuan.epi.visits.drawn import drawn_places
+from bihuan.epi.visits.risk import Scored, scored, times
 from bihuan.epi.visits.spark import on_spark
+from bihuan.epi.visits.windows import Windows
 
 app = typer.Typer(
     invoke_without_command=True,
@@ -33,6 +37,22 @@ _CASES = typer.Option(
     metavar="FILE",
     help="Table: person or keyed_number; from and to, or onset (CSV, Parquet, JSON).",
 )
+
+
+Map = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map", metavar="COLUMN=NAME", help="What a column of the cases is: person, from, to, onset."
+    ),
+]
+SkipUndated = Annotated[
+    bool, typer.Option("--skip-undated", help="Leave out cases without a date, instead of refusing the file.")
+]
+
+
+class Sort(Enum):
+    chance = "chance"
+    cases = "cases"
 
 
 class By(Enum):
@@ -69,6 +89,9 @@ def contacts(
         Path | None, typer.Option(help="Table place, weight: settings that count more or less than 1.")
     ] = None,
     why: Annotated[int, typer.Option(min=0, max=1000, help="Tell every encounter of the first N names.")] = 0,
+    map_: Map = None,
+    where: Where = None,
+    skip_undated: SkipUndated = False,
     out: Out = None,
     store: Store = None,
     encoding: Encoding = "",
@@ -84,15 +107,23 @@ def contacts(
     if cases is None:
         raise InputError("name a file of cases: --cases FILE", "请指定病例文件：--cases FILE", field="cases")
     spoken, outs, opened = language(lang), check_outs(out), VisitStore(store_folder(store))
-    read = read_cases(opened, cases, key=_key, days_before=days_before, encoding=encoding or None)
+    days = by_day.is_by_day(opened)
+    if days and (margin or weights):
+        raise InputError(
+            "this store knows days only: --margin and --weights count minutes",
+            "该库只有按日记录：--margin 与 --weights 以分钟计，不适用",
+            field="margin" if margin else "weights",
+        )
+    read = read_cases(
+        opened, cases, key=_key, days_before=days_before, encoding=encoding or None,
+        given=_pairs(map_, "map"), where=list(_pairs(where, "where").items()), skip_undated=skip_undated,
+    )  # fmt: skip
     settings, spark = _weights(weights), (spark_master, _settings(spark_conf), spark_folder)
     with working(_("tracing")), _by(engine, *spark) as way:
-        first = scored(opened, read.windows, margin=margin, weights=settings, engine=way)
-        then = None
-        if second:
-            met = trace.second_order(opened, read.windows, first.met, margin=margin, engine=way)
-            sources = trace.sources_of(read.windows, first.met)
-            then = scored(opened, sources, margin=margin, weights=settings, among=met)
+        if days:
+            first, then = _by_days(opened, read.windows, way, second=second)
+        else:
+            first, then = _by_score(opened, read.windows, way, margin=margin, weights=settings, second=second)
     sentences = [line for rank in range(min(why, first.size)) for line in first.explain(spoken, rank=rank)]
     sentences += [first.total(rank, spoken) for rank in range(why, min(first.size, 20))]
     facts = {"cases": read.windows.size, "engine": engine.value, "margin": margin, "candidates": first.size}
@@ -102,6 +133,39 @@ def contacts(
     rows += [_named(opened, row, order=2) for row in then.rows()] if then is not None else []
     answer = Answer(facts=facts, sentences=sentences, rows=lambda: rows, notes=_notes(read, rows, spoken))
     give(answer, outs=outs, json=json)
+
+
+#: Above this share of cases among all people of a store, chance cannot be told from the rest.
+_MANY_CASES = 0.2
+
+Listed = Scored | SharedDays
+
+
+def _by_score(
+    store: VisitStore,
+    windows: Windows,
+    way: trace.Engine,
+    *,
+    margin: int,
+    weights: dict[str, float],
+    second: bool,
+) -> tuple[Listed, Listed | None]:
+    first = scored(store, windows, margin=margin, weights=weights, engine=way)
+    if not second:
+        return first, None
+    met = trace.second_order(store, windows, first.met, margin=margin, engine=way)
+    sources = trace.sources_of(windows, first.met)
+    return first, scored(store, sources, margin=margin, weights=weights, among=met)
+
+
+def _by_days(
+    store: VisitStore, windows: Windows, way: trace.Engine, *, second: bool
+) -> tuple[Listed, Listed | None]:
+    first = SharedDays.of(way(store, windows), store, windows)
+    if not second:
+        return first, None
+    met = trace.second_order(store, windows, first.met, engine=way)
+    return first, SharedDays.of(met, store, trace.sources_of(windows, first.met))
 
 
 @app.command("place")
@@ -125,6 +189,8 @@ def place_command(
         raise InputError(f"the store knows no place {place!r}", f"库中没有场所 {place!r}", field="place")
     found = trace.present_at(opened, place, begin, end)
     starts, ends = times([a for _p, a, _b in found]), times([b for _p, _a, b in found])
+    if by_day.is_by_day(opened):
+        starts, ends = ([text[:10] for text in told] for told in (starts, ends))
     rows = [
         {"person": p, "keyed_number": _keyed(opened, p), "from": a, "to": b}
         for (p, _a, _b), a, b in zip(found, starts, ends, strict=True)
@@ -145,7 +211,19 @@ def common_command(
         int, typer.Option(min=0, max=60, help="With onset: from so many days before.")
     ] = 14,
     at_least: Annotated[int, typer.Option(min=2, help="Cases that were there.")] = 2,
-    block: Annotated[int, typer.Option(help="Minutes of a block of time; it divides a day.")] = BLOCK_MINUTES,
+    block: Annotated[
+        int,
+        typer.Option(help="Minutes of a block of time; it divides a day. Of a store by the day: the day."),
+    ] = BLOCK_MINUTES,
+    sort: Annotated[
+        Sort, typer.Option(help="What stands first: the least likely by chance, or the most cases.")
+    ] = Sort.chance,
+    any_time: Annotated[
+        bool, typer.Option("--any-time", help="Places that drew several cases, together or not.")
+    ] = False,
+    map_: Map = None,
+    where: Where = None,
+    skip_undated: SkipUndated = False,
     out: Out = None,
     store: Store = None,
     encoding: Encoding = "",
@@ -157,18 +235,25 @@ def common_command(
     bihuan trace common --cases cases.csv --days-before 14
     """
     spoken, outs, opened = language(lang), check_outs(out), VisitStore(store_folder(store))
+    days = by_day.is_by_day(opened)
     read = read_cases(
-        opened, cases, key=_key, days_before=days_before, until_onset=True, encoding=encoding or None
-    )
-    with working(_("tracing")):
-        found = common_places(opened, read.windows, at_least=at_least, block=block)
-    rows = [one.row() for one in found]
-    facts = {"cases": read.windows.size, "block": block, "found": len(found)}
-    answer = Answer(
-        facts=facts, sentences=[one.explain(spoken) for one in found], rows=lambda: rows,
-        notes=_notes(read, rows, spoken),
+        opened, cases, key=_key, days_before=days_before, until_onset=True, encoding=encoding or None,
+        given=_pairs(map_, "map"), where=list(_pairs(where, "where").items()), skip_undated=skip_undated,
     )  # fmt: skip
-    give(answer, outs=outs, json=json)
+    block = DAY_MINUTES if days else block
+    with working(_("tracing")):
+        if any_time:
+            drawn = drawn_places(opened, read.windows, at_least=at_least)
+            rows, said = [one.row() for one in drawn], [one.explain(spoken) for one in drawn]
+        else:
+            found = common_places(opened, read.windows, at_least=at_least, block=block)
+            if sort is Sort.cases:
+                found.sort(key=lambda one: -len(one.cases))
+            rows = [common_row(one) if days else one.row() for one in found]
+            said = [common_sentence(one, spoken) if days else one.explain(spoken) for one in found]
+    facts = {"cases": read.windows.size, "block": None if any_time else block, "found": len(rows)}
+    notes = _notes(read, rows, spoken) + ([] if any_time else _only_cases(read, opened, spoken))
+    give(Answer(facts=facts, sentences=said, rows=lambda: rows, notes=notes), outs=outs, json=json)
 
 
 @contextmanager
@@ -182,6 +267,16 @@ def _by(engine: By, master: str, options: dict[str, str], folder: str) -> Iterat
         return
     with on_spark(master=master, options=options, folder=folder) as way:
         yield way
+
+
+def _pairs(given: list[str] | None, field: str) -> dict[str, str]:
+    found = {}
+    for text in given or ():
+        left, sign, right = text.partition("=") if field == "where" else text.rpartition("=")
+        if not sign:
+            raise InputError(f"“{text}” is not COLUMN=…", f"“{text}”不是 列=… 的形式", field=field)
+        found[left.strip()] = right.strip()
+    return found
 
 
 def _settings(given: list[str] | None) -> dict[str, str]:
@@ -231,6 +326,19 @@ def _time(text: str, field: str, store: VisitStore) -> tuple[int, int]:
     return found
 
 
+def _only_cases(read: Cases, store: VisitStore, lang: str) -> list[str]:
+    """Chance is judged by those who are no cases: said where there are hardly any."""
+    n, people = len(set(read.windows.person.tolist())), max(store.people.count, 1)
+    if n <= _MANY_CASES * people:
+        return []
+    if lang.startswith("zh"):
+        return [f"库中 {people} 人有 {n} 人是所问病例：无人群作比，p、q 不可信，请用 --sort cases"]
+    return [
+        f"{n} of {people} people in the store are the cases asked about: without others p and q tell nothing;"
+        " use --sort cases"
+    ]
+
+
 def _notes(read: Cases, rows: list[Any], lang: str) -> list[str]:
     zh, notes = lang.startswith("zh"), []
     if read.unseen:
@@ -240,6 +348,9 @@ def _notes(read: Cases, rows: list[Any], lang: str) -> list[str]:
             if zh
             else f"{len(read.unseen)} cases were never seen in the store (records {some} of the file)"
         )
+    if read.undated:
+        n = len(read.undated)
+        notes.append(f"{n} 例病例无日期，未计入" if zh else f"{n} cases have no date and were left out")
     if rows:
         notes.append(
             "结果仅为同时空推断，须经人工核实确认"

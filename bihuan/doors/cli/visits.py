@@ -22,8 +22,10 @@ from bihuan.doors.cli.epi.options import DAY, Encoding, Lang, language, on_file
 from bihuan.doors.cli.epi.output import working
 from bihuan.doors.cli.output import Json, show, table
 from bihuan.epi.errors import InputError
-from bihuan.epi.visits import VisitStore, secret
+from bihuan.epi.visits import VisitStore, by_day, secret
+from bihuan.epi.visits.cases import parse_time
 from bihuan.epi.visits.ingest import Ingested, Rejected, ingest
+from bihuan.epi.visits.near import ingest_near
 
 app = typer.Typer(
     no_args_is_help=True, help="Visits: entry records in, what the store holds, deletion when time is up."
@@ -38,6 +40,15 @@ Store = Annotated[
 def store_folder(given: Path | None) -> Path:
     """The folder of the store: as asked, else `visits` in the data folder."""
     return given if given is not None else Path(settings.BIHUAN_HOME) / "visits"
+
+
+Files = Annotated[list[Path], typer.Argument(metavar="FILE…")]
+RejectedFile = Annotated[
+    Path | None, typer.Option("--rejected", help="Write rows that were not taken to this CSV.")
+]
+Offset = Annotated[
+    int, typer.Option(help="Minutes the clock of a new store is ahead of UTC.", min=-840, max=840)
+]
 
 
 def key_path() -> Path:
@@ -78,6 +89,7 @@ def ingest_command(
     if made and (folder / "store.json").exists():
         secret.load_key(key_path())  # a store without its key: say so, and make no other
     opened = VisitStore.create(folder, offset_minutes=utc_offset)
+    by_day.refuse_exact(opened)
     key = secret.load_key(key_path(), make=True)
     with _ledger(rejected, spoken) as write, working(_("reading visits")) as progress:
         done = ingest(
@@ -91,10 +103,91 @@ def ingest_command(
             on_batch=lambda rows: setattr(progress, "what", f"{_('reading visits')} {rows:,}"),
         )
         opened.compact()
-    said = _facts(done) | {"store": str(folder), "key": str(key_path()), "key_made": made}
-    if rejected is not None:
-        said["rejected_file"] = str(rejected)
-    show(said, json=json, human=lambda console: _tell(console, done, said, spoken))
+    _say(done, folder, rejected, made=made, lang=spoken, json=json)
+
+
+@app.command("ingest-days")
+@on_file
+def ingest_days_command(
+    files: Files,
+    store: Annotated[Path, typer.Option("--store", help="Folder of a store that knows days only.")],
+    map_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="COLUMN=NAME",
+            help="What a column is: person, place, start, end or how; several as place make one name.",
+        ),
+    ] = None,
+    split: Annotated[str, typer.Option(help="The sign between places where a cell lists several.")] = "",
+    cut: Annotated[str, typer.Option(help="The sign before which the place stands, as in G316/13/03F.")] = "",
+    rejected: RejectedFile = None,
+    encoding: Encoding = "",
+    utc_offset: Offset = 480,
+    lang: Lang = "",
+    json: Json = False,
+) -> None:
+    """Add stays known by the day (line lists, bulletins, routes) to a store of their own.
+
+    bihuan visits ingest-days trajectory.csv --store stays --map case_id=person --split /
+    """
+    spoken, given = language(lang), _columns_of(map_)
+    made = not key_path().exists()
+    opened = by_day.create(store, offset_minutes=utc_offset)
+    key = secret.load_key(key_path(), make=True)
+    with _ledger(rejected, spoken) as write, working(_("reading visits")):
+        places = by_day.Places(split=split, cut=cut)
+        done = by_day.ingest_days(
+            opened, files, key=key, now=timezone.now(), given=given, places=places, encoding=encoding,
+            on_rejected=write,
+        )  # fmt: skip
+        opened.compact()
+    _say(done, store, rejected, made=made, lang=spoken, json=json)
+
+
+@app.command("ingest-near")
+@on_file
+def ingest_near_command(
+    files: Files,
+    store: Store = None,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="COLUMN=NAME", help="What a column is: person, other or time."),
+    ] = None,
+    seconds: Annotated[
+        int, typer.Option(min=1, max=3600, help="Seconds before its time a row stands for.")
+    ] = 20,
+    clock_zero: Annotated[
+        str, typer.Option(help="The time from which seconds count, where they do not count from 1970 UTC.")
+    ] = "",
+    rejected: RejectedFile = None,
+    encoding: Encoding = "",
+    utc_offset: Offset = 480,
+    lang: Lang = "",
+    json: Json = False,
+) -> None:
+    """Add records that two people were near each other (badges, phones): each pair is a place of its own.
+
+    bihuan visits ingest-near proximity.csv --map i=person --map j=other --map t=time
+    """
+    spoken, folder = language(lang), store_folder(store)
+    made = not key_path().exists()
+    opened = VisitStore.create(folder, offset_minutes=utc_offset)
+    zero = parse_time(clock_zero, opened.offset) if clock_zero else None
+    if clock_zero and zero is None:
+        raise InputError(
+            f"{clock_zero!r} is no time such as 2020-02-08 13:05",
+            f"{clock_zero!r} 不是时间，例如 2020-02-08 13:05",
+            field="clock-zero",
+        )
+    key = secret.load_key(key_path(), make=True)
+    with _ledger(rejected, spoken) as write, working(_("reading visits")):
+        done = ingest_near(
+            opened, files, key=key, now=timezone.now(), seconds=seconds, zero=zero and zero[0],
+            given=_mapping(map_), encoding=encoding, on_rejected=write,
+        )  # fmt: skip
+        opened.compact()
+    _say(done, folder, rejected, made=made, lang=spoken, json=json)
 
 
 @app.command()
@@ -174,6 +267,21 @@ def forget(
 
 
 # --- what is said ----------------------------------------------------------------------------------------
+
+
+def _say(done: Ingested, folder: Path, rejected: Path | None, *, made: bool, lang: str, json: bool) -> None:
+    said = _facts(done) | {"store": str(folder), "key": str(key_path()), "key_made": made}
+    if rejected is not None:
+        said["rejected_file"] = str(rejected)
+    show(said, json=json, human=lambda console: _tell(console, done, said, lang))
+
+
+def _columns_of(given: list[str] | None) -> dict[str, list[str]]:
+    """Role to its columns, in the order they were given."""
+    found: dict[str, list[str]] = {}
+    for column, role in _mapping(given).items():
+        found.setdefault(role, []).append(column)
+    return found
 
 
 def _mapping(given: list[str] | None) -> dict[str, str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,12 +36,13 @@ _EPOCH = datetime(1970, 1, 1)
 
 @dataclass(frozen=True, slots=True)
 class Cases:
-    """`windows` of the cases who are in the store; `rows` their records in the file, and `unseen` those of
-    cases who were never at any place the store knows."""
+    """`windows` of the cases who are in the store; `rows` their records in the file, `unseen` those of cases
+    who were never at any place the store knows, `undated` those left out for want of a date."""
 
     windows: Windows
     rows: tuple[int, ...]
     unseen: tuple[int, ...]
+    undated: tuple[int, ...] = ()
 
 
 def read_cases(
@@ -51,17 +53,25 @@ def read_cases(
     days_before: int = 2,
     until_onset: bool = False,
     encoding: str | None = None,
+    given: Mapping[str, str] | None = None,
+    where: Sequence[tuple[str, str]] = (),
+    skip_undated: bool = False,
 ) -> Cases:
     """Read `path`. A row has `from` (and `to`), or `onset`: then from so many days before its 0:00.
 
     Where `to` is not known it is the end of the store, or with `until_onset` (tracing backward) the end of
     the day of onset. `key` gives the secret key; it is asked for only where identities are to be turned into
-    keyed numbers. InputError names the row that cannot be read, never who it is about.
+    keyed numbers. `given`: column to role of COLUMNS, where names do not tell; `where` keeps the rows whose
+    column holds that text; `skip_undated` leaves out rows that have neither from nor onset, instead of
+    refusing the file. InputError names the row that cannot be read, never who it is about.
     """
-    names = _names(path, encoding)
-    read = read_columns(path, {role: Wanted(name) for role, name in names.items()}, encoding=encoding)
-    records = [int(r) for r in read["row"]]
-    cells = {role: [str(v).strip() for v in read[role]] for role in names}
+    names = _names(path, encoding, given or {})
+    wanted = {role: Wanted(name) for role, name in names.items()}
+    read = read_columns(path, wanted, where=where, encoding=encoding)
+    dated = np.array([not skip_undated or _is_dated(read, i) for i in range(read["row"].size)], np.bool_)
+    undated = tuple(int(r) for r in read["row"][~dated])
+    records = [int(r) for r in read["row"][dated]]
+    cells = {role: [str(v).strip() for v in read[role][dated]] for role in names}
     keyed = _keyed(store, cells, records, key)
     end = 1 + max((s.day for s in store.segments()), default=0)
     spans = [
@@ -78,14 +88,27 @@ def read_cases(
         Windows(found[known].astype(np.uint32), hours[:, 0].copy(), hours[:, 1].copy()),
         tuple(records[i] for i in known),
         tuple(records[i] for i in np.flatnonzero(found < 0)),
+        undated,
     )
 
 
-def _names(path: Path, encoding: str | None) -> dict[str, str]:
+def _is_dated(read: Mapping[str, NDArray[Any]], i: int) -> bool:
+    return any(role in read and not _is_unknown(str(read[role][i]).strip()) for role in ("from", "onset"))
+
+
+def _names(path: Path, encoding: str | None, given: Mapping[str, str]) -> dict[str, str]:
     with open_table(path, encoding=encoding) as table:
         columns = table.columns
     folded = {name.strip().casefold(): name for name in columns}
     found = {role: folded[n] for role, names in COLUMNS.items() for n in names if n in folded}
+    for column, role in given.items():
+        if role not in COLUMNS or column.strip().casefold() not in folded:
+            raise InputError(
+                f"{column}={role}: {path.name} has {', '.join(columns[:12])}; names are {', '.join(COLUMNS)}",
+                f"{column}={role}：{path.name} 现有 {', '.join(columns[:12])}；含义可为 {', '.join(COLUMNS)}",
+                field="map",
+            )
+        found[role] = folded[column.strip().casefold()]
     if not ({"keyed", "person"} & found.keys() and {"from", "onset"} & found.keys()):
         have = ", ".join(columns[:12])
         raise InputError(
