@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bihuan.epi.visits import VisitStore
-from bihuan.epi.visits.store import _Manifest
+from bihuan.epi.visits.manifest import Manifest
 from tests.rules.visits_writer import A_BATCH, DAY_ONE, DAYS, batch
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -95,7 +95,7 @@ def test_killed_while_deleting_the_rest_is_whole_and_the_next_writer_finishes(tm
 
 def test_a_deletion_cut_off_after_its_promise_is_finished_by_the_next_writer(tmp_path: Path):
     store = made(tmp_path, range(2))
-    manifest = _Manifest.read(tmp_path / "manifest.json")  # as a crash between promise and deed leaves it
+    manifest = Manifest.read(tmp_path / "manifest.json")  # as a crash between promise and deed leaves it
     manifest.segments = {k: s for k, s in manifest.segments.items() if s.day >= DAY_ONE + DAYS - 1}
     manifest.forgotten, manifest.blanked = DAY_ONE + DAYS - 1, False
     manifest.write(tmp_path / "manifest.json")

@@ -7,16 +7,20 @@ of her stays. Short and long stays are two parts, so that the short ones need a 
 from __future__ import annotations
 
 import mmap
+import os
+import tempfile
+import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bihuan.epi.visits import kernels, ordering
 from bihuan.epi.visits.batch import DAY_MINUTES, SHORT_MINUTES, Stays
-from bihuan.epi.visits.layout import placed
+from bihuan.epi.visits.layout import UNFINISHED
 
 MAGIC = 0x4248_5649_5354_0002  # "BHVIST", version 2
 #: Numbers: magic, day, then of each part: stays, places, people, bases; then the longest long stay.
@@ -70,8 +74,42 @@ class _Part:
         return found, at
 
 
-def build(path: Path, day: int, stays: Stays) -> None:
-    """Write the index of a day's stays (any order). Not made durable: it can be made again."""
+def made(path: Path, day: int, stays: Stays) -> Index:
+    """Write the index of a day's stays (any order) and open it.
+
+    Several processes may do so at once, and a writer may take the day away meanwhile: each writes a file of
+    its own, which it keeps open, and what is at `path` is whole or not there. Where nothing can be written,
+    the index lives as long as the object.
+    """
+    folder = path.parent if os.access(path.parent, os.W_OK) else None
+    with tempfile.NamedTemporaryFile(
+        dir=folder, prefix=f"{path.name}.", suffix=UNFINISHED, delete=False
+    ) as file:
+        temporary = Path(file.name)
+        try:
+            _write(file, day, stays)
+            file.flush()
+            os.fsync(file.fileno())  # also after a power cut what stands at `path` is what was written
+            found = Index(temporary, file.fileno())
+            if folder is not None:
+                with suppress(OSError):  # the day was merged or deleted
+                    temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    return found
+
+
+def is_sound(path: Path) -> bool:
+    """Whether every byte of an index file is as it was written."""
+    try:
+        Index(path)
+        raw = path.read_bytes()
+    except (OSError, ValueError):
+        return False
+    return zlib.crc32(raw[:-8]) == int.from_bytes(raw[-8:], "little")
+
+
+def _write(file: IO[bytes], day: int, stays: Stays) -> None:
     long = stays.minutes > SHORT_MINUTES
     parts = [stays.take(~long), stays.take(long)] if long.any() else [stays, Stays.empty()]
     built = [_columns(part, day) for part in parts]
@@ -81,12 +119,17 @@ def build(path: Path, day: int, stays: Stays) -> None:
     for i, size in enumerate(sizes):
         head[2 + 4 * i : 6 + 4 * i] = size.stays, size.places, size.people, size.bases
     head[_HEAD] = int(parts[1].minutes.max()) if parts[1].size else 0
-    with placed(path, durable=False) as temporary, temporary.open("wb") as file:
-        file.write(head.astype("<i8").tobytes())
-        for part, size in zip(built, sizes, strict=True):
-            for name, kind, _length in size.kinds():
-                raw = part[name].astype(kind).tobytes()
-                file.write(raw + b"\0" * (-len(raw) % 8))
+    crc = _put(file, head.astype("<i8").tobytes(), 0)
+    for part, size in zip(built, sizes, strict=True):
+        for name, kind, _length in size.kinds():
+            raw = part[name].astype(kind).tobytes()
+            crc = _put(file, raw + b"\0" * (-len(raw) % 8), crc)
+    file.write(crc.to_bytes(8, "little"))
+
+
+def _put(file: IO[bytes], raw: bytes, crc: int) -> int:
+    file.write(raw)
+    return zlib.crc32(raw, crc)
 
 
 def _sizes(columns: dict[str, NDArray[Any]], *, wide: bool) -> _Part:
@@ -128,12 +171,17 @@ def _ends(sorted_: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], NDArray[np.u
 
 
 class Index:
-    """An index file, mapped. `matrix` are its rows for the kernels; keep the object while they are used."""
+    """An index file, mapped. `matrix` are its rows for the kernels; keep the object while they are used.
+    `n_people` is above every small number of a person in it."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises OSError or ValueError when the file is not there, cut off or of another version."""
-        with path.open("rb") as file:
-            self.map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    def __init__(self, path: Path, number: int | None = None) -> None:
+        """Raises OSError or ValueError when the file is not there, cut off or of another version. `number`:
+        of the file, when it is open."""
+        if number is None:
+            with path.open("rb") as file:
+                self.map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        else:
+            self.map = mmap.mmap(number, 0, access=mmap.ACCESS_READ)
         self.bytes = np.frombuffer(self.map, np.uint8)
         if self.bytes.size < 8 * (_HEAD + 1):
             raise ValueError(f"{path} is cut off")
@@ -141,7 +189,7 @@ class Index:
         if int(head[0]) != MAGIC:
             raise ValueError(f"{path} is not an index of this version")
         self.day = int(head[1])
-        at, rows = 8 * (_HEAD + 1), []
+        at, rows, self.n_people = 8 * (_HEAD + 1), [], 0
         self.columns: list[dict[str, NDArray[Any]]] = []
         for i in range(2):
             n_stays, n_places, n_people, n_bases = (int(n) for n in head[2 + 4 * i : 6 + 4 * i])
@@ -156,6 +204,7 @@ class Index:
                 for name, (o, kind, n) in places.items()
             }
             self.columns.append(columns)
+            self.n_people = max(self.n_people, int(columns["people"][-1]) + 1)
             rows.append(self._row(columns, part, longest=int(head[_HEAD]) if i else SHORT_MINUTES))
         self.matrix = np.array(rows, np.int64).reshape(-1, kernels.N_COLUMNS)
 

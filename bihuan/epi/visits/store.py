@@ -10,16 +10,15 @@ from __future__ import annotations
 import fcntl
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from bihuan.epi.visits import index, kernels, ordering, parquet
+from bihuan.epi.visits import index, ordering, parquet
 from bihuan.epi.visits.batch import DAY_MINUTES, Batch, Stays
 from bihuan.epi.visits.layout import (
     StoreBusy,
@@ -30,122 +29,44 @@ from bihuan.epi.visits.layout import (
     read_json,
     write_json,
 )
-from bihuan.epi.visits.numbers import People, Places
+from bihuan.epi.visits.manifest import (
+    Appended,
+    Forgotten,
+    Manifest,
+    Segment,
+    StoreStats,
+    day_of,
+    identity,
+    name_of,
+)
+from bihuan.epi.visits.reader import VERSION, Reader
+from bihuan.epi.visits.receipts import Receipts
 
-VERSION = 1
+__all__ = ["UNKNOWN_END", "Appended", "Forgotten", "Segment", "StoreStats", "VisitStore"]
+
 #: A day in more segments than this is compacted: a question then opens fewer.
 MANY_SEGMENTS = 8
-#: Slots of event ids remembered between batches (8 bytes each); days not written to lately give way.
-REMEMBERED = 1 << 26
 #: Days after its end that a day still remembers event ids, so that a gate may send again what it sent. Later
 #: the same person at the same place in the same minute is the same visit.
 RECEIPT_DAYS = 7
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A part of a day as the manifest names it: `files` are name to [bytes, CRC-32]."""
-
-    seq: int
-    day: int
-    stays: int
-    files: dict[str, list[int]]
-
-
-@dataclass(frozen=True, slots=True)
-class Appended:
-    """What became of a batch: added + duplicate + refused = events. `turned`: ended before they began.
-    `taken`: which rows of the batch were added, ascending."""
-
-    events: int
-    added: int
-    duplicate: int
-    refused: int
-    turned: int
-    taken: NDArray[np.intp] = field(repr=False, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class StoreStats:
-    """Counts and bytes on disk; `set_aside` names damaged segments."""
-
-    stays: int
-    days: int
-    segments: int
-    people: int
-    places: int
-    truth_bytes: int
-    index_bytes: int
-    receipt_bytes: int
-    set_aside: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Forgotten:
-    """What a deletion took: days and stays before a date, bytes of the truth, people no day names now."""
-
-    before: str
-    days: int
-    stays: int
-    bytes: int
-    people: int
-
-
-@dataclass(slots=True)
-class _Manifest:
-    next_seq: int = 1
-    segments: dict[int, Segment] = field(default_factory=dict)
-    forgotten: int = 0  # days before this one were deleted and do not come back
-    blanked: bool = True  # the people whom only deleted days named are gone too
-
-    @classmethod
-    def read(cls, path: Path) -> _Manifest:
-        raw = read_json(path)
-        segments = {s["seq"]: Segment(**s) for s in raw["segments"]}
-        return cls(raw["next_seq"], segments, raw.get("forgotten", 0), raw.get("blanked", True))
-
-    def write(self, path: Path) -> None:
-        rows = [
-            {"seq": s.seq, "day": s.day, "stays": s.stays, "files": s.files}
-            for _seq, s in sorted(self.segments.items())
-        ]
-        about = {"next_seq": self.next_seq, "forgotten": self.forgotten, "blanked": self.blanked}
-        write_json(path, about | {"segments": rows})
-
-
-class VisitStore:
+class VisitStore(Reader):
     """Open with `VisitStore(folder)`; `VisitStore.create` makes one."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        if not (folder / "store.json").is_file():
-            raise StoreError(
-                f"{folder} is not a visit store; `bihuan visits ingest` makes one",
-                f"{folder} 不是到访记录库；运行 `bihuan visits ingest` 会建立一个",
-                field="store",
-            )
-        about = read_json(folder / "store.json")
-        if about.get("version") != VERSION:
-            raise StoreError(
-                f"{folder} is of version {about.get('version')}; this program reads version {VERSION}",
-                f"{folder} 的版本为 {about.get('version')}；本程序读取版本 {VERSION}",
-                field="store",
-            )
-        #: Minutes the store's clock is ahead of UTC: fixed, so that no hour comes twice or not at all.
-        self.offset = int(about["offset_minutes"])
-        self._seen: tuple[int, int, int] | None = None
-        self._manifest = _Manifest()
-        self._open: dict[int, index.Index] = {}
-        self._receipts: dict[int, NDArray[np.uint64]] = {}
-        self._writing = False
-        self._places, self._people = Places(folder), People(folder)
+        super().__init__(folder)
+        self._receipts = Receipts(self._known_events)
+
+    def _changed(self) -> None:
+        self._receipts.drop()
 
     @classmethod
     def create(cls, folder: Path, *, offset_minutes: int = 480) -> VisitStore:
         """A new, empty store; an existing one is opened. `offset_minutes`: of its clock (default UTC+8)."""
         if not (folder / "store.json").exists():
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _Manifest().write(folder / "manifest.json")
+            Manifest().write(folder / "manifest.json")
             write_json(folder / "store.json", {"version": VERSION, "offset_minutes": offset_minutes})
         return cls(folder)
 
@@ -201,7 +122,7 @@ class VisitStore:
             try:
                 return self._append(batch, since, until)
             except BaseException:
-                self._receipts.clear()  # what was not kept must not count as seen
+                self._receipts.drop()  # what was not kept must not count as seen
                 raise
 
     def _append(self, batch: Batch, since: int | None, until: int | None) -> Appended:
@@ -212,8 +133,8 @@ class VisitStore:
             good &= batch.start <= until
         fresh = good.copy()
         for day, rows in _by_day(batch.start, np.flatnonzero(good)):
-            fresh[rows] = self._first_time(day, batch.event[rows])
-        self._give_way()
+            fresh[rows] = self._receipts.first_time(day, batch.event[rows])
+        self._receipts.give_way()
         rows = np.flatnonzero(fresh)
         stays = Stays(
             person=self.people.number(np.ascontiguousarray(batch.person_key[rows])),
@@ -244,19 +165,6 @@ class VisitStore:
         numbers[there] = self.places.number([str(n) for n in batch.place_names[there]])
         return numbers[chosen]
 
-    def _first_time(self, day: int, events: NDArray[np.uint64]) -> NDArray[np.bool_]:
-        """Which events are new to their day; remembered for as long as this object lives."""
-        held = self._receipts.get(day)
-        known = self._known_events(day) if held is None else None
-        n = (0 if known is None else known.size) + (0 if held is None else int((held != 0).sum()))
-        if held is None or (n + events.size) * 2 > held.size:
-            everything = known if known is not None else held[held != 0]  # type: ignore[index]
-            held = np.zeros(1 << max(10, int((n + events.size) * 4 - 1).bit_length()), np.uint64)
-            kernels.first_seen(held, everything)
-        self._receipts.pop(day, None)
-        self._receipts[day] = held  # last in the order: written to last
-        return np.asarray(kernels.first_seen(held, np.where(events == 0, np.uint64(1), events)))
-
     def _among_closed_days(self, stays: Stays) -> NDArray[np.bool_]:
         """Which stays stand in a day that has forgotten its event ids: the same person at the same place in
         the same minute is the same visit there."""
@@ -266,14 +174,6 @@ class VisitStore:
                 if not self._path(segment, "events").exists():
                     found[rows] |= ordering.is_among(stays.take(rows), self.stays_of(segment))
         return found
-
-    def _give_way(self) -> None:
-        """Keep what is remembered within bounds; it can be read again."""
-        total = sum(held.size for held in self._receipts.values())
-        for day in list(self._receipts)[:-1]:
-            if total <= REMEMBERED:
-                return
-            total -= self._receipts.pop(day).size
 
     def _known_events(self, day: int) -> NDArray[np.uint64]:
         return self._events_of(self.segments(day, day))
@@ -299,7 +199,7 @@ class VisitStore:
     def _write_segment(self, day: int, stays: Stays, events: NDArray[np.uint64] | None) -> Segment:
         seq = self._manifest.next_seq
         self._manifest.next_seq += 1
-        folder = self.folder / _name_of(day)
+        folder = self.folder / name_of(day)
         if not folder.exists():
             folder.mkdir()
             flush_folder(self.folder)
@@ -309,7 +209,7 @@ class VisitStore:
         if events is not None:
             with placed(self._path(segment, "events")) as path:
                 np.where(events == 0, np.uint64(1), events).astype("<u8").tofile(path)
-        index.build(self._path(segment, "index"), day, stays)
+        index.made(self._path(segment, "index"), day, stays)
         flush_folder(folder)
         return segment
 
@@ -391,10 +291,9 @@ class VisitStore:
         """Remove the files of forgotten days and blank the people only they named; how many."""
         until = self._manifest.forgotten
         for path in [*self.folder.glob("day-*"), *self.folder.glob("set-aside/day-*")]:
-            if _day_of(path) < until:
+            if day_of(path) < until:
                 shutil.rmtree(path)
-        for day in [day for day in self._receipts if day < until]:
-            del self._receipts[day]
+        self._receipts.drop(before=until)
         flush_folder(self.folder)
         before = int(np.count_nonzero(self.people.keys))
         try:
@@ -407,13 +306,6 @@ class VisitStore:
         self._write_manifest()
         return before - int(np.count_nonzero(self.people.keys))
 
-    @property
-    def forgotten(self) -> int:
-        """Days before this one (days since 1970) were deleted and are refused."""
-        if not self._writing:
-            self._look()
-        return self._manifest.forgotten
-
     def _people_present(self) -> NDArray[np.bool_]:
         present = np.zeros(self.people.count, np.bool_)
         for segment in self.segments():
@@ -423,100 +315,21 @@ class VisitStore:
 
     def _remove(self, segment: Segment) -> None:
         self._open.pop(segment.seq, None)
-        for path in (self.folder / _name_of(segment.day)).glob(f"{segment.seq:08d}*"):
+        for path in (self.folder / name_of(segment.day)).glob(f"{segment.seq:08d}*"):
             path.unlink(missing_ok=True)
 
     def _sweep_orphans(self) -> None:
         """Remove what a crash left: files of segments the manifest does not name."""
-        known = {(_name_of(s.day), f"{s.seq:08d}") for s in self._manifest.segments.values()}
+        known = {(name_of(s.day), f"{s.seq:08d}") for s in self._manifest.segments.values()}
         for folder in self.folder.glob("day-*"):
             for path in folder.iterdir():
                 if (folder.name, path.name[:8]) not in known or path.name.endswith(".tmp"):
                     path.unlink(missing_ok=True)
 
-    # --- reading ---------------------------------------------------------------------------------------
-
-    def _look(self) -> None:
-        """Read the manifest again if it was replaced."""
-        seen = _seen(self.folder / "manifest.json")
-        if seen != self._seen:
-            self._manifest = _Manifest.read(self.folder / "manifest.json")
-            self._receipts.clear()  # another writer was here
-            if not self._writing:
-                self._look_at_numbers()
-            self._seen = seen
-            for seq in self._open.keys() - self._manifest.segments.keys():
-                del self._open[seq]
-
     def _write_manifest(self) -> None:
         path = self.folder / "manifest.json"
         self._manifest.write(path)
-        self._seen = _seen(path)  # our own, so what is remembered still holds
-
-    def _look_at_numbers(self) -> None:
-        """Read the logs of places and people again if they changed."""
-        if not self._places.is_current():
-            self._places = Places(self.folder)
-        if not self._people.is_current():
-            self._people = People(self.folder)
-
-    @property
-    def places(self) -> Places:
-        """The numbers of places, as of the newest manifest."""
-        if not self._writing:
-            self._look()
-        return self._places
-
-    @property
-    def people(self) -> People:
-        """The numbers of people, as of the newest manifest."""
-        if not self._writing:
-            self._look()
-        return self._people
-
-    def segments(self, since: int | None = None, until: int | None = None) -> list[Segment]:
-        """Segments of the days [since, until] (days since 1970, None = open), by day."""
-        if not self._writing:
-            self._look()
-        return sorted(
-            (
-                s for s in self._manifest.segments.values()
-                if (since is None or s.day >= since) and (until is None or s.day <= until)
-            ),
-            key=lambda s: (s.day, s.seq),
-        )  # fmt: skip
-
-    def index_of(self, segment: Segment) -> index.Index:
-        """The index of a segment, made again from the truth where it is missing or damaged."""
-        found = self._open.get(segment.seq)
-        if found is None:
-            path = self._path(segment, "index")
-            try:
-                found = index.Index(path)
-            except (OSError, ValueError):
-                index.build(path, segment.day, self.stays_of(segment))
-                found = index.Index(path)
-            self._open[segment.seq] = found
-        return found
-
-    def stays_of(self, segment: Segment) -> Stays:
-        """The stays of a segment, from the truth. Raises StoreError naming a damaged file."""
-        paths = self.files_of(segment, "place")
-        for path in paths:
-            if not path.exists() or path.stat().st_size != segment.files[path.name][0]:
-                raise _damaged(path)
-        try:
-            return parquet.read(paths, segment.day)
-        except (duckdb.Error, OSError) as error:
-            raise _damaged(paths[0]) from error
-
-    def files_of(self, segment: Segment, order: str) -> list[Path]:
-        """Parquet files of a segment in one sort order: "place" or "person"."""
-        names = sorted(n for n in segment.files if n.endswith(f"-{order}.parquet"))
-        return [self.folder / _name_of(segment.day) / n for n in names]
-
-    def _path(self, segment: Segment, ending: str) -> Path:
-        return self.folder / _name_of(segment.day) / f"{segment.seq:08d}.{ending}"
+        self._seen = identity(path)  # our own, so what is remembered still holds
 
     # --- health ----------------------------------------------------------------------------------------
 
@@ -526,7 +339,7 @@ class VisitStore:
         damaged = []
         with self.writer():
             for segment in self.segments():
-                folder = self.folder / _name_of(segment.day)
+                folder = self.folder / name_of(segment.day)
                 bad = [
                     folder / n for n, (_size, crc) in segment.files.items() if not _is_sound(folder / n, crc)
                 ]
@@ -535,50 +348,32 @@ class VisitStore:
                     self._put_aside(segment)
         return damaged
 
+    def mend(self) -> list[Path]:
+        """Make indexes again that are not as they were written; which. Where the truth is damaged too,
+        `verify` says so."""
+        remade = []
+        for segment in self.segments():
+            path = self._path(segment, "index")
+            if index.is_sound(path):
+                continue
+            with suppress(StoreError):
+                self._open[segment.seq] = index.made(path, segment.day, self.stays_of(segment))
+                remade.append(path)
+        return remade
+
     def _put_aside(self, segment: Segment) -> None:
-        target = self.folder / "set-aside" / _name_of(segment.day)
+        target = self.folder / "set-aside" / name_of(segment.day)
         target.mkdir(parents=True, exist_ok=True)
         del self._manifest.segments[segment.seq]
         self._write_manifest()
         self._open.pop(segment.seq, None)
-        for path in (self.folder / _name_of(segment.day)).glob(f"{segment.seq:08d}*"):
+        for path in (self.folder / name_of(segment.day)).glob(f"{segment.seq:08d}*"):
             path.replace(target / path.name)
-        self._receipts.pop(segment.day, None)
-
-    def stats(self) -> StoreStats:
-        segments = self.segments()
-        folder = self.folder
-        aside = sorted(str(p.relative_to(folder)) for p in folder.glob("set-aside/*/*.parquet"))
-        return StoreStats(
-            stays=sum(s.stays for s in segments),
-            days=len({s.day for s in segments}),
-            segments=len(segments),
-            people=self.people.count,
-            places=len(self.places.ids),
-            truth_bytes=sum(size for s in segments for size, _crc in s.files.values()),
-            index_bytes=sum(_size(self._path(s, "index")) for s in segments),
-            receipt_bytes=sum(_size(self._path(s, "events")) for s in segments),
-            set_aside=tuple(aside),
-        )
+        self._receipts.drop(day=segment.day)
 
 
 #: The end of a stay nobody recorded.
 UNKNOWN_END = np.iinfo(np.int64).min
-
-
-def _seen(path: Path) -> tuple[int, int, int]:
-    """What changes when a file is replaced."""
-    now = path.stat()
-    return now.st_mtime_ns, now.st_ino, now.st_size
-
-
-def _name_of(day: int) -> str:
-    return f"day-{np.datetime64(day, 'D')}"
-
-
-def _day_of(folder: Path) -> int:
-    """The day of a folder named by `_name_of`."""
-    return int(np.datetime64(folder.name.removeprefix("day-"), "D").astype(np.int64))
 
 
 def _by_day(start: NDArray[Any], rows: NDArray[np.intp]) -> Iterator[tuple[int, NDArray[np.intp]]]:
@@ -606,20 +401,8 @@ def _small(parts: Sequence[Segment]) -> list[Segment]:
     return by_size
 
 
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
-
-
 def _is_sound(path: Path, crc: int) -> bool:
     try:
         return parquet.checksum(path) == crc
     except OSError:
         return False
-
-
-def _damaged(path: Path) -> StoreError:
-    return StoreError(
-        f"{path} is damaged; `bihuan visits verify --set-aside` names what is lost and lets the rest answer",
-        f"{path} 已损坏；运行 `bihuan visits verify --set-aside` 可列出缺失部分并使其余部分继续可查",
-        field="store",
-    )

@@ -64,7 +64,7 @@ def _met(store: VisitStore, asked: Windows, margin: int, places: NDArray[np.int6
     visits, ranges = _near(segments, asked, margin, places)
     if not ranges.size:
         return Met.nobody()
-    n_people = store.people.count
+    n_people = max(store.people.count, *(k.n_people for k in keep))
     rows = int((ranges[:, 3] - ranges[:, 2]).sum())
     zero = int(visits[:, 2].min()) - margin - 1
     if rows > _TABLE_ROWS and adding.fits(visits, margin):
@@ -107,7 +107,7 @@ def segments_of(store: VisitStore, asked: Windows, margin: int) -> tuple[NDArray
         return np.empty((0, kernels.N_COLUMNS), np.int64), []
     since = int(asked.since.min()) - margin - LONGEST_MINUTES
     until = int(asked.until.max()) + margin
-    keep = [store.index_of(s) for s in store.segments(since // DAY_MINUTES, until // DAY_MINUTES)]
+    keep = store.indexes(since // DAY_MINUTES, until // DAY_MINUTES)
     rows = [k.matrix for k in keep]
     return (np.concatenate(rows) if rows else np.empty((0, kernels.N_COLUMNS), np.int64)), keep
 

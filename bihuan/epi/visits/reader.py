@@ -1,0 +1,184 @@
+"""The reading half of the visit store. Readers take no lock: a segment never changes, and they look whether
+the manifest did. What a writer merges or deletes meanwhile is asked for again, of what stands in its place.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import duckdb
+
+from bihuan.epi.visits import index, parquet
+from bihuan.epi.visits.batch import Stays
+from bihuan.epi.visits.layout import StoreError, read_json
+from bihuan.epi.visits.manifest import Manifest, Segment, StoreStats, identity, name_of
+from bihuan.epi.visits.numbers import People, Places
+
+VERSION = 1
+#: How often a question is begun again because a writer took away what it was about to read.
+_AGAIN = 20
+log = logging.getLogger("bihuan.visits")
+_T = TypeVar("_T")
+
+
+class Reader:
+    """What can be asked of a store, by any number of processes at once. Open it as `VisitStore`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        if not (folder / "store.json").is_file():
+            raise StoreError(
+                f"{folder} is not a visit store; `bihuan visits ingest` makes one",
+                f"{folder} 不是到访记录库；运行 `bihuan visits ingest` 会建立一个",
+                field="store",
+            )
+        about = read_json(folder / "store.json")
+        if about.get("version") != VERSION:
+            raise StoreError(
+                f"{folder} is of version {about.get('version')}; this program reads version {VERSION}",
+                f"{folder} 的版本为 {about.get('version')}；本程序读取版本 {VERSION}",
+                field="store",
+            )
+        #: Minutes the store's clock is ahead of UTC: fixed, so that no hour comes twice or not at all.
+        self.offset = int(about["offset_minutes"])
+        self._seen: tuple[int, int, int] | None = None
+        self._manifest = Manifest()
+        self._open: dict[int, index.Index] = {}
+        self._writing = False
+        self._places, self._people = Places(folder), People(folder)
+
+    # --- what is there -----------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Read the manifest again if it was replaced."""
+        seen = identity(self.folder / "manifest.json")
+        if seen != self._seen:
+            self._manifest = Manifest.read(self.folder / "manifest.json")
+            self._changed()
+            if not self._writing:
+                self._look_at_numbers()
+            self._seen = seen
+            for seq in self._open.keys() - self._manifest.segments.keys():
+                del self._open[seq]
+
+    def _changed(self) -> None:
+        """Another process wrote."""
+
+    def _look_at_numbers(self) -> None:
+        """Read the logs of places and people again if they changed."""
+        if not self._places.is_current():
+            self._places = Places(self.folder)
+        if not self._people.is_current():
+            self._people = People(self.folder)
+
+    @property
+    def places(self) -> Places:
+        """The numbers of places, as of the newest manifest."""
+        if not self._writing:
+            self._look()
+        return self._places
+
+    @property
+    def people(self) -> People:
+        """The numbers of people, as of the newest manifest."""
+        if not self._writing:
+            self._look()
+        return self._people
+
+    @property
+    def forgotten(self) -> int:
+        """Days before this one (days since 1970) were deleted and are refused."""
+        if not self._writing:
+            self._look()
+        return self._manifest.forgotten
+
+    def segments(self, since: int | None = None, until: int | None = None) -> list[Segment]:
+        """Segments of the days [since, until] (days since 1970, None = open), by day."""
+        if not self._writing:
+            self._look()
+        return sorted(
+            (
+                s for s in self._manifest.segments.values()
+                if (since is None or s.day >= since) and (until is None or s.day <= until)
+            ),
+            key=lambda s: (s.day, s.seq),
+        )  # fmt: skip
+
+    def indexes(self, since: int | None = None, until: int | None = None) -> list[index.Index]:
+        """The index of each segment of the days [since, until]; all of one manifest."""
+        return self.steadily(lambda: [self.index_of(s) for s in self.segments(since, until)])
+
+    def steadily(self, read: Callable[[], _T]) -> _T:
+        """What `read` gives; begun again when a writer merged or deleted meanwhile what it was reading."""
+        for _n in range(_AGAIN):
+            self._look()
+            before = self._seen
+            try:
+                return read()
+            except (StoreError, OSError, duckdb.Error):
+                if identity(self.folder / "manifest.json") == before:
+                    raise
+        return read()
+
+    def index_of(self, segment: Segment) -> index.Index:
+        """The index of a segment, made again from the truth where it is missing or damaged."""
+        found = self._open.get(segment.seq)
+        if found is None:
+            path = self._path(segment, "index")
+            try:
+                found = index.Index(path)
+            except (OSError, ValueError) as error:
+                log.warning("%s; it is made again from the truth", error)
+                found = index.made(path, segment.day, self.stays_of(segment))
+            self._open[segment.seq] = found
+        return found
+
+    def stays_of(self, segment: Segment) -> Stays:
+        """The stays of a segment, from the truth. Raises StoreError naming a damaged file."""
+        paths = self.files_of(segment, "place")
+        for path in paths:
+            if not path.exists() or path.stat().st_size != segment.files[path.name][0]:
+                raise damaged(path)
+        try:
+            return parquet.read(paths, segment.day)
+        except (duckdb.Error, OSError) as error:
+            raise damaged(paths[0]) from error
+
+    def files_of(self, segment: Segment, order: str) -> list[Path]:
+        """Parquet files of a segment in one sort order: "place" or "person"."""
+        names = sorted(n for n in segment.files if n.endswith(f"-{order}.parquet"))
+        return [self.folder / name_of(segment.day) / n for n in names]
+
+    def _path(self, segment: Segment, ending: str) -> Path:
+        return self.folder / name_of(segment.day) / f"{segment.seq:08d}.{ending}"
+
+    def stats(self) -> StoreStats:
+        segments = self.segments()
+        folder = self.folder
+        aside = sorted(str(p.relative_to(folder)) for p in folder.glob("set-aside/*/*.parquet"))
+        return StoreStats(
+            stays=sum(s.stays for s in segments),
+            days=len({s.day for s in segments}),
+            segments=len(segments),
+            people=self.people.count,
+            places=len(self.places.ids),
+            truth_bytes=sum(size for s in segments for size, _crc in s.files.values()),
+            index_bytes=sum(_size(self._path(s, "index")) for s in segments),
+            receipt_bytes=sum(_size(self._path(s, "events")) for s in segments),
+            set_aside=tuple(aside),
+        )
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def damaged(path: Path) -> StoreError:
+    return StoreError(
+        f"{path} is damaged; `bihuan visits verify --set-aside` names what is lost and lets the rest answer",
+        f"{path} 已损坏；运行 `bihuan visits verify --set-aside` 可列出缺失部分并使其余部分继续可查",
+        field="store",
+    )
