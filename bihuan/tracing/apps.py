@@ -4,3 +4,8 @@ from django.apps import AppConfig
 class TracingConfig(AppConfig):
     name = "bihuan.tracing"
     label = "tracing"
+
+    def ready(self) -> None:
+        from bihuan.tracing import retention
+
+        retention.register()

@@ -60,6 +60,20 @@ def _end(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datetime 
     return Result("assistance.end", "assistance", subject_id, text)
 
 
+def _delete(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datetime | None) -> Result:
+    assistance.delete_now(subject_id, actor=actor, now=now)
+    text = _("What was told is deleted; the other side is told so.")
+    return Result("assistance.delete", "assistance", subject_id, text)
+
+
+def _remind(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datetime | None) -> Result:
+    pressed = assistance.remind(subject_id, actor=actor, now=now)
+    text = (
+        _("The other side is reminded.") if pressed else _("The other side has everything; it owes the next.")
+    )
+    return Result("assistance.remind", "assistance", subject_id, text)
+
+
 EXPOSURE = Field("kind", "choice", gettext_lazy("Kind of exposure"), choices=tuple(EXPOSURE_LABELS))
 
 _ALL = (
@@ -132,5 +146,7 @@ _ALL = (
         (),
         _end,
     ),
+    Verb("assistance.delete", gettext_lazy("Delete and confirm"), "assistance", ASSIST, (), _delete),
+    Verb("assistance.remind", gettext_lazy("Remind the other side"), "assistance", ASSIST, (), _remind),
 )
 VERBS: dict[str, Verb] = {verb.key: verb for verb in _ALL}

@@ -1,5 +1,5 @@
-"""Two real installations: two databases, two data folders, two servers that talk HTTP. One is down, a sender is
-killed between sending and noting, and in the end each knows the same, once."""
+"""Two real installations: two databases, two data folders, two servers that talk HTTP. One is down, a sender
+is killed between sending and noting, and in the end each knows the same, once."""
 
 from __future__ import annotations
 

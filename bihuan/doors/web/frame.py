@@ -35,6 +35,8 @@ GROUPS: tuple[tuple[tuple[str, str], ...], ...] = (
     (
         ("cases", "case.view"),
         ("contacts", "contact.view"),
+        ("investigations", "investigation.view"),
+        ("assistance", "assistance.view"),
         ("chains", "case.view"),
         ("duties", "duty.view"),
         ("clearance", "board.view"),
@@ -55,6 +57,8 @@ def _labels() -> dict[str, str]:
         "board": _("Board"),
         "cases": _("Cases"),
         "contacts": _("Contacts"),
+        "investigations": _("Investigations"),
+        "assistance": _("Assistance"),
         "chains": _("Chains"),
         "duties": _("All duties"),
         "clearance": _("Same-day clearance"),

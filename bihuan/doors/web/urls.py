@@ -3,6 +3,7 @@
 from django.urls import path
 
 from bihuan.doors.web.views import (
+    assistance,
     board,
     chains,
     clusters,
@@ -10,6 +11,7 @@ from bihuan.doors.web.views import (
     gaps,
     glass,
     importing,
+    investigation,
     lists,
     loop,
     patterns,
@@ -50,6 +52,20 @@ urlpatterns = [
     path("clusters/<str:public_id>/", clusters.cluster, name="cluster"),
     path("clusters/<str:public_id>/edit/", clusters.cluster_edit, name="cluster_edit"),
     path("clusters/<str:public_id>/do/", clusters.cluster_do, name="cluster_do"),
+    path("assistance/", assistance.requests, name="assistance"),
+    path("assistance/new/", assistance.ask, name="assistance_new"),
+    path("assistance/<str:public_id>/", assistance.one, name="assistance_one"),
+    path("assistance/<str:public_id>/<slug:said>/", assistance.say, name="assistance_do"),
+    path("investigations/", investigation.investigations, name="investigations"),
+    path("investigations/of/<str:public_id>/", investigation.investigation_new, name="investigation_new"),
+    path("investigations/<str:public_id>/", investigation.investigation, name="investigation"),
+    path("investigations/<str:public_id>/report/", investigation.report, name="investigation_report"),
+    path("investigations/<str:public_id>/do/<slug:what>/", investigation.investigation_do, name="investigation_do"),
+    path(
+        "investigations/<str:public_id>/entries/<int:entry_id>/",
+        investigation.investigation_entry,
+        name="investigation_entry",
+    ),
     path("people/", lists.people_search, name="people"),
     path("people/<str:public_id>/", person.person, name="person"),
     path("id/<str:public_id>/", person.subject, name="subject"),

@@ -28,7 +28,7 @@ from bihuan.registry import access as registry_access
 from bihuan.registry import clock, territory
 from bihuan.registry.errors import BihuanError, Invalid, NotFound
 from bihuan.registry.text import label
-from bihuan.tracing.queries import find_contact
+from bihuan.tracing.queries import assistance, find_contact
 
 SHOWN_LOOKS: Final = 12
 PRIMARY: Final = ("contact.check", "case.outcome", "contact.locate")
@@ -89,6 +89,8 @@ def person(request: HttpRequest, public_id: str) -> HttpResponse:
             for look in found.looks
         ],
         "details": _details(found, shown),
+        "assistance": _assistance(found),
+        "ask_href": _ask_href(found),
         "no_moments_title": _("Nothing recorded yet"),
         "no_moments_text": _(
             "Facts, duties and decisions about this person will stand here in the order they happened."
@@ -197,6 +199,30 @@ def _details(found: PersonPage, shown: frozenset[str]) -> list[tuple[str, Any]]:
     return rows
 
 
+def _assistance(found: PersonPage) -> list[dict[str, str]]:
+    """Requests about this person that this territory sent or was sent."""
+    if not registry_access.may(None, "assistance.view"):
+        return []
+    return [
+        {
+            "href": reverse("web:assistance_one", args=[row.public_id]),
+            "text": f"{row.need_label} · {row.peer or row.other_place}",
+            "state": row.outcome_label or row.status_label,
+        }
+        for row in assistance.requests_about([found.person.pk], now=clock.now())
+    ]
+
+
+def _ask_href(found: PersonPage) -> str:
+    """Where to ask another territory about this person; with the contact, so that its exposure can go
+    along."""
+    if not registry_access.may(None, "assistance.write"):
+        return ""
+    subject = _subject(found)
+    asked = f"{subject[0]}={subject[1]}" if subject else f"person={found.person.public_id}"
+    return f"{reverse('web:assistance_new')}?{asked}"
+
+
 @access(scope="post", personal=True)
 def subject(request: HttpRequest, public_id: str) -> HttpResponse:
     """Any public id leads to its page: a case and a contact to their person."""
@@ -205,6 +231,8 @@ def subject(request: HttpRequest, public_id: str) -> HttpResponse:
         return redirect("web:person", public_id=public_id)
     if prefix == "L":
         return redirect("web:loop", public_id=public_id)
+    if prefix == "R":
+        return redirect("web:assistance_one", public_id=public_id)
     if prefix == "D" and public_id[2:].isdigit():
         return redirect("web:duty", duty_id=int(public_id[2:]))
     person_id, territory_code, kind = _behind(prefix, public_id)
@@ -274,6 +302,7 @@ _FIND: Final[dict[str, Callable[[str], object]]] = {
     "case": find_case,
     "contact": find_contact,
     "order": find_order,
+    "assistance": lambda public_id: assistance.find_request(public_id, now=clock.now()),
 }
 
 

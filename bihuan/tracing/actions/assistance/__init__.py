@@ -2,7 +2,7 @@
 
 from bihuan.tracing.actions.assistance.ask import AssistanceInput, Preview, ask, preview, send_draft
 from bihuan.tracing.actions.assistance.carry import Delivered, announce_key, deliver
-from bihuan.tracing.actions.assistance.end import end, erase_what_is_over
+from bihuan.tracing.actions.assistance.end import delete_now, end, erase_what_is_over, remind
 from bihuan.tracing.actions.assistance.peers import add_peer, name_installation, revoke_peer, rotate_key
 from bihuan.tracing.actions.assistance.receive import Refused, receive
 from bihuan.tracing.actions.assistance.respond import (
@@ -25,6 +25,7 @@ __all__ = [
     "announce_key",
     "answer",
     "ask",
+    "delete_now",
     "deliver",
     "end",
     "erase_what_is_over",
@@ -33,6 +34,7 @@ __all__ = [
     "name_installation",
     "preview",
     "receive",
+    "remind",
     "revoke_peer",
     "rotate_key",
     "send_draft",

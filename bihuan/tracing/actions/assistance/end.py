@@ -10,17 +10,19 @@ from django.utils.translation import gettext as _
 
 from bihuan.cases.actions.common import authorize, moment_now, writing
 from bihuan.policy.values import value
-from bihuan.registry import scope
+from bihuan.registry import clock, posts, scope
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Conflict
+from bihuan.registry.outbox import NewNotice, announce
 from bihuan.registry.shredder import shred_person
 from bihuan.tracing.actions.assistance import thread
-from bihuan.tracing.errors import AssistanceInvalid
+from bihuan.tracing.errors import AssistanceClosed, AssistanceInvalid
 from bihuan.tracing.models import AssistanceDelivery, AssistanceRequest
-from bihuan.tracing.rules.assistance import Said, Side, Status
+from bihuan.tracing.rules.assistance import Said, Side, Status, may_say
 
 RIGHT: Final = "assistance.write"
 RETENTION: Final = "retention.assistance_days"
+REMINDED: Final = "assistance.reminded"
 
 
 def end(request_id: str, *, actor: Actor, now: datetime | None = None) -> AssistanceRequest:
@@ -75,6 +77,44 @@ def confirm_deletion(row: AssistanceRequest, *, at: datetime) -> bool:
         return False
     thread.say(row, Said.DELETED, actor=Actor.system("assistance"), at=at)
     return True
+
+
+def delete_now(request_id: str, *, actor: Actor, now: datetime | None = None) -> AssistanceRequest:
+    """The asked side deletes what it was told before its time, and says so. Raises AssistanceClosed while the
+    request still waits for an answer, AssistanceInvalid on the asking side, UnknownAssistance, NotAllowed."""
+    at = moment_now(now)
+    with writing(actor):
+        row = thread.held(request_id)
+        authorize(RIGHT, row.territory_code)
+        if not may_say(Said.DELETED, status=Status(row.status), side=Side(row.side)):
+            raise AssistanceClosed(
+                _("Request %(id)s stands at “%(status)s”; this can no longer be done, or not yet.")
+                % {"id": row.public_id, "status": row.get_status_display()}
+            )
+        with scope.system():  # the other side's row lies in another territory
+            confirm_deletion(row, at=at)
+        row.refresh_from_db()
+        return row
+
+
+def remind(request_id: str, *, actor: Actor, now: datetime | None = None) -> bool:
+    """Press the other side: in this installation the post that owes it gets a notice (once a day), to another
+    one what waits is sent again at the next minute. Ends no duty. True when there was somebody to press."""
+    at = moment_now(now)
+    with writing(actor):
+        row = thread.held(request_id)
+        authorize(RIGHT, row.territory_code)
+        with scope.system():  # the other side's row and posts lie in another territory
+            there = thread.other_side(row)
+            if there is None:
+                waiting = AssistanceDelivery.objects.filter(request=row, delivered_at__isnull=True)
+                return bool(waiting.update(next_try_at=at))
+            post = posts.resolve_owner(("cdc_investigation",), there.territory_code).post_id
+            day = clock.local_day(at).isoformat()
+            payload = {"request": there.public_id}
+            notice = NewNotice(post, REMINDED, f"assistance/{there.public_id}/{day}", payload)
+            announce([notice], now=at)
+            return True
 
 
 def erase_what_is_over(*, now: datetime | None = None) -> int:

@@ -1,0 +1,454 @@
+"""Assistance requests (协查): lists with clocks, one request, asking with a look at what would be shared,
+answering."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django import forms
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from bihuan.care.verbs import VERBS, perform
+from bihuan.cases.queries import find_case, people
+from bihuan.doors.web import cards, evidence, places, seen
+from bihuan.doors.web.access import access
+from bihuan.doors.web.forms import VerbForm, add_errors, values_of
+from bihuan.doors.web.shapes import Moment
+from bihuan.loops.queries import DutyFilter, find_duties
+from bihuan.loops.queries.progress import progress_of
+from bihuan.registry import access as registry_access
+from bihuan.registry import clock, territory
+from bihuan.registry.errors import BihuanError, Invalid, NotFound
+from bihuan.registry.masking import mask_name
+from bihuan.registry.queries import person_by_public_id
+from bihuan.tracing.actions import assistance as actions
+from bihuan.tracing.queries import assistance as queries
+from bihuan.tracing.queries import find_contact
+from bihuan.tracing.queries.assistance import (
+    FIELD_CLASS,
+    NEED_LABELS,
+    AssistanceFilter,
+    AssistanceRow,
+    AssistanceView,
+    MessageView,
+)
+
+PAGE: Final = 50
+VIEW: Final = "assistance.view"
+SIDES: Final = {"in": "asked", "out": "asking"}
+SHOWS: Final = ("open", "waiting", "all")
+#: What may be said on the page, in the order of the buttons; the first is the usual one.
+OFFERED: Final = (
+    ("accept", "assistance.accept"),
+    ("answer", "assistance.answer"),
+    ("return", "assistance.return"),
+    ("end", "assistance.end"),
+    ("deleted", "assistance.delete"),
+)
+
+
+# --- lists ----------------------------------------------------------------------------------------------
+
+
+@access(VIEW, personal=True)
+def requests(request: HttpRequest) -> HttpResponse:
+    """What others ask of this territory, or it of others, the newest first, each with its clock."""
+    side = request.GET.get("side", "in")
+    side = side if side in SIDES else "in"
+    show = request.GET.get("show", "open")
+    show = show if show in SHOWS else "open"
+    code, _error = places.asked(request, within_scope=True)
+    after = request.GET.get("after", "")
+    now = clock.now()
+    given = AssistanceFilter(SIDES[side], show, code, int(after) if after.isdigit() else None)
+    found = queries.list_requests(given, now=now, limit=PAGE)
+    n, late = queries.count_requests(AssistanceFilter(SIDES[side], show, code), now=now)
+    identity = seen.IDENTITY in seen.classes(VIEW)
+    context = {
+        "side": side,
+        "crumbs": places.crumbs(request, code),
+        "tabs": [
+            {"label": text, "href": f"?side={key}&show={show}", "current": key == side}
+            for key, text in (("in", _("Asked of us")), ("out", _("Asked by us")))
+        ],
+        "views": [
+            {"label": text, "href": f"?side={side}&show={key}", "current": key == show}
+            for key, text in zip(SHOWS, (_("Open"), _("No answer yet"), _("All")), strict=True)
+        ],
+        "summary": ngettext("%(n)s request", "%(n)s requests", n) % {"n": n},
+        "late": late,
+        "rows": [{"row": row, "who": _who(row, identity=identity)} for row in found],
+        "now": now,
+        "next": found[-1].id if len(found) == PAGE else None,
+        "may_ask": registry_access.may(None, "assistance.write").allowed,
+        "empty_title": _("Nothing is asked") if side == "in" else _("Nothing has been asked"),
+        "empty_text": _("A request from another territory about a person here appears with its clocks.")
+        if side == "in"
+        else _("Ask from the page of a person: choose the need, see what would be shared, send."),
+    }
+    return render(request, "web/assistance/list.html", context)
+
+
+def _who(row: AssistanceRow, *, identity: bool) -> str:
+    """The masked name; the number where this side may not know; nothing after deletion."""
+    if row.number is not None:
+        return _("a keyed number")
+    if row.name:
+        return mask_name(row.name)
+    return _("out of sight") if identity else _("a person")
+
+
+# --- one request ----------------------------------------------------------------------------------------
+
+
+@access(VIEW, personal=True)
+def one(request: HttpRequest, public_id: str) -> HttpResponse:
+    """One request: what it asks, what was shared, every message with its proof, and what is owed now."""
+    now = clock.now()
+    found = queries.find_request(public_id, now=now)
+    row = found.row
+    shown = registry_access.field_classes(None, VIEW, territory_code=row.territory_code)
+    seen.note([row.person_id], shown, _("assistance request %(id)s") % {"id": public_id})
+    owed = find_duties(DutyFilter(subject=("assistance", public_id)), limit=10).rows
+    every = find_duties(DutyFilter(subject=("assistance", public_id), status=""), limit=1).rows
+    rings = progress_of({every[0].loop}) if every else {}
+    progress = rings.get(every[0].loop) if every else None
+    context = {
+        "row": row,
+        "title": _title(found, shown),
+        "about": _about(found),
+        "chips": _chips(row),
+        "stages": cards.arcs(progress),
+        "loop_href": reverse("web:loop", args=[every[0].loop]) if every else "",
+        "shared": _shared(found, shown),
+        "reason": found.reason if seen.HEALTH in shown else "",
+        "question": found.question if seen.HEALTH in shown else "",
+        "is_told": found.is_told,
+        "moments": [_moment(m, shown) for m in reversed(found.messages)],
+        "travel": _travel(found),
+        "offers": _offers(found),
+        "owed": cards.cards(owed, now=now),
+        "facts": _facts(found, shown),
+        "deletion": _deletion(found),
+    }
+    return render(request, "web/assistance/one.html", context)
+
+
+def _title(found: AssistanceView, shown: frozenset[str]) -> str:
+    name = found.fields.get("name", "") or found.row.name
+    if found.row.number is not None:
+        return _("a keyed number")
+    if not name:
+        return found.row.public_id
+    return name if seen.IDENTITY in shown else mask_name(name)
+
+
+def _about(found: AssistanceView) -> str:
+    row = found.row
+    words = _("%(need)s · asked of %(place)s") if row.side == "asking" else _("%(need)s · asked by %(place)s")
+    return words % {"need": row.need_label, "place": found.request.other_office or row.other_place}
+
+
+def _chips(row: AssistanceRow) -> list[dict[str, str]]:
+    tone = {"returned": "soon", "answered": "done", "deleted": "done", "draft": ""}.get(row.status, "fact")
+    chips = [{"tone": tone, "text": row.status_label}]
+    if row.outcome_label:
+        chips.append({"tone": "fact", "text": row.outcome_label})
+    if row.is_late:
+        chips.append({"tone": "late", "text": _("reply overdue")})
+    if row.peer:
+        chips.append({"tone": "line", "text": _("by sealed and signed message")})
+    return chips
+
+
+def _shared(found: AssistanceView, shown: frozenset[str]) -> list[dict[str, str]]:
+    """Field by field: what was shared, as far as this reader's role reaches."""
+    words = queries.field_words()
+    rows = []
+    for name in found.request.shared:
+        text = found.fields.get(name, "")
+        if text and FIELD_CLASS[name] not in shown:
+            text = _("not for your role")
+        elif text:
+            text = value_words(name, text)
+        rows.append({"label": words[name], "text": text or _("deleted")})
+    return rows
+
+
+def value_words(name: str, text: str) -> str:
+    """One shared value as a person reads it."""
+    if name == "sex":
+        return {"M": _("male"), "F": _("female"), "O": _("other sex")}.get(text, text)
+    return evidence.word(name, text) if name in ("exposure_kind", "exposure_last", "case_onset") else text
+
+
+def _moment(message: MessageView, shown: frozenset[str]) -> Moment:
+    parts = [message.outcome_label, message.reason_label]
+    if message.said == "answer" and not message.is_final:
+        parts.append(_("more to come"))
+    if message.note:
+        parts.append(message.note if seen.HEALTH in shown else _("text not for your role"))
+    parts.append(message.by)
+    tag, tone = _proof(message)
+    late = (message.recorded_at - message.said_at).total_seconds() > 3600
+    return Moment(
+        at=message.said_at,
+        precision="minute",
+        title=message.label,
+        detail=" · ".join(part for part in parts if part),
+        tone=tone,
+        tag=tag,
+        recorded_at=message.recorded_at if late and not message.is_own else None,
+    )
+
+
+def _proof(message: MessageView) -> tuple[str, str]:
+    """What proves a message: the signature it came with, or the other side's signed receipt."""
+    if message.verified:
+        return _("signature verified"), "done"
+    if message.is_sent and message.delivered_at:
+        return _("receipt verified"), "done"
+    if message.is_sent:
+        return _("on its way"), "soon"
+    return "", "fact"
+
+
+def _travel(found: AssistanceView) -> list[str]:
+    """What has not arrived yet, and why: in words that say what is to be done."""
+    why = {
+        "unreachable": _("the other installation does not answer"),
+        "not-recognized": _("the other installation does not recognize our key: compare fingerprints"),
+        "revoked": _("the other installation no longer trusts this one"),
+        "no-receipt": _("the answer was no receipt of theirs"),
+        "unknown-thread": _("the request has not arrived there yet"),
+    }
+    return [
+        _("“%(what)s” is on its way, tried %(n)s times: %(why)s.")
+        % {"what": m.label, "n": m.attempts, "why": why.get(m.error, m.error) or _("not tried yet")}
+        for m in found.messages
+        if m.is_sent and m.delivered_at is None
+    ]
+
+
+def _offers(found: AssistanceView) -> list[dict[str, Any]]:
+    href = [(said, reverse("web:assistance_do", args=[found.row.public_id, said])) for said, _verb in OFFERED]
+    offers = [
+        {"label": str(VERBS[verb].label), "href": dict(href)[said], "primary": said in ("accept", "answer")}
+        for said, verb in OFFERED
+        if said in found.offers
+    ]
+    if "request" in found.offers:
+        send = reverse("web:assistance_do", args=[found.row.public_id, "send"])
+        offers.insert(0, {"label": _("Send"), "href": send, "primary": True})
+    return offers
+
+
+def _facts(found: AssistanceView, shown: frozenset[str]) -> list[tuple[str, str, str]]:
+    row, kept = found.row, found.request
+    rows = [
+        (_("Number"), row.public_id, ""),
+        (_("Asked by"), kept.own_office if kept.is_asking else kept.other_office, ""),
+        (_("Asked"), kept.other_office if kept.is_asking else kept.own_office, ""),
+        (_("Clause"), kept.clause, ""),
+    ]
+    if kept.assigned_territory:
+        rows.append((_("Acts there"), territory.name_path(kept.assigned_territory), ""))
+    brief = people.briefs([row.person_id]).get(row.person_id) if row.person_id else None
+    if brief is not None:
+        href = reverse("web:person", args=[brief.public_id])
+        rows.append((_("Person"), seen.name_on_page(brief, shown), href))
+    if found.contact:
+        rows.append((_("Contact"), found.contact, reverse("web:contact", args=[found.contact])))
+    if found.case:
+        rows.append((_("Case"), found.case, reverse("web:case", args=[found.case])))
+    if kept.thread != row.public_id:
+        rows.append((_("Number there"), kept.thread, ""))
+    return rows
+
+
+def _deletion(found: AssistanceView) -> dict[str, str]:
+    """How it stands with deleting what was shared."""
+    kept = found.request
+    if kept.deleted_at is not None:
+        here = _("What was shared is deleted here, and that was confirmed.")
+        both = _("What was shared is deleted on both sides; the other side confirmed.")
+        return {"tone": "done", "text": both if kept.is_asking else here}
+    if kept.status == "deletion_asked":
+        return {"tone": "soon", "text": _("The need has ended. Deletion is asked and not confirmed yet.")}
+    if not found.is_told:
+        return {"tone": "done", "text": _("What was shared is deleted here.")}
+    return {"tone": "", "text": _("Kept, encrypted, until the need ends; then deleted on both sides.")}
+
+
+# --- saying something -----------------------------------------------------------------------------------
+
+
+@access("assistance.write", personal=True)
+def say(request: HttpRequest, public_id: str, said: str) -> HttpResponse:
+    """The form of accepting, sending back, answering or ending, and (POST) doing it."""
+    found = queries.find_request(public_id, now=clock.now())
+    if said == "send":
+        return _send(request, found)
+    verb = VERBS.get(dict(OFFERED).get(said, ""))
+    if verb is None:
+        raise NotFound(_("There is nothing called %(key)s to be done here.") % {"key": said})
+    form = VerbForm(verb, request.POST or None, now=clock.now())
+    if said == "answer":
+        widget = form.fields["outcome"].widget
+        widget.choices = queries.outcomes_for(found.row.need)
+    error = ""
+    if request.method == "POST":
+        try:
+            with transaction.atomic():
+                result = perform(verb.key, "assistance", public_id, values_of(form), request.actor)  # type: ignore[attr-defined]
+        except Invalid as wrong:
+            add_errors(form, wrong)
+        except BihuanError as wrong:
+            error = str(wrong)
+        else:
+            messages.success(request, result.message)
+            return _onward(request, public_id)
+    context = {"verb": verb, "form": form, "subject": public_id, "action": request.path, "error": error}
+    piece = request.headers.get("HX-Request")
+    template = "web/person/act.html" if piece else "web/person/act_page.html"
+    return render(request, template, context, status=422 if error or form.errors else 200)
+
+
+def _send(request: HttpRequest, found: AssistanceView) -> HttpResponse:
+    if request.method == "POST" or "request" in found.offers:
+        actions.send_draft(found.row.public_id, actor=request.actor)  # type: ignore[attr-defined]
+        messages.success(request, _("The request is sent."))
+    return _onward(request, found.row.public_id)
+
+
+def _onward(request: HttpRequest, public_id: str) -> HttpResponse:
+    if request.headers.get("HX-Request"):
+        answer = HttpResponse(status=204)
+        answer["HX-Refresh"] = "true"
+        return answer
+    return redirect("web:assistance_one", public_id=public_id)
+
+
+# --- asking ---------------------------------------------------------------------------------------------
+
+
+class AskForm(forms.Form):
+    """What is asked; the fields to share stand beside it, once the need is known."""
+
+    to_territory = forms.CharField(
+        label=gettext_lazy("Which territory is asked"),
+        max_length=80,
+        help_text=gettext_lazy("Its name or code, such as 襄阳 襄城 or 420602."),
+    )
+    need = forms.ChoiceField(
+        label=gettext_lazy("What is needed"), choices=NEED_LABELS, widget=forms.RadioSelect, initial="locate"
+    )
+    reason = forms.CharField(
+        label=gettext_lazy("Why"),
+        max_length=1000,
+        widget=forms.Textarea({"rows": 3}),
+        help_text=gettext_lazy("The other side acts on it. Nothing about other people."),
+    )
+    question = forms.CharField(
+        label=gettext_lazy("Question"), max_length=1000, required=False, widget=forms.Textarea({"rows": 2})
+    )
+
+
+@access("assistance.write", personal=True)
+def ask(request: HttpRequest) -> HttpResponse:
+    """Ask about one person: choose the need, see exactly what would be shared, send."""
+    person_id, subject = _about_whom(request)
+    sent = request.method == "POST"
+    form = AskForm(request.POST if sent else None)
+    step = request.POST.get("step", "")
+    shown: actions.Preview | None = None
+    error = ""
+    if sent and form.is_valid():
+        try:
+            given = _input(request, form, person_id)
+            if step == "send":
+                with transaction.atomic():
+                    row = actions.ask(given, actor=request.actor)  # type: ignore[attr-defined]
+                messages.success(request, _("The request is sent."))
+                return redirect("web:assistance_one", public_id=row.public_id)
+            shown = actions.preview(given)
+        except Invalid as wrong:
+            add_errors(form, wrong)
+        except BihuanError as wrong:
+            error = str(wrong)
+    brief = people.briefs([person_id]).get(person_id)
+    seen.note([person_id], ("operational",), _("asking another territory for assistance"))
+    context = {
+        "form": form,
+        "error": error,
+        "subject": subject,
+        "who": seen.name_in_list(brief),
+        "about": seen.about(brief),
+        "preview": shown,
+        "boxes": _boxes(shown, request),
+    }
+    return render(
+        request, "web/assistance/ask.html", context, status=422 if error or (sent and form.errors) else 200
+    )
+
+
+def _about_whom(request: HttpRequest) -> tuple[int, dict[str, str]]:
+    """The person asked about, by P-…, or the contact or case by its number; within the scope."""
+    asked = request.POST or request.GET
+    contact, case, person = asked.get("contact", ""), asked.get("case", ""), asked.get("person", "")
+    if contact:
+        return find_contact(contact).row.person_id, {"contact": contact}
+    if case:
+        return find_case(case).row.person_id, {"case": case}
+    if person:
+        return person_by_public_id(person).pk, {"person": person}
+    raise NotFound(
+        _("A request is about one person."),
+        hint=_("Open the page of the person, and choose “Ask for assistance” there."),
+    )
+
+
+def _input(request: HttpRequest, form: AskForm, person_id: int) -> actions.AssistanceInput:
+    given = form.cleaned_data
+    wanted = given["to_territory"].strip()
+    try:
+        place = territory.find(wanted) or territory.one_by_name(wanted)
+    except BihuanError as wrong:
+        told = {"field": "to_territory", "rule": "territory", "message": wrong.message, "hint": wrong.hint}
+        raise Invalid(wrong.message, errors=[told]) from wrong
+    chosen = request.POST.getlist("fields")
+    same = request.POST.get("of") == given["need"]  # the boxes stand for this need
+    return actions.AssistanceInput(
+        to_territory=place.code,
+        need=given["need"],
+        reason=given["reason"],
+        question=given["question"],
+        person_id=person_id,
+        contact_id=request.POST.get("contact", ""),
+        case_id=request.POST.get("case", ""),
+        fields=tuple(chosen) if same else None,
+    )
+
+
+def _boxes(shown: actions.Preview | None, request: HttpRequest) -> list[Mapping[str, Any]]:
+    """Every field the need justifies: what would be shared of it, and whether it is chosen."""
+    if shown is None:
+        return []
+    words, would = queries.field_words(), dict(shown.fields)
+    return [
+        {
+            "name": name,
+            "label": words[name],
+            "text": value_words(name, would[name]) if name in would else "",
+            "chosen": name in would or name in shown.missing,
+            "missing": name in shown.missing,
+        }
+        for name in shown.allowed
+    ]
