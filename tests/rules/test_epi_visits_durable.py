@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bihuan.epi.visits import VisitStore
+from bihuan.epi.visits import VisitStore, index
 from bihuan.epi.visits.manifest import Manifest
+from bihuan.epi.visits.trace import Engine, Windows, meet
 from tests.rules.visits_writer import A_BATCH, DAY_ONE, DAYS, batch
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,6 +39,13 @@ def content(store: VisitStore) -> list[tuple[int, ...]]:
         names = (store.people.keys[stays.person], stays.place, stays.start, stays.minutes)
         rows += [tuple(int(v) for v in row) for row in zip(*names, strict=True)]
     return sorted(rows)
+
+
+def answer(store: VisitStore, engine: Engine = meet) -> list[list[int]]:
+    """Who was met by ten of the people who are in every batch."""
+    people = store.people.find(np.arange(1, 11, dtype=np.uint64)).astype(np.uint32)
+    since = np.full(people.size, DAY_ONE * 1440)
+    return engine(store, Windows(people, since, since + DAYS * 1440), margin=10).table.tolist()
 
 
 def made(folder: Path, numbers: range) -> VisitStore:
@@ -121,3 +129,64 @@ def test_a_reader_answers_while_days_are_merged_and_deleted(tmp_path: Path):
     assert all(n % A_BATCH == 0 for n in counts)
     assert counts == sorted(counts)
     assert counts[0] >= 4 * A_BATCH
+
+
+@pytest.mark.parametrize("after", [0.0, 0.004, 0.013, 0.037])
+def test_killed_while_an_index_is_made_every_answer_is_right(tmp_path: Path, after: float):
+    store = made(tmp_path, range(5))
+    wanted = answer(store)
+    killed(store.folder, "index", after)
+    again = VisitStore(tmp_path)
+    assert answer(again) == wanted
+    assert all(index.is_sound(path) for path in tmp_path.glob("day-*/*.index"))
+    again.append(batch(5))  # a writer: removes what was left half written
+    assert not list(tmp_path.glob("day-*/*.tmp"))
+
+
+def test_a_half_written_index_is_named_and_made_again(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    wanted = answer(made(tmp_path, range(2)))
+    path = sorted(tmp_path.glob("day-*/*.index"))[0]
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert answer(VisitStore(tmp_path)) == wanted
+    assert path.name in caplog.text
+    assert index.is_sound(path)
+
+
+def test_an_index_in_which_a_byte_changed_is_named_and_made_again(tmp_path: Path):
+    store = made(tmp_path, range(2))
+    wanted = answer(store)
+    path = sorted(tmp_path.glob("day-*/*.index"))[0]
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    path.write_bytes(raw)
+    assert store.mend() == [path]
+    assert store.mend() == []
+    assert answer(VisitStore(tmp_path)) == wanted
+
+
+def test_a_store_that_cannot_be_written_to_is_asked_without_its_index(tmp_path: Path, monkeypatch):
+    wanted = answer(made(tmp_path, range(2)))
+    for path in tmp_path.glob("day-*/*.index"):
+        path.unlink()
+    monkeypatch.setattr("os.access", lambda *_given: False)
+    assert answer(VisitStore(tmp_path)) == wanted
+    assert not list(tmp_path.glob("day-*/*.index"))
+
+
+def test_questions_are_answered_right_while_days_are_merged_under_them(tmp_path: Path):
+    wanted = answer(made(tmp_path, range(4)))
+    held, asked = VisitStore(tmp_path), 0
+    words = [sys.executable, "-m", "tests.rules.visits_writer", str(tmp_path), "merge"]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "ready\n"
+        while writer.stdout.readline() != "done 5\n":
+            pass
+        until = time.monotonic() + 2
+        while time.monotonic() < until:
+            assert answer(held) == wanted
+            assert answer(VisitStore(tmp_path)) == wanted
+            asked += 2
+        writer.kill()
+    assert asked > 20
+    assert held.verify() == []

@@ -1,7 +1,8 @@
 """A writer to be killed: `python -m tests.rules.visits_writer FOLDER WHAT`. Says "ready" and then works.
 
-It appends batches for ever (`append`), merges days again and again (`compact`), or deletes them (`forget`).
-A line "done N" on stdout is given after batch N is durable.
+It appends batches for ever (`append`), merges days again and again (`compact`; `merge`, with visits that meet
+nobody), deletes them (`forget`), or makes their indexes again (`index`). A line "done N" on stdout is given
+after batch N is durable.
 """
 
 from __future__ import annotations
@@ -25,6 +26,14 @@ def batch(number: int) -> Batch:
     return Batch(event, event % np.uint64(50) + np.uint64(1), place, start, start + 1 + number % 90)
 
 
+def elsewhere(number: int) -> Batch:
+    """One visit a day at a place of its own, by somebody of her own."""
+    event = np.arange(DAYS, dtype=np.uint64) + np.uint64((1 << 40) + number * DAYS)
+    start = (DAY_ONE + np.arange(DAYS)) * 1440 + number % 1440
+    place = np.full(DAYS, f"elsewhere {number}", dtype=object)
+    return Batch(event, np.full(DAYS, 1 << 20, np.uint64), place, start, start + 1)
+
+
 def main(folder: str, what: str) -> None:
     store = VisitStore(Path(folder))
     print("ready", flush=True)
@@ -32,6 +41,14 @@ def main(folder: str, what: str) -> None:
     while True:
         if what == "forget":
             store.forget(DAY_ONE + 1 + number % 2)
+        elif what == "index":
+            for path in store.folder.glob("day-*/*.index"):
+                path.unlink()
+            VisitStore(store.folder).indexes()
+        elif what == "merge":
+            store.append(elsewhere(number))
+            for day in range(DAY_ONE, DAY_ONE + DAYS):
+                store.compact(day=day)
         elif what == "compact":
             store.append(batch(1000 + number))
             for day in range(DAY_ONE, DAY_ONE + DAYS):
