@@ -6,6 +6,7 @@ BihuanError
 │   ├── UnknownContact     no contact of that number in the territory acted in
 │   ├── UnknownInvestigation  no investigation of that number there
 │   ├── UnknownPlace       no place of that number there
+│   ├── UnknownProposal    no proposal of a contact of that number there
 │   ├── UnknownAssistance  no assistance request of that number in the territory acted in
 │   └── UnknownPeer        no installation of that number is known
 ├── Invalid
@@ -41,6 +42,16 @@ class UnknownContact(NotFound):
         super().__init__(
             _("There is no contact %(id)s here.") % {"id": contact_id},
             hint=_("Check the number, and that the post you act in covers the territory of the contact."),
+        )
+
+
+class UnknownProposal(NotFound):
+    code = "unknown-proposal"
+
+    def __init__(self, proposal_id: str) -> None:
+        super().__init__(
+            _("There is no proposal %(id)s here.") % {"id": proposal_id},
+            hint=_("Check the number, and that the post you act in covers the investigation."),
         )
 
 

@@ -13,7 +13,7 @@ from bihuan.registry import scope
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Conflict, Invalid
 from bihuan.tracing.actions.merge import LIVE, sources_of
-from bihuan.tracing.actions.proposals import RIGHT, UnknownProposal
+from bihuan.tracing.errors import UnknownProposal
 from bihuan.tracing.models import Contact, ContactProposal
 from bihuan.tracing.models.proposals import CONFIRMED, DISMISSED
 
@@ -35,7 +35,7 @@ def take_back(proposal_id: str, *, reason: str, actor: Actor, now: datetime | No
         found = rows.filter(public_id=proposal_id).first()
         if found is None:
             raise UnknownProposal(proposal_id)
-        authorize(RIGHT, found.territory_code)
+        authorize("investigation.write", found.territory_code)
         if found.state != CONFIRMED or found.contact is None:
             params = {"id": proposal_id, "state": found.get_state_display()}
             raise Conflict(_("%(id)s was decided: %(state)s.") % params, code="not-decidable")

@@ -25,7 +25,6 @@ from bihuan.registry.actor import Actor
 from bihuan.registry.models import Person
 from bihuan.tracing.actions.confirm import ContactInput, confirm_contacts
 from bihuan.tracing.actions.follow import news
-from bihuan.tracing.actions.pseudonyms import keys_of
 from bihuan.tracing.models import Contact, ContactProposal, Exposure
 from bihuan.tracing.rules import OPEN_STATUSES, Status, later_exposure
 
@@ -195,6 +194,8 @@ def reclassify_contacts_of(contact: Contact, case: Case, *, actor: Actor, now: d
 
 
 def _keys_of(contact: Contact) -> list[int]:
+    from bihuan.tracing.actions.pseudonyms import keys_of  # late: it brings the visit store along
+
     return [key for keys in keys_of([contact.person_id]).values() for key in keys]
 
 

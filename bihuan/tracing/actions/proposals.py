@@ -18,7 +18,7 @@ from bihuan.registry.errors import Conflict, Invalid, NotFound
 from bihuan.registry.models import Person
 from bihuan.registry.people import PersonInput
 from bihuan.tracing.actions.looks import Meeting, MetLook, MetRow, look_met
-from bihuan.tracing.errors import InvestigationClosed, UnknownInvestigation
+from bihuan.tracing.errors import InvestigationClosed, UnknownInvestigation, UnknownProposal
 from bihuan.tracing.models import ContactProposal, Investigation
 from bihuan.tracing.models.proposals import PROPOSED
 from bihuan.tracing.queries.criteria import contact_policy
@@ -242,16 +242,6 @@ def resolve(
         found.person_id, found.county = _person(person, actor), ""
         found.save(update_fields=["person", "county"])
         return found
-
-
-class UnknownProposal(NotFound):
-    code = "unknown-proposal"
-
-    def __init__(self, proposal_id: str) -> None:
-        super().__init__(
-            _("There is no proposal %(id)s here.") % {"id": proposal_id},
-            hint=_("Check the number, and that the post you act in covers the investigation."),
-        )
 
 
 def _person(person: PersonInput | str, actor: Actor) -> int:

@@ -17,7 +17,8 @@ from bihuan.registry.models import Person
 from bihuan.tracing.actions import assistance
 from bihuan.tracing.actions.confirm import ContactInput
 from bihuan.tracing.actions.merge import Named, name_contacts
-from bihuan.tracing.actions.proposals import RIGHT, UnknownProposal, held
+from bihuan.tracing.actions.proposals import RIGHT, held
+from bihuan.tracing.errors import UnknownProposal
 from bihuan.tracing.models import ContactProposal, Investigation
 from bihuan.tracing.models.proposals import CONFIRMED, DISMISSED, PROPOSED, SENT
 from bihuan.tracing.queries.criteria import contact_policy
