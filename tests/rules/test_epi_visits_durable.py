@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bihuan.epi.visits import VisitStore, index
-from bihuan.epi.visits.manifest import Manifest
+from bihuan.epi.visits import VisitStore, bulk, index
+from bihuan.epi.visits.manifest import Manifest, Segment
 from bihuan.epi.visits.trace import Engine, Windows, meet
 from tests.rules.visits_writer import A_BATCH, DAY_ONE, DAYS, batch
 
@@ -171,6 +171,23 @@ def test_a_store_that_cannot_be_written_to_is_asked_without_its_index(tmp_path: 
     monkeypatch.setattr("os.access", lambda *_given: False)
     assert answer(VisitStore(tmp_path)) == wanted
     assert not list(tmp_path.glob("day-*/*.index"))
+
+
+@pytest.mark.parametrize("engine", [meet, bulk.meet])
+def test_a_day_merged_between_looking_and_opening_is_asked_again(tmp_path: Path, engine: Engine):
+    store = made(tmp_path, range(3))
+    wanted = answer(store)
+    reader, merged = VisitStore(tmp_path), []
+
+    def segments(*given: int) -> list[Segment]:
+        found = VisitStore.segments(reader, *given)
+        if not merged:
+            merged.extend(store.compact(day=day) for day in range(DAY_ONE, DAY_ONE + DAYS))
+        return found
+
+    reader.segments = segments  # type: ignore[method-assign]
+    assert answer(reader, engine) == wanted
+    assert merged == [1] * DAYS
 
 
 def test_questions_are_answered_right_while_days_are_merged_under_them(tmp_path: Path):

@@ -43,8 +43,12 @@ class Machine(Protocol):
 
 def meet(store: VisitStore, windows: AnyWindows, *, margin: int = 0) -> Met:
     """`trace.meet`, answered from the truth by DuckDB."""
-    with duckdb.connect() as db:
-        return ask(_DuckDB(db), store, windows, margin=margin)
+
+    def once() -> Met:
+        with duckdb.connect() as db:
+            return ask(_DuckDB(db), store, windows, margin=margin)
+
+    return store.steadily(once)
 
 
 def ask(machine: Machine, store: VisitStore, windows: AnyWindows, *, margin: int = 0) -> Met:
