@@ -28,7 +28,7 @@ from bihuan.doors.exchange import jobs
 from bihuan.loops.models import Duty, Loop
 from bihuan.registry import clock, scope
 from bihuan.registry.people import PersonInput
-from bihuan.tracing.actions import ContactInput, confirm_contact, record_located
+from bihuan.tracing.actions import ContactInput, assistance, confirm_contact, record_located
 from bihuan.tracing.actions.clusters import ClusterInput, open_cluster
 from tests.cast import COUNTY, GRID, Cast, Member
 from tests.doors.api_room import ROOT, Api, token_for
@@ -65,6 +65,7 @@ class Facts:
     people: dict[str, str]
     duties: tuple[int, ...]
     cluster: str = ""
+    request: str = ""
 
     @property
     def person(self) -> str:
@@ -81,6 +82,7 @@ class Facts:
             self.loop,
             self.job,
             self.cluster,
+            self.request,
             *self.people.values(),
         )
         duties = [f"D-{n}" for n in self.duties] + [f"/duties/{n}/" for n in self.duties]
@@ -139,6 +141,13 @@ def seed(cast: Cast) -> Facts:
         jobs.set_mapping(job, jobs.guess_mapping(job), territory_code=COUNTY)
         event = ClusterInput(name="年夜饭", territory_code=COUNTY, exposed=12, setting="gathering")
         cluster = open_cluster(event, cases=[case.public_id], actor=by.actor)
+        request = assistance.ask(  # of a county that nobody of the cast belongs to
+            assistance.AssistanceInput(
+                to_territory="429004", need="place_under_observation", reason="no reason",
+                person_id=contact.person_id, contact_id=contact.public_id,
+            ),
+            actor=by.actor,
+        )  # fmt: skip
     with scope.system():
         care.sweep(local(LATER))
         loop = Loop.objects.get(subject_ref=contact.public_id)
@@ -147,7 +156,7 @@ def seed(cast: Cast) -> Facts:
         return Facts(
             case.public_id, contact.public_id, order.public_id, appeal.public_id, loop.public_id, duty.id,
             job.public_id, {SICK: case.person.public_id, EXPOSED: contact.person.public_id}, duties,
-            cluster=cluster.public_id,
+            cluster=cluster.public_id, request=request.public_id,
         )  # fmt: skip
 
 
@@ -217,6 +226,8 @@ def web_pages(facts: Facts) -> dict[str, list[dict[str, Any]]]:
         **{name: [{"job_id": facts.job}] for name in _JOB_PAGES},
         "policy_value": [{"key": "clocks.report_hours"}],
         "chain_card": [{"public_id": facts.case}],
+        "assistance_one": [{"public_id": facts.request}],
+        "assistance_do": [{"public_id": facts.request, "said": said} for said in ("end", "answer", "send")],
         "chains_export": [{"what": name} for name in ("links.csv", "cases.csv", "chains.graphml")],
         **{name: [{"public_id": facts.cluster}] for name in ("cluster", "cluster_edit", "cluster_do")},
     }
@@ -267,6 +278,13 @@ def web_forms(facts: Facts) -> dict[str, dict[str, Any]]:
         "save_view": {"list": "cases", "name": "mine", "query": f"territory={COUNTY}"},
         "switch_post": {"post": "1"},
         "theme": {"theme": "dark"},
+        "assistance_do": {"outcome": "found"},
+        "assistance_new": {
+            "contact": facts.contact,
+            "to_territory": "429004",
+            "need": "locate",
+            "reason": "no reason",
+        },
         "glass_end": {},
         "cluster_new": {"name": "x", "territory": COUNTY, "setting": "unknown", "cases": facts.case},
         "cluster_edit": {"name": "x", "territory": COUNTY, "setting": "unknown"},
@@ -299,7 +317,7 @@ def api_values(facts: Facts) -> dict[str, str]:
     return {
         "duty": f"D-{facts.duty}", "loop": facts.loop, "case": facts.case, "contact": facts.contact,
         "person": facts.person, "order": facts.order, "job": facts.job, "code": COUNTY,
-        "pack": "hubei-2020-02", "cluster": facts.cluster,
+        "pack": "hubei-2020-02", "cluster": facts.cluster, "request_id": facts.request,
     }  # fmt: skip
 
 
@@ -345,6 +363,16 @@ def api_bodies(facts: Facts) -> dict[str, Any]:
         "perform_verb": fields,
         "set_mapping": {"mapping": "mapping: x\nkind: linelist\n"},
         "start_import": {},
+        "ask_assistance": {
+            "person": facts.person,
+            "to_territory": "429004",
+            "need": "locate",
+            "reason": "no reason",
+        },
+        "accept_assistance": {},
+        "return_assistance": {"reason": "wrong_place"},
+        "answer_assistance": {"outcome": "found"},
+        "end_assistance": {},
         "create_import": None,
         "open_cluster": {"name": "x", "territory_code": COUNTY, "cases": [facts.case]},
         "add_cluster_cases": {"cases": [facts.case]},
@@ -368,6 +396,7 @@ _SEARCHED_API = {
     "get_gap",
     "get_ledger",
     "list_appeals",
+    "list_assistance",
     "list_cases",
     "list_cluster_suggestions",
     "list_clusters",

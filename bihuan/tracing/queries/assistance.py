@@ -108,6 +108,7 @@ class AssistanceRow:
     need_label: str
     status: str
     status_label: str
+    outcome: str
     outcome_label: str
     name: str
     number: int | None
@@ -135,7 +136,9 @@ class MessageView:
     by: str
     said_at: datetime
     recorded_at: datetime
+    outcome: str
     outcome_label: str
+    reason: str
     reason_label: str
     is_final: bool
     note: str
@@ -211,6 +214,7 @@ def _row(row: AssistanceRequest, now: datetime) -> AssistanceRow:
         need_label=str(row.get_need_display()),
         status=row.status,
         status_label=str(row.get_status_display()),
+        outcome=row.outcome,
         outcome_label=str(row.get_outcome_display()) if row.outcome else "",
         name=str(told.get("fields", {}).get("name", "")) or _name_here(row),
         number=row.number,
@@ -297,7 +301,9 @@ def _message(one: AssistanceMessage, note: str) -> MessageView:
         by=one.by_name,
         said_at=one.said_at,
         recorded_at=one.recorded_at,
+        outcome=str(outcome),
         outcome_label=str(dict(OUTCOME_LABELS).get(outcome, "")),
+        reason=str(reason),
         reason_label=str(dict(RETURN_LABELS).get(reason, "")),
         is_final=bool(one.data.get("final")),
         note=note,

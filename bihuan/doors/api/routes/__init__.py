@@ -3,6 +3,7 @@
 from ninja import Router
 
 from bihuan.doors.api.routes import (
+    assistance,
     board,
     cases,
     chains,
@@ -27,6 +28,7 @@ ROUTERS: dict[str, Router] = {
     "contacts": contacts.router,
     "chains": chains.router,
     "persons": persons.router,
+    "assistance": assistance.router,
     "orders": orders.router,
     "verbs": verbs.router,
     "board": board.router,
