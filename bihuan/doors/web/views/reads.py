@@ -22,6 +22,7 @@ def field_words() -> Mapping[str, str]:
         "health": _("health"),
         "location": _("address"),
         "identity": _("name and numbers"),
+        "visits": _("where somebody was"),
     }
 
 

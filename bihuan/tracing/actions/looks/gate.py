@@ -28,8 +28,8 @@ from bihuan.tracing.models import Investigation, Place, VisitLook
 from bihuan.tracing.rules.settings import SettingKind
 
 RIGHT = "visits.look"
-#: What the access log calls the fields that were shown: where a person was is of the class location.
-SHOWN = ("location",)
+#: What the access log calls what was shown.
+SHOWN = ("visits",)
 MARGIN_KEY = "investigation.look_margin_hours"
 
 

@@ -1,0 +1,201 @@
+"""The report of an investigation (流调报告) as a document, in the reader's language, as far as her role
+reaches."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.utils.formats import date_format
+from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext as _
+
+from bihuan.cases.queries import people
+from bihuan.cases.queries.words import CLASSIFICATION_LABELS
+from bihuan.doors.exchange.reports.setting import pdf_of
+from bihuan.registry import access, audit, clock, territory
+from bihuan.registry.masking import mask_name
+from bihuan.tracing.queries import investigations as reads
+from bihuan.tracing.queries.investigations import EntryView, InvestigationView
+from bihuan.tracing.rules.track import ConflictKind
+
+VIEW, EXPORT = "investigation.view", "export.run"
+
+
+def investigation_report(public_id: str) -> bytes:
+    """The report as PDF. Whose role does not hold names sees them masked, and not who was with the case.
+    That it left is written in the access log. Raises UnknownInvestigation; NotAllowed without the rights to
+    view and to export where somebody was; NoFont."""
+    view = reads.find_investigation(public_id)
+    code = view.row.territory_code
+    for right in (VIEW, EXPORT):
+        access.require(right, field_class="location", territory_code=code)
+    shown = frozenset.intersection(
+        *(access.field_classes(None, right, territory_code=code) for right in (VIEW, EXPORT))
+    )
+    words = _("report of investigation %(id)s, as a file") % {"id": public_id}
+    audit.log_read([view.row.person_id], sorted(shown), words)
+    return pdf_of("investigation.typ", data_of(view, shown=shown))
+
+
+def data_of(view: InvestigationView, *, shown: frozenset[str]) -> dict[str, Any]:
+    """What the report says, in words."""
+    one, row = view.investigation, view.row
+    whole = "identity" in shown
+    brief = people.briefs([row.person_id]).get(row.person_id)
+    name = (brief.name if whole else mask_name(brief.name)) if brief else ""
+    looks = dict(reads.LOOK_LABELS)
+    return {
+        "title": _("Case investigation report"),
+        "subtitle": _("%(name)s · case %(case)s")
+        % {"name": name or _("name unknown"), "case": row.case_number},
+        "id": row.public_id,
+        "made": _("Made %(at)s") % {"at": _at(clock.now(), view)},
+        "lang": (get_language() or "zh")[:2],
+        "facts": _facts(view, health="health" in shown),
+        "missing": ", ".join(day.isoformat() for day in view.missing),
+        "no_track_reason": one.no_track_reason,
+        "entries": [_entry(entry, view, whole=whole) for entry in view.entries],
+        "conflicts": _conflicts(view),
+        "hypotheses": _hypotheses(view),
+        "contacts": ngettext(
+            "%(n)d person is recorded as a contact of this case.",
+            "%(n)d people are recorded as contacts of this case.",
+            view.contacts,
+        )
+        % {"n": view.contacts},
+        "summary": one.summary,
+        "looks": [
+            {
+                "at": _at(look.at, view),
+                "by": look.by_name,
+                "what": str(looks[look.kind]),
+                "purpose": look.purpose,
+                "rows": str(look.rows),
+            }
+            for look in reversed(view.looks)
+        ],
+        "words": _words(),
+    }
+
+
+def _words() -> dict[str, Any]:
+    return {
+        "track": _("Track day by day"),
+        "missing": _("Nothing confirmed is told of"),
+        "no_entries": _("Nothing is told."),
+        "columns": [_("Day"), _("Time"), _("Where"), _("Certainty and source")],
+        "conflicts": _("Contradictions"),
+        "source": _("Where it may have come from"),
+        "no_hypotheses": _("No hypothesis."),
+        "contacts": _("Contacts"),
+        "found": _("What was found"),
+        "no_summary": _("Nothing written yet."),
+        "looks": _("Looks at entry records"),
+        "no_looks": _("Nobody has looked."),
+        "note": _(
+            "Entry records not confirmed by the person are no proof of presence. This document "
+            "holds personal data: for the control of this epidemic only, and destroyed when no longer needed."
+        ),
+    }
+
+
+def _facts(view: InvestigationView, *, health: bool) -> list[tuple[str, str]]:
+    one, case = view.investigation, view.case
+    facts = [(_("Territory"), territory.name_path(view.row.territory_code))]
+    if health:
+        facts += [
+            (_("Classification"), str(dict(CLASSIFICATION_LABELS).get(case.classification, ""))),
+            (_("Onset"), _day(case.date_onset)),
+            (_("Confirmed"), _day(case.date_confirmation)),
+            (_("Isolated"), _day(case.date_isolation)),
+        ]
+    until = _at(one.window_to, view) if one.window_to else _("now")
+    facts += [
+        (_("Purpose"), one.purpose),
+        (_("Legal basis"), one.legal_basis or "–"),
+        (
+            _("Under investigation"),
+            _("%(from)s to %(to)s") % {"from": _at(one.window_from, view), "to": until},
+        ),
+        (_("Opened"), f"{_at(one.opened_at, view)} · {one.opened_by_name}"),
+        (_("Due"), _at(one.due_at, view) if one.due_at else "–"),
+        (
+            _("Closed"),
+            f"{_at(one.closed_at, view)} · {one.closed_by_name}" if one.closed_at else _("still open"),
+        ),
+    ]
+    return facts
+
+
+def _day(day: date | None) -> str:
+    return day.isoformat() if day else "–"
+
+
+def _at(at: datetime, view: InvestigationView) -> str:
+    return date_format(at.astimezone(view.tz), "Y-m-d H:i")
+
+
+def _entry(entry: EntryView, view: InvestigationView, *, whole: bool) -> dict[str, str]:
+    labels = {
+        "setting": reads.SETTING_LABELS,
+        "source": reads.SOURCE_LABELS,
+        "certainty": reads.CERTAINTY_LABELS,
+    }
+    words = {name: str(dict(told).get(getattr(entry, name), "")) for name, told in labels.items()}
+    since = entry.since.astimezone(view.tz)
+    companions = _("with %(whom)s") % {"whom": entry.companions} if entry.companions and whole else ""
+    return {
+        "day": f"{since:%Y-%m-%d}",
+        "times": _times(entry, view),
+        "where": entry.where or words["setting"],
+        "setting": words["setting"] if entry.where and entry.setting != "unknown" else "",
+        "more": " · ".join(part for part in (entry.activity, companions) if part),
+        "certainty": words["certainty"],
+        "source": words["source"],
+    }
+
+
+def _times(entry: EntryView, view: InvestigationView) -> str:
+    since = entry.since.astimezone(view.tz)
+    until = entry.until.astimezone(view.tz) if entry.until else None
+    if entry.precision == "minute":
+        if until is None:
+            return f"{since:%H:%M}"
+        later = f" ({until:%m-%d})" if until.date() != since.date() else ""
+        return f"{since:%H:%M}–{until:%H:%M}{later}"
+    if entry.precision == "part" and until is not None:
+        return f"{since:%H}–{'24' if until.hour == 0 else f'{until:%H}'}"
+    last = (until or since) - timedelta(minutes=1)
+    return _("to %(day)s") % {"day": f"{last:%m-%d}"} if last.date() > since.date() else _("the whole day")
+
+
+def _conflicts(view: InvestigationView) -> list[str]:
+    entries = {entry.id: entry for entry in view.entries}
+    found = []
+    for clash in view.conflicts:
+        words = {
+            "a": entries[clash.first].where,
+            "b": entries[clash.second].where,
+            "at": _at(clash.since, view),
+            "kmh": round(clash.kmh),
+        }
+        found.append(
+            _("In two places at once, %(at)s: %(a)s and %(b)s.") % words
+            if clash.kind == ConflictKind.TWO_PLACES
+            else _("From %(a)s to %(b)s, %(at)s, would take %(kmh)s km/h.") % words
+        )
+    return found
+
+
+def _hypotheses(view: InvestigationView) -> list[dict[str, str]]:
+    kinds, standings = dict(reads.HYPOTHESIS_LABELS), dict(reads.STANDING_LABELS)
+    return [
+        {
+            "kind": str(kinds[one.kind]),
+            "standing": str(standings[one.standing]),
+            "what": " · ".join(part for part in (one.case, one.place_name, one.text) if part),
+            "reasons": one.reasons,
+        }
+        for one in view.hypotheses
+    ]
