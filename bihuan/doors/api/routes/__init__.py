@@ -14,11 +14,9 @@ from bihuan.doors.api.routes import (
     loops,
     orders,
     persons,
-    places,
     policy,
     territories,
     verbs,
-    visits,
 )
 
 ROUTERS: dict[str, Router] = {
@@ -36,6 +34,4 @@ ROUTERS: dict[str, Router] = {
     "imports": imports.router,
     "policy": policy.router,
     "territories": territories.router,
-    "places": places.router,
-    "visits": visits.router,
 }
