@@ -139,7 +139,8 @@ def _runs(cases: Sequence[str], days: Mapping[str, date | None], within: int) ->
 
 def roles_of(cases: Sequence[tuple[str, date | None, date | None]]) -> dict[str, Role]:
     """A first guess of roles from (case, onset, identified): the first identified is the index case, the
-    first to fall ill the primary one; whoever fell ill on her day or the next is co-primary."""
+    first to fall ill the primary one (who may be both, and then is the primary one); whoever fell ill on her
+    day or the next is co-primary."""
     if not cases:
         return {}
     onsets = sorted((onset, case) for case, onset, _seen in cases if onset is not None)
@@ -150,6 +151,7 @@ def roles_of(cases: Sequence[tuple[str, date | None, date | None]]) -> dict[str,
     if onsets:
         found[onsets[0][1]] = Role.PRIMARY
     seen = sorted((day, case) for case, _onset, day in cases if day is not None)
-    if seen and (not onsets or seen[0][1] != onsets[0][1]):
+    first = onsets[0][1] if onsets else ""
+    if seen and (seen[0][0], first) not in seen:  # the primary case was not among the first identified
         found[seen[0][1]] = Role.INDEX
     return found

@@ -7,6 +7,8 @@ export interface Look {
   hidden: Set<number>;
   lit: Set<number> | null;
   at: number;
+  /** While it is dragged, thousands of faint lines are left out, so that it follows the hand. */
+  moving: boolean;
 }
 
 interface Inks {
@@ -26,6 +28,8 @@ const LEFT = 26;
 const RIGHT = 26;
 const BOTTOM = 14;
 const LOWEST = 5;
+/** From so many lines on, the faint ones are left out while the picture moves. */
+const MANY_LINES = 2400;
 const TALLEST = 26;
 
 export class Scene {
@@ -46,7 +50,7 @@ export class Scene {
     this.inks = readInks(canvas);
     const { n, k } = chains.doc.marks;
     this.radius = Float32Array.from(n, (cases, i) =>
-      cases > 1 ? Math.min(5 + 1.5 * Math.sqrt(cases), 17) : 3.6 + Math.min(1.5 * Math.sqrt(k[i] ?? 0), 8.5),
+      cases > 1 ? Math.min(5 + 1.5 * Math.sqrt(cases), 17) : 3.8 + Math.min(1.5 * Math.sqrt(k[i] ?? 0), 9.5),
     );
   }
 
@@ -65,11 +69,12 @@ export class Scene {
     return changed;
   }
 
-  /** All of the time; as many lanes as can still be told apart. */
-  fit(): void {
+  /** All of the time; as many lanes as can still be told apart, or `whole`: all of them. */
+  fit(whole = false): void {
     const { days, lanes } = this.chains.doc;
-    this.perDay = Math.min(46, Math.max(1, (this.width - LEFT - RIGHT) / Math.max(days, 1)));
-    this.perLane = Math.min(TALLEST, Math.max(LOWEST * 1.6, (this.height - TOP - BOTTOM - 14) / Math.max(lanes, 1)));
+    this.perDay = Math.min(46, Math.max(0.5, (this.width - LEFT - RIGHT) / Math.max(days, 1)));
+    const all = (this.height - TOP - BOTTOM - 14) / Math.max(lanes, 1);
+    this.perLane = Math.min(TALLEST, whole ? all : Math.max(LOWEST * 1.8, all));
     this.left = LEFT + Math.max(0, (this.width - LEFT - RIGHT - days * this.perDay) / 2);
     this.top = TOP + 14;
   }
@@ -92,8 +97,8 @@ export class Scene {
   zoom(factor: number, x: number, y: number): void {
     const day = (x - this.left) / this.perDay;
     const lane = (y - this.top) / this.perLane;
-    this.perDay = Math.min(120, Math.max(0.6, this.perDay * factor));
-    this.perLane = Math.min(60, Math.max(1.2, this.perLane * factor));
+    this.perDay = Math.min(120, Math.max(0.4, this.perDay * factor));
+    this.perLane = Math.min(60, Math.max(0.2, this.perLane * factor));
     this.left = x - day * this.perDay;
     this.top = y - lane * this.perLane;
     this.keep();
@@ -207,9 +212,11 @@ export class Scene {
 
   private drawLines(pen: CanvasRenderingContext2D, look: Look): void {
     const { a, b, w, odd, tree, n } = this.chains.doc.lines;
+    const quick = look.moving && a.length > MANY_LINES;
     const paths = new Map<string, Path2D>();
     const wrong: [number, number][] = [];
     for (let i = 0; i < a.length; i++) {
+      if (quick && !tree[i] && odd[i]! < IMPOSSIBLE) continue;
       const from = a[i]!;
       const to = b[i]!;
       const box = this.corners(from, to);
@@ -244,7 +251,7 @@ export class Scene {
         pen.strokeStyle = bright === "1" && look.lit && style !== "x" ? this.inks.ink : ink;
         pen.lineWidth = width;
         // thousands of dashes are slow to draw and cannot be told apart from afar
-        pen.setLineDash(this.perLane < 4 ? [] : dash);
+        pen.setLineDash(this.perLane < 4 || quick ? [] : dash);
         pen.stroke(path);
       }
     }
@@ -276,7 +283,7 @@ export class Scene {
 
   private drawMarks(pen: CanvasRenderingContext2D, look: Look): void {
     const { n, d, y, o, i: imported, k } = this.chains.doc.marks;
-    const small = Math.min(1, Math.max(0.5, this.perLane / 13));
+    const small = Math.min(1, Math.max(0.66, this.perLane / 13), Math.max(0.3, this.perLane / 4));
     const paths = new Map<number, Path2D>();
     const hollow = new Map<number, Path2D>();
     const numbers: [number, number, string, number][] = [];
@@ -316,7 +323,7 @@ export class Scene {
     pen.textAlign = "center";
     pen.textBaseline = "middle";
     for (const [x, down, words, r] of numbers) {
-      pen.font = `600 ${Math.min(12, Math.max(9, r + (words.length > 2 ? -1 : 1)))}px ${this.inks.font}`;
+      pen.font = `600 ${Math.max(8, Math.min(12, (2.5 * r) / Math.max(words.length, 2)))}px ${this.inks.font}`;
       pen.fillText(words, x, down + 0.5);
     }
     pen.textBaseline = "alphabetic";

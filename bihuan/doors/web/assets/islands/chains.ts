@@ -34,7 +34,7 @@ async function load(root: HTMLElement, canvas: HTMLCanvasElement): Promise<void>
 
 class Page {
   private readonly scene: Scene;
-  private readonly look: Look = { mode: "setting", hidden: new Set(), lit: null, at: -1 };
+  private readonly look: Look = { mode: "setting", hidden: new Set(), lit: null, at: -1, moving: false };
   private readonly hover: HTMLElement | null;
   private readonly live: HTMLElement | null;
   private readonly pointers = new Map<number, { x: number; y: number }>();
@@ -42,6 +42,7 @@ class Page {
   private gone = 0;
   private pinch = 0;
   private waiting = false;
+  private whole = false;
 
   constructor(
     private readonly root: HTMLElement,
@@ -138,6 +139,7 @@ class Page {
     if (this.gone > MOVED) {
       const part = this.pointers.size;
       this.scene.pan((now.x - before.x) / part, (now.y - before.y) / part);
+      this.look.moving = true;
       this.lookAt(-1);
       this.redraw();
     }
@@ -146,7 +148,11 @@ class Page {
   private up(event: PointerEvent): void {
     const here = this.pointers.get(event.pointerId);
     this.pointers.delete(event.pointerId);
-    if (!this.pointers.size) this.canvas.classList.remove("held");
+    if (!this.pointers.size) {
+      this.canvas.classList.remove("held");
+      this.look.moving = false;
+      this.redraw();
+    }
     if (here && this.gone <= MOVED && event.type === "pointerup") {
       this.choose(this.scene.find(here.x, here.y, event.pointerType === "touch" ? REACH_OF_A_FINGER : REACH));
     }
@@ -175,7 +181,7 @@ class Page {
   }
 
   private zoom(way: string): void {
-    if (way === "fit") this.scene.fit();
+    if (way === "fit") this.scene.fit((this.whole = !this.whole));
     else this.scene.zoom(way === "in" ? 1.4 : 1 / 1.4, this.scene.width / 2, this.scene.height / 2);
     this.redraw();
   }
