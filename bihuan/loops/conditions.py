@@ -21,6 +21,8 @@ def compile_for(subject: str) -> Callable[[str], Condition]:
     """The compiler of conditions over the facts of one kind of subject."""
     return lambda text: _compile(subject, text)
 
+_TIMES = frozenset({FactType.DATE, FactType.TIMESTAMP})
+
 
 @lru_cache(maxsize=4096)
 def _compile(subject: str, text: str) -> Condition:
@@ -32,6 +34,9 @@ def _compile(subject: str, text: str) -> Condition:
     def condition(known: Mapping[str, Any], now: Any) -> Any:
         return decide({fact.name: _read(fact, known.get(fact.name)) for fact in used}, now)
 
+    # Whether the answer is the same on every day: it looks at no clock and no date.
+    timeless = len(used) == len(rule.uses) and not any(fact.type in _TIMES for fact in used)
+    condition.timeless = timeless  # type: ignore[attr-defined]
     return condition
 
 

@@ -11,6 +11,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection
 
 from bihuan.loops.rules.slots import local_day
+from bihuan.registry import bulk
 from bihuan.registry.actor import Actor
 
 DUTY_TYPES = {
@@ -106,9 +107,7 @@ _WRITERS: dict[str, Callable[[Any], str]] = {
 
 
 def allocate(sequence: str, n: int) -> list[int]:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT nextval('{sequence}') FROM generate_series(1, %s)", [n])
-        return [row[0] for row in cursor.fetchall()]
+    return bulk.take(sequence, n)
 
 
 def fetch(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -137,9 +136,10 @@ def ensure_months(instants: Iterable[datetime]) -> None:
     missing = sorted(months - _months)
     if not missing:
         return
-    with connection.cursor() as cursor:
-        for month in missing:
-            cursor.execute("SELECT loops_ensure_month(make_date(%s, %s, 1))", month[1:])
+    for month in missing:
+        if not bulk.first_time(f"loops.month {month}"):
+            continue
+        bulk.write("SELECT loops_ensure_month(make_date(%s, %s, 1))", month[1:])
 
 
 def note_months() -> None:

@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from typing import Generic, TypeVar
 from uuid import UUID
 
+from bihuan.registry import bulk
 from bihuan.registry.models.stamp import Stamp
 
 T = TypeVar("T")
@@ -21,7 +22,12 @@ _read: ContextVar[dict[str, UUID] | None] = ContextVar("bihuan_stamps_read", def
 
 @contextmanager
 def steady() -> Iterator[None]:
-    """Read the stamps at most once inside. For one request, one import batch, one sweep."""
+    """Read the stamps at most once inside. For one request, one import batch, one sweep.
+
+    In a `bulk.lane` those read at its start hold: asking anew would wait for all writes under way."""
+    if bulk.current() is not None and _read.get() is not None:
+        yield
+        return
     token = _read.set({})
     try:
         yield

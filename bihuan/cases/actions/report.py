@@ -16,14 +16,19 @@ from bihuan.cases.errors import CaseInvalid
 from bihuan.cases.models import DATE_FIELDS, INSTANT_FIELDS, Case
 from bihuan.cases.rules import DATED, TIMED, LifeEvent, Moment, life
 from bihuan.loops.actions import NewEvent
+from bihuan.loops.actions import get_ready as ready_loops
 from bihuan.loops.actions import record as tell_loops
-from bihuan.registry import scope
-from bihuan.registry.actions.people import register_people
+from bihuan.registry import bulk, scope
+from bihuan.registry.actions.people import SEQUENCE as PEOPLE
+from bihuan.registry.actions.people import register_rows
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import NotFound
 from bihuan.registry.ids import new_id
 from bihuan.registry.models import Person
-from bihuan.registry.people import PersonInput
+from bihuan.registry.people import PersonInput, Prepared
+
+_EVENTS_OF_MOST = 3  # drawn ahead a case; those of longer lives are drawn when needed
+Who = PersonInput | Prepared | str | int
 
 COLUMNS = (
     "public_id",
@@ -115,11 +120,21 @@ def _known(keys: Sequence[str]) -> dict[str, tuple[int, str]]:
     return {str(key): (pk, public_id) for key, pk, public_id in found}
 
 
+def _get_ready(inputs: Sequence[CaseInput]) -> None:
+    """Inside a `bulk.lane`: draw the numbers of what `report_cases` will write, all at once."""
+    new = sum(isinstance(given.person, PersonInput) for given in inputs)
+    tables = {PEOPLE: new, "cases_case_id_seq": len(inputs)}
+    bulk.reserve({name: n for name, n in tables.items() if n})
+    ready_loops(events=_EVENTS_OF_MOST * len(inputs), subjects=len(inputs))
+
+
 def _write(
     fresh: Sequence[CaseInput], *, actor: Actor, at: datetime, zones: Mapping[str, ZoneInfo]
 ) -> list[tuple[int, str]]:
     if not fresh:
         return []
+    if bulk.current() is not None:
+        _get_ready(fresh)
     people = person_ids([given.person for given in fresh], actor)
     rows: list[list[Any]] = []
     lives: list[tuple[str, list[LifeEvent], CaseInput, int]] = []
@@ -136,14 +151,14 @@ def _write(
         for public_id, events, given, person_id in lives
         for event in events
     ]
-    tell_loops(news, actor=actor, now=at)
+    tell_loops(news, actor=actor, now=at, fresh=True)
     return [(pk, public_id) for pk, (public_id, _e, _g, _p) in zip(ids, lives, strict=True)]
 
 
-def person_ids(people: Sequence[PersonInput | str | int], actor: Actor) -> list[int]:
+def person_ids(people: Sequence[Who], actor: Actor) -> list[int]:
     """Row ids of people: registered now, found by public id, or given. Raises NotFound for an unknown one."""
-    fresh = [person for person in people if isinstance(person, PersonInput)]
-    registered = iter(register_people(fresh, actor) if fresh else [])
+    fresh = [person for person in people if isinstance(person, PersonInput | Prepared)]
+    registered = iter(register_rows(fresh, actor))
     wanted = {person for person in people if isinstance(person, str)}
     known = dict(Person.objects.filter(public_id__in=wanted).values_list("public_id", "id")) if wanted else {}
     for public_id in wanted:
@@ -152,12 +167,10 @@ def person_ids(people: Sequence[PersonInput | str | int], actor: Actor) -> list[
     return [_person_id(person, registered, known) for person in people]
 
 
-def _person_id(
-    person: PersonInput | str | int, registered: Iterator[Person], known: Mapping[str, int]
-) -> int:
+def _person_id(person: Who, registered: Iterator[int], known: Mapping[str, int]) -> int:
     if isinstance(person, int):
         return person
-    return known[person] if isinstance(person, str) else int(next(registered).pk)
+    return known[person] if isinstance(person, str) else next(registered)
 
 
 def _row(

@@ -85,6 +85,9 @@ class Writer:
     def __post_init__(self) -> None:
         self.zone = ZoneInfo(self.mapping.timezone)
 
+    def prepare(self, works: Sequence[Work]) -> None:
+        """What can be done for rows before their turn comes. Asks no database."""
+
     def create(self, works: Sequence[Work]) -> None:
         raise NotImplementedError
 

@@ -84,7 +84,11 @@ class ImportJob(ScopedModel):
 class ImportRow(ScopedModel):
     """What became of one row of one job: the ledger. `findings` as in findings.CellError.as_json."""
 
-    job = models.ForeignKey(ImportJob, on_delete=models.CASCADE, related_name="rows")
+    # Asked for by job and number alone; jobs are never deleted, so rows carry no check of their own.
+    territory_code = TerritoryCodeField()
+    job = models.ForeignKey(
+        ImportJob, on_delete=models.CASCADE, related_name="rows", db_index=False, db_constraint=False
+    )
     number = models.IntegerField()
     line = models.IntegerField()
     status = models.CharField(max_length=10, choices=STATUSES)
@@ -95,7 +99,13 @@ class ImportRow(ScopedModel):
 
     class Meta(ScopedModel.Meta):
         constraints = [models.UniqueConstraint(fields=["job", "number"], name="exchange_row_once")]
-        indexes = [models.Index(fields=["job", "status", "number"], name="exchange_row_status")]
+        indexes = [
+            models.Index(
+                fields=["job", "status", "number"],
+                name="exchange_row_odd",
+                condition=~models.Q(status=ACCEPTED),  # accepted rows are most of a list
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.job_id}/{self.number}"
@@ -108,14 +118,19 @@ class ImportedRow(ScopedModel):
     two offices may both have a list named "cases". `content` is the hash of the row's values.
     """
 
+    territory_code = TerritoryCodeField()  # asked for by list and key, or by subject
     space = TerritoryCodeField(blank=True, default="", db_index=False)
     list_id = models.CharField(max_length=80, db_collation="C")
     kind = models.CharField(max_length=12)
     row_key = models.CharField(max_length=160, db_collation="C")
     content = models.CharField(max_length=24)
     subject_id = models.CharField(max_length=20)
-    first_job = models.ForeignKey(ImportJob, on_delete=models.PROTECT, related_name="+")
-    last_job = models.ForeignKey(ImportJob, on_delete=models.PROTECT, related_name="+")
+    first_job = models.ForeignKey(
+        ImportJob, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    last_job = models.ForeignKey(
+        ImportJob, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
     last_line = models.IntegerField()
 
     class Meta(ScopedModel.Meta):

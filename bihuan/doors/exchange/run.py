@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +25,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from bihuan.cases.actions.common import insert_rows
-from bihuan.registry import access, clock, posts, scope
+from bihuan.registry import access, bulk, clock, posts, scope
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import BihuanError, Invalid
 from bihuan.registry.stamps import steady
@@ -36,7 +37,7 @@ from .fields import LINKS
 from .mapping import Mapping as ColumnMapping
 from .models import ACCEPTED, DONE, DUPLICATE, FAILED, REJECTED, RUNNING, ImportedRow, ImportJob, ImportRow
 from .places import PlaceFinder
-from .reader import RawRow, Table, open_table
+from .reader import RawRow, open_table
 from .rows import RowReader
 from .writers import writer_of
 
@@ -161,6 +162,39 @@ def moment_of(as_of: dt.date | None, zone: ZoneInfo) -> tuple[dt.datetime, dt.da
     return min(end.astimezone(dt.UTC), now), as_of
 
 
+class _Ahead:
+    """What is read before it is needed. An error waits until what came before it is stored."""
+
+    def __init__(self, fetch: Callable[[], list[Work]]) -> None:
+        self._fetch = fetch
+        self._works: list[Work] = []
+        self._error: Exception | None = None
+
+    def read(self) -> None:
+        try:
+            self._works = self._fetch()
+        except Exception as error:
+            self._works, self._error = [], error
+
+    def take(self) -> list[Work]:
+        if self._error is not None:
+            raise self._error
+        return self._works
+
+
+@contextmanager
+def _rarely_collecting() -> Iterator[None]:
+    """Rows are many, live briefly and hold no cycles: looking for cycles among them costs a fifth of the
+    time. What little arises is collected when the run ends."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
 class _Runner:
     """One run of one job: opens everything once, then walks the chunks."""
 
@@ -184,11 +218,14 @@ class _Runner:
         if self.job.n_rows == 0:  # a file that breaks off half way must not come in half
             self.job.n_total = sum(1 for _row in table.rows())
         self._begin([*table.notes, *notes])
-        source = islice(enumerate(table.rows(), start=1), self.job.n_rows, None)
-        while part := list(islice(source, self.chunk)):
-            self._chunk(part, table, reader, places, writer)
-            if self.progress:
-                self.progress(counts_of(self.job))
+        rows = islice(enumerate(table.rows(), start=1), self.job.n_rows, None)
+        ahead = _Ahead(lambda: self._read(rows, reader, places, writer))
+        with _rarely_collecting():
+            ahead.read()
+            while works := ahead.take():
+                self._chunk(works, writer, ahead)
+                if self.progress:
+                    self.progress(counts_of(self.job))
         self.job.state, self.job.finished_at = DONE, clock.now()
         self.job.n_total = self.job.n_rows
         self.job.save(update_fields=["state", "finished_at", "n_total"])
@@ -232,23 +269,28 @@ class _Runner:
         self.job.started_at = self.job.started_at or clock.now()
         self.job.save(update_fields=["state", "error", "notes", "started_at", "n_total"])
 
-    def _chunk(
-        self,
-        part: Sequence[tuple[int, RawRow]],
-        table: Table,
-        reader: RowReader,
-        places: PlaceFinder,
-        writer: Writer,
-    ) -> None:
+    def _read(
+        self, rows: Iterator[tuple[int, RawRow]], reader: RowReader, places: PlaceFinder, writer: Writer
+    ) -> list[Work]:
+        """The next rows, parsed, placed and prepared: all that can be done without asking the database."""
+        works = []
+        for number, raw in islice(rows, self.chunk):
+            row = reader.read(raw, number)
+            code = places.place(row, reader.column_of) if self.mapping.kind != LINKS else self._near()
+            works.append(Work(row, code))
+        writer.prepare(works)
+        return works
+
+    def _chunk(self, works: Sequence[Work], writer: Writer, ahead: _Ahead) -> None:
+        """Facts, ledger and counts of a chunk in one transaction. While PostgreSQL still stores them, the
+        next chunk is read."""
         with steady(), transaction.atomic():
-            works = []
-            for number, raw in part:
-                row = reader.read(raw, number)
-                code = places.place(row, reader.column_of) if self.mapping.kind != LINKS else self._near()
-                works.append(Work(row, code))
-            with self._as_importer():
-                self._settle(works, writer)
-            self._book(works)
+            with bulk.lane():
+                with self._as_importer():
+                    self._settle(works, writer)
+                self._book(works)
+                ahead.read()
+            self._move_on(works)
 
     def _near(self) -> str:
         return self.job.given_territory or self.space
@@ -295,17 +337,7 @@ class _Runner:
         statuses = [status_of(w) for w in works]
         insert_rows(
             ImportRow,
-            (
-                "job_id",
-                "territory_code",
-                "number",
-                "line",
-                "status",
-                "is_revision",
-                "row_key",
-                "subject_id",
-                "findings",
-            ),
+            LEDGER_COLUMNS,
             [
                 [
                     self.job.id,
@@ -316,13 +348,19 @@ class _Runner:
                     w.revised,
                     w.row.key[:160],
                     w.subject,
-                    json.dumps([e.as_json() for e in w.row.findings], ensure_ascii=False),
+                    json.dumps([e.as_json() for e in w.row.findings], ensure_ascii=False)
+                    if w.row.findings
+                    else "[]",
                 ]
                 for w, status in zip(works, statuses, strict=True)
             ],
+            answer=False,
         )
         self._remember(works, statuses)
-        job = self.job
+
+    def _move_on(self, works: Sequence[Work]) -> None:
+        """The job's counts, last of all; only if nobody else has moved them."""
+        job, statuses = self.job, [status_of(w) for w in works]
         job.n_rows += len(works)
         job.n_accepted += statuses.count(ACCEPTED)
         job.n_duplicate += statuses.count(DUPLICATE)
@@ -347,9 +385,8 @@ class _Runner:
         ]
         if not rows:
             return
-        with connection.cursor() as cursor:
-            cursor.execute(
-                """
+        bulk.write(
+            """
                 INSERT INTO exchange_importedrow
                     (space, list_id, kind, row_key, territory_code, content, subject_id, last_line,
                      first_job_id, last_job_id)
@@ -359,15 +396,15 @@ class _Runner:
                     content = excluded.content, last_line = excluded.last_line,
                     last_job_id = excluded.last_job_id
                 """,
-                [
-                    self.space,
-                    self.mapping.list_id,
-                    self.mapping.kind,
-                    self.job.id,
-                    self.job.id,
-                    *(list(column) for column in zip(*rows, strict=True)),
-                ],
-            )
+            [
+                self.space,
+                self.mapping.list_id,
+                self.mapping.kind,
+                self.job.id,
+                self.job.id,
+                *(list(column) for column in zip(*rows, strict=True)),
+            ],
+        )
 
 
 def status_of(work: Work) -> str:

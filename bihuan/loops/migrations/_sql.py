@@ -172,3 +172,31 @@ DROP TRIGGER loops_loop_closed ON loops_loop; DROP FUNCTION loops_loop_closed();
 DROP FUNCTION loops_duty_updated() CASCADE; DROP FUNCTION loops_duty_deleted() CASCADE;
 DROP FUNCTION loops_duty_inserted() CASCADE;
 """
+
+# Later (0003): one grouping instead of two; and the changes, which are only ever appended, added up and taken
+# away all together, need no index over their numbers.
+TALLY_INSERTED = f"""
+CREATE OR REPLACE FUNCTION loops_duty_inserted() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    {_DELTA}
+    SELECT bucket, place, definition, kind, stage, lead, counted.state, n
+    FROM (SELECT {_KEY}, state, count(*) FROM new_rows GROUP BY 1, 2, 3, 4, 5, 6, 7)
+        AS made (bucket, place, definition, kind, stage, lead, is_now, n),
+        LATERAL (VALUES (is_now), (-1::smallint)) AS counted (state);
+    RETURN NULL;
+END $$;
+ALTER TABLE loops_tallydelta DROP CONSTRAINT loops_tallydelta_pkey;
+"""
+
+OLD_TALLY_INSERTED = f"""
+CREATE OR REPLACE FUNCTION loops_duty_inserted() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    {_DELTA}
+    WITH counted AS ({_counted("new_rows", "")}),
+    made AS (SELECT date_bin, "left", definition, kind, stage, "int4", -1, sum(count) FROM counted
+             GROUP BY 1, 2, 3, 4, 5, 6)
+    SELECT * FROM counted UNION ALL SELECT * FROM made;
+    RETURN NULL;
+END $$;
+ALTER TABLE loops_tallydelta ADD PRIMARY KEY (id);
+"""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from bihuan.registry.models.base import ScopedModel
+from bihuan.registry.models.base import PlainField, ScopedModel, TerritoryCodeField
 from bihuan.registry.models.history import append_only
 
 
@@ -12,6 +12,7 @@ class Subject(ScopedModel):
     """Who or what events speak of: a kind and a public id of some upper room. Its row is the lock under which
     its log is written and read."""
 
+    territory_code = TerritoryCodeField()  # found by kind and ref alone
     kind = models.CharField(max_length=30)
     ref = models.CharField(max_length=40)
     person_id = models.BigIntegerField(null=True)
@@ -31,6 +32,7 @@ class LogEvent(ScopedModel):
 
     append_only = True
 
+    territory_code = TerritoryCodeField()  # read by subject alone
     subject = models.ForeignKey(Subject, on_delete=models.PROTECT, related_name="events", db_constraint=False)
     kind = models.CharField(max_length=60)
     at = models.DateTimeField()
@@ -42,7 +44,7 @@ class LogEvent(ScopedModel):
     actor = models.CharField(max_length=120, blank=True)
     door = models.CharField(max_length=20, blank=True)
     source = models.CharField(max_length=120, blank=True)
-    idempotency_key = models.CharField(max_length=160, null=True, unique=True)  # noqa: DJ001 - many have none
+    idempotency_key = PlainField(max_length=160, null=True, unique=True)
 
     class Meta(ScopedModel.Meta):
         db_table = "loops_event"

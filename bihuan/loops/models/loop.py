@@ -6,7 +6,7 @@ from django.db import models
 
 from bihuan.loops.models.log import Subject
 from bihuan.registry.ids import new_id
-from bihuan.registry.models.base import ScopedModel
+from bihuan.registry.models.base import PlainField, ScopedModel
 
 
 def loop_id() -> str:
@@ -56,7 +56,7 @@ class Loop(ScopedModel):
     `waits` says that a condition is unknown and waits for facts. `passed_to`: how far time was let pass.
     """
 
-    public_id = models.CharField(max_length=20, unique=True, default=loop_id)
+    public_id = PlainField(max_length=20, unique=True, default=loop_id)
     subject = models.ForeignKey(
         Subject, on_delete=models.PROTECT, related_name="loops", db_constraint=False, db_index=False
     )
@@ -65,8 +65,13 @@ class Loop(ScopedModel):
     person_id = models.BigIntegerField(null=True)
     definition = models.CharField(max_length=60)
     group = models.CharField(max_length=20)
-    binding = models.ForeignKey(Binding, on_delete=models.PROTECT, related_name="loops", db_index=False)
-    ruling = models.ForeignKey(Binding, on_delete=models.PROTECT, related_name="+", db_index=False)
+    # Bindings are never deleted, and loops only made with one just read: no check row by row.
+    binding = models.ForeignKey(
+        Binding, on_delete=models.PROTECT, related_name="loops", db_index=False, db_constraint=False
+    )
+    ruling = models.ForeignKey(
+        Binding, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
     tz = models.CharField(max_length=40)
     state = models.SmallIntegerField(choices=LoopState.choices, default=LoopState.OPEN)
     opened_at = models.DateTimeField()
@@ -75,7 +80,9 @@ class Loop(ScopedModel):
     openings = models.SmallIntegerField(default=1)
     waits = models.BooleanField(default=False)
     passed_to = models.DateTimeField()
-    handed_to = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="handed_from")
+    handed_to = models.ForeignKey(
+        "self", null=True, on_delete=models.PROTECT, related_name="handed_from", db_index=False
+    )
 
     class Meta(ScopedModel.Meta):
         constraints = [
@@ -90,6 +97,9 @@ class Loop(ScopedModel):
             models.Index(fields=["subject_kind", "subject_ref"], name="loops_loop_subject"),
             models.Index(
                 fields=["definition", "territory_code"], name="loops_loop_open", condition=models.Q(state=0)
+            ),
+            models.Index(
+                fields=["handed_to"], name="loops_loop_handed", condition=models.Q(handed_to__isnull=False)
             ),
         ]
 

@@ -12,16 +12,16 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from bihuan.registry import access, clock, duplicates, people, sameness, scope, territory
+from bihuan.registry import access, bulk, clock, duplicates, people, sameness, scope, territory
 from bihuan.registry.actor import Actor
 from bihuan.registry.audit import attributed
 from bihuan.registry.duplicates import Match
 from bihuan.registry.errors import Conflict, Invalid, NotFound
-from bihuan.registry.ids import new_id
+from bihuan.registry.ids import new_ids
 from bihuan.registry.models import DuplicateDecision, DuplicateVerdict, Household, MergeRecord, Person
 from bihuan.registry.people import PersonInput, Prepared
 from bihuan.registry.secrets import keyring
@@ -52,6 +52,21 @@ def register_people(inputs: Sequence[PersonInput], actor: Actor) -> list[Person]
         return []
     _require_writing({person.territory_code for person in inputs if person.territory_code})
     return _store(people.prepare_many(inputs, on=clock.today()), actor)
+
+
+def register_rows(inputs: Sequence[PersonInput | Prepared], actor: Actor) -> list[int]:
+    """`register_people` for thousands: only their row ids are answered. Whoever is prepared was judged."""
+    if not inputs:
+        return []
+    _require_writing({_given(person).territory_code for person in inputs} - {""})
+    told = [person for person in inputs if isinstance(person, PersonInput)]
+    ready = iter(people.prepare_many(told, on=clock.today()) if told else [])
+    prepared = [next(ready) if isinstance(person, PersonInput) else person for person in inputs]
+    return [row["id"] for row in _store_rows(prepared, actor)]
+
+
+def _given(person: PersonInput | Prepared) -> PersonInput:
+    return person if isinstance(person, PersonInput) else person.given
 
 
 def register_or_find(inputs: Sequence[PersonInput], actor: Actor) -> list[Registered]:
@@ -135,6 +150,9 @@ _TYPES = {
     "created_at": "timestamptz",
 }
 _COLUMNS = ", ".join(_TYPES)
+_TOKENS = list(_TYPES).index("name_tokens")
+_WORTH_COPY = 20
+SEQUENCE = "registry_person_id_seq"
 _INSERT = f"""
     INSERT INTO registry_person (root_id, {_COLUMNS})
     SELECT id, {_COLUMNS} FROM json_to_recordset(%s::json)
@@ -143,39 +161,43 @@ _INSERT = f"""
 
 
 def _store(prepared: Sequence[Prepared], actor: Actor) -> list[Person]:
-    """Insert in chunks with one statement each (COPY is not open to a role under row-level security)."""
+    return [_instance(row) for row in _store_rows(prepared, actor)]
+
+
+def _store_rows(prepared: Sequence[Prepared], actor: Actor) -> list[dict[str, Any]]:
+    """Insert in chunks with one statement each; the columns as stored."""
     now, ring, stored = clock.now(), keyring(), []
     with transaction.atomic(), attributed(actor):
         for start in range(0, len(prepared), _CHUNK):
             part = prepared[start : start + _CHUNK]
-            rows = []
-            for person_id, ready in zip(_new_keys(len(part)), part, strict=True):
-                public_id = new_id("P")
-                rows.append(
-                    {
-                        "id": person_id,
-                        "public_id": public_id,
-                        "created_at": now,
-                        **people.columns(ready, public_id=public_id, ring=ring),
-                    }
-                )
+            ids, names = bulk.take(SEQUENCE, len(part)), new_ids("P", len(part))
+            rows = [
+                {
+                    "id": person_id,
+                    "public_id": public_id,
+                    "created_at": now,
+                    **people.columns(ready, public_id=public_id, ring=ring),
+                }
+                for person_id, public_id, ready in zip(ids, names, part, strict=True)
+            ]
             _insert(rows)
-            stored += [_instance(row) for row in rows]
+            stored += rows
     return stored
 
 
-def _new_keys(n: int) -> list[int]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence('registry_person', 'id')) FROM generate_series(1, %s)", [n]
-        )
-        return [key for (key,) in cursor.fetchall()]
-
-
 def _insert(rows: Sequence[Mapping[str, Any]]) -> None:
-    """One statement for many rows: they travel as one JSON text, which is the fastest way in without COPY."""
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT, [json.dumps(rows, default=_as_json, ensure_ascii=False)])
+    """Many rows by COPY; where that is closed (to a role under row-level security) as one JSON text."""
+    if len(rows) >= _WORTH_COPY and bulk.copies("registry_person"):
+        bulk.put("registry_person", ("root_id", *_TYPES), [_line(row) for row in rows])
+        return
+    bulk.write(_INSERT, [json.dumps(rows, default=_as_json, ensure_ascii=False)])
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    """A person as a line of COPY, in the order of `_TYPES`, after the root."""
+    cells = [bulk.cell(row[column]) if column != "name_tokens" else "" for column in _TYPES]
+    cells[_TOKENS] = bulk.text("{" + ",".join(f'"{token}"' for token in row["name_tokens"]) + "}")
+    return "\t".join((cells[0], *cells))
 
 
 def _as_json(value: Any) -> str:

@@ -31,6 +31,15 @@ class TerritoryCodeField(models.CharField):
         return f"character varying({self.max_length})"
 
 
+class PlainField(TerritoryCodeField):
+    """A unique word (a public id, a key) with one plain index, and not a second for LIKE, which nobody asks
+    of such words."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("db_collation", None)
+        super().__init__(*args, **kwargs)
+
+
 class ScopedQuerySet(models.QuerySet[M]):
     def below(self, territory_code: str) -> ScopedQuerySet[M]:
         """Rows at or below a territory ("" = all that the scope allows)."""

@@ -14,7 +14,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from bihuan.registry.ids import new_id
-from bihuan.registry.models.base import ScopedModel
+from bihuan.registry.models.base import PlainField, ScopedModel
 from bihuan.registry.models.history import track
 
 NAME_LENGTH = 200
@@ -109,7 +109,7 @@ class Person(ScopedModel):
     `name_tokens` are derived from the name. `root` is this row itself unless it was merged.
     """
 
-    public_id = models.CharField(max_length=20, unique=True, default=person_id)
+    public_id = PlainField(max_length=20, unique=True, default=person_id)
     name = models.CharField(max_length=NAME_LENGTH, blank=True, db_collation="C")
     name_pinyin = models.CharField(max_length=NAME_LENGTH, blank=True, db_collation="C")
     name_initials = models.CharField(max_length=40, blank=True, db_collation="C")
@@ -127,11 +127,16 @@ class Person(ScopedModel):
     phone_index = models.CharField(max_length=64, blank=True, db_collation="C")
     address = models.CharField(max_length=300, blank=True)
     household = models.ForeignKey(
-        Household, null=True, blank=True, on_delete=models.PROTECT, related_name="people"
+        Household, null=True, blank=True, on_delete=models.PROTECT, related_name="people", db_index=False
     )
     occupation = models.CharField(max_length=80, blank=True)
     merged_into = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged_records"
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="merged_records",
+        db_index=False,
     )
     root = models.ForeignKey(
         "self", on_delete=models.PROTECT, related_name="same_person", db_constraint=False
@@ -159,6 +164,15 @@ class Person(ScopedModel):
                 fields=["source", "local_id"],
                 name="registry_person_local",
                 condition=~models.Q(local_id=""),
+            ),
+            # Few have either: rows without are not in these.
+            models.Index(
+                fields=["household"], name="registry_person_home", condition=models.Q(household__isnull=False)
+            ),
+            models.Index(
+                fields=["merged_into"],
+                name="registry_person_merged",
+                condition=models.Q(merged_into__isnull=False),
             ),
         ]
         triggers = [

@@ -170,7 +170,7 @@ def _write(
         rows.append(_row(given, public_id, person_id, sources.get(given.case), named, tz, at, actor))
         told.append(_opening(given, public_id, person_id, named, tz))
     ids = insert_rows(Contact, COLUMNS, rows)
-    tell_loops(told, actor=actor, now=at)
+    tell_loops(told, actor=actor, now=at, fresh=True)
     return [(pk, event.subject_id) for pk, event in zip(ids, told, strict=True)]
 
 
