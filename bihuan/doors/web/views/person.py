@@ -88,6 +88,7 @@ def person(request: HttpRequest, public_id: str) -> HttpResponse:
             {"who": f"{look.who} · {look.post}", "purpose": look.purpose, "at": look.at}
             for look in found.looks
         ],
+        "investigations": _investigations(found),
         "details": _details(found, shown),
         "assistance": _assistance(found),
         "ask_href": _ask_href(found),
@@ -120,6 +121,22 @@ def strip(loop: LoopProgress | None) -> list[dict[str, Any]]:
         {"label": label(s.label), "done": s.done and not s.open, "late": s.late, "now": s is at}
         for s in loop.stages
     ]
+
+
+def _investigations(found: PersonPage) -> list[dict[str, Any]]:
+    """Investigations of this person's cases, and where one may be opened."""
+    rows = []
+    for case in found.cases:
+        if not registry_access.may(None, "investigation.view", territory_code=case.territory_code):
+            continue
+        known = investigations_of_case([case.public_id])
+        may_open = (
+            registry_access.may(None, "investigation.write", territory_code=case.territory_code)
+            and case.classification != "discarded"
+            and all(row.status != "open" for row in known)
+        )
+        rows.append({"case": case.public_id, "known": known, "may_open": bool(may_open)})
+    return rows
 
 
 def _loop_state(loop: LoopProgress | None, outcome: str) -> str:
