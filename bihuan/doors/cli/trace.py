@@ -8,6 +8,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 from django.utils.translation import gettext as _
 
@@ -129,9 +130,10 @@ def contacts(
     facts = {"cases": read.windows.size, "engine": engine.value, "margin": margin, "candidates": first.size}
     if then is not None:
         facts["second_order"] = then.size
-    rows = [_named(opened, row, order=1) for row in first.rows()]
-    rows += [_named(opened, row, order=2) for row in then.rows()] if then is not None else []
-    answer = Answer(facts=facts, sentences=sentences, rows=lambda: rows, notes=_notes(read, rows, spoken))
+    answer = Answer(
+        facts=facts, sentences=sentences, notes=_notes(read, first.size > 0, spoken),
+        rows=lambda: [*_named(opened, first, order=1), *(_named(opened, then, order=2) if then else ())],
+    )  # fmt: skip
     give(answer, outs=outs, json=json)
 
 
@@ -252,7 +254,7 @@ def common_command(
             rows = [common_row(one) if days else one.row() for one in found]
             said = [common_sentence(one, spoken) if days else one.explain(spoken) for one in found]
     facts = {"cases": read.windows.size, "block": None if any_time else block, "found": len(rows)}
-    notes = _notes(read, rows, spoken) + ([] if any_time else _only_cases(read, opened, spoken))
+    notes = _notes(read, bool(rows), spoken) + ([] if any_time else _only_cases(read, opened, spoken))
     give(Answer(facts=facts, sentences=said, rows=lambda: rows, notes=notes), outs=outs, json=json)
 
 
@@ -306,9 +308,13 @@ def _weights(path: Path | None) -> dict[str, float]:
     return dict(zip((str(p) for p in read["place"]), read["weight"].tolist(), strict=True))
 
 
-def _named(store: VisitStore, row: dict[str, Any], *, order: int) -> dict[str, Any]:
-    found = {"order": order, "rank": row["rank"], "person": row["person"]}
-    return found | {"keyed_number": _keyed(store, row["person"])} | row
+def _named(store: VisitStore, listed: Listed, *, order: int) -> Iterator[dict[str, Any]]:
+    """Rows as they are given out. A list may hold everybody: keyed numbers are looked up all at once."""
+    rows = listed.rows()
+    keys = store.people.keys[np.array([row["person"] for row in rows], np.int64)].tolist()
+    for row, key in zip(rows, keys, strict=True):
+        found = {"order": order, "rank": row["rank"], "person": row["person"]}
+        yield found | {"keyed_number": f"{key:016x}"} | row
 
 
 def _keyed(store: VisitStore, person: int) -> str:
@@ -339,7 +345,7 @@ def _only_cases(read: Cases, store: VisitStore, lang: str) -> list[str]:
     ]
 
 
-def _notes(read: Cases, rows: list[Any], lang: str) -> list[str]:
+def _notes(read: Cases, is_found: bool, lang: str) -> list[str]:
     zh, notes = lang.startswith("zh"), []
     if read.unseen:
         some = ", ".join(str(r) for r in read.unseen[:10])
@@ -351,7 +357,7 @@ def _notes(read: Cases, rows: list[Any], lang: str) -> list[str]:
     if read.undated:
         n = len(read.undated)
         notes.append(f"{n} 例病例无日期，未计入" if zh else f"{n} cases have no date and were left out")
-    if rows:
+    if is_found:
         notes.append(
             "结果仅为同时空推断，须经人工核实确认"
             if zh

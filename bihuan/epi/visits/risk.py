@@ -33,6 +33,7 @@ from bihuan.epi.visits.windows import AnyWindows, Windows, checked
 ENCOUNTER_MINUTES = 5.0
 #: What each further case adds: several independent ways to have been infected.
 CASE_MINUTES = 15.0
+_LENGTH = len("2020-02-08T13:05")
 #: Weighted minutes that give a score of 0.63.
 SCALE_MINUTES = 60.0
 
@@ -100,20 +101,22 @@ class Scored:
             f"{of.encounters:.0f}, cases {of.cases:.0f}). Inferred from presence only; a person confirms."
         )
 
+    def columns(self) -> dict[str, list[Any]]:
+        """The table of names, column by column; numbers of the store, never an identity."""
+        found: dict[str, list[Any]] = {
+            "rank": list(range(1, self.size + 1)), "person": self.met.person.tolist(),
+            "score": np.round(self.score, 4).tolist(), "encounters": self.met.encounters.tolist(),
+            "minutes": self.met.minutes.tolist(), "cases": self.met.cases.tolist(),
+            "first": times(self.met.first), "last": times(self.met.last),
+        }  # fmt: skip
+        for name in ("minutes", "encounters", "cases"):
+            found[f"score_{name}"] = np.round(getattr(self, f"{name}_part"), 2).tolist()
+        return found | {"status": ["candidate"] * self.size}
+
     def rows(self) -> list[dict[str, Any]]:
         """One row a name; numbers of the store, never an identity."""
-        first, last = times(self.met.first), times(self.met.last)
-        return [
-            {
-                "rank": i + 1, "person": int(self.met.person[i]), "score": round(float(self.score[i]), 4),
-                "encounters": int(self.met.encounters[i]), "minutes": int(self.met.minutes[i]),
-                "cases": int(self.met.cases[i]), "first": first[i], "last": last[i],
-                "score_minutes": round(float(self.minutes_part[i]), 2),
-                "score_encounters": round(float(self.encounters_part[i]), 2),
-                "score_cases": round(float(self.cases_part[i]), 2), "status": "candidate",
-            }
-            for i in range(self.size)
-        ]  # fmt: skip
+        columns = self.columns()
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def scored(
@@ -177,6 +180,9 @@ def _rows_of(person: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np
 def times(minutes: NDArray[np.int64] | Sequence[int]) -> list[str]:
     """Minutes of the store's clock as "2020-02-08 13:05"."""
     found = np.datetime_as_string(np.asarray(minutes, np.int64).astype("datetime64[m]"), unit="m")
+    if found.size and found.dtype.itemsize == 4 * _LENGTH:  # years of four digits: all at once
+        found.view("U1").reshape(-1, _LENGTH)[:, 10] = " "
+        return [str(text) for text in found.tolist()]
     return [str(text).replace("T", " ") for text in found]
 
 
