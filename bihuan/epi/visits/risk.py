@@ -33,7 +33,6 @@ from bihuan.epi.visits.windows import AnyWindows, Windows, checked
 ENCOUNTER_MINUTES = 5.0
 #: What each further case adds: several independent ways to have been infected.
 CASE_MINUTES = 15.0
-_LENGTH = len("2020-02-08T13:05")
 #: Weighted minutes that give a score of 0.63.
 SCALE_MINUTES = 60.0
 
@@ -179,11 +178,10 @@ def _rows_of(person: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np
 
 def times(minutes: NDArray[np.int64] | Sequence[int]) -> list[str]:
     """Minutes of the store's clock as "2020-02-08 13:05"."""
-    found = np.datetime_as_string(np.asarray(minutes, np.int64).astype("datetime64[m]"), unit="m")
-    if found.size and found.dtype.itemsize == 4 * _LENGTH:  # years of four digits: all at once
-        found.view("U1").reshape(-1, _LENGTH)[:, 10] = " "
-        return [str(text) for text in found.tolist()]
-    return [str(text).replace("T", " ") for text in found]
+    distinct, at = np.unique(np.asarray(minutes, np.int64), return_inverse=True)
+    told = np.datetime_as_string(distinct.astype("datetime64[m]"), unit="m")
+    texts = np.array([str(text).replace("T", " ") for text in told], object)
+    return [str(text) for text in texts[at]]
 
 
 def _encounter(e: Encounter, zh: bool) -> str:
