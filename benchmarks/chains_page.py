@@ -1,8 +1,8 @@
 """The page of chains: first picture and drag of 2,000 cases, and 100,000 links by bundles.
 
-`python3 bihuan.py bench chains_page` serves nothing itself: it times the pure part (graph, picture,
-statistics), the JSON document, and, with `--browser`, the script of the page in headless Chromium on the built
-front end. The bars: first picture at most 1 s, 60 pictures a second while dragging.
+`python3 bihuan.py bench chains_page` times the pure part (graph, picture, statistics) and the JSON document,
+and, unless `--no-browser`, the script of the page in headless Chromium on the built front end. The bars: the
+first picture within 1 s, 60 pictures a second while dragging.
 """
 
 from __future__ import annotations
@@ -110,11 +110,12 @@ def measure(n: int) -> tuple[dict[str, Any], dict[str, float]]:
 
 # --- the browser --------------------------------------------------------------------------------------
 
-PAGE = """<!doctype html><html><head><meta charset="utf-8">{css}</head><body><div class="chains-page" data-chains
-data-state="loading" data-url="/data.json" data-card="/card/C-0" data-case="/cases/C-0"><section class="card">
-<select data-chains-color><option value="setting">s</option></select><div data-chains-legend></div>
+PAGE = """<!doctype html><html><head><meta charset="utf-8">{css}</head><body>
+<div class="chains-page" data-chains data-state="loading" data-url="/data.json" 
+data-card="/card/C-0" data-case="/cases/C-0"><section class="card"><select data-chains-color><option value="setting">s</option></select><div data-chains-legend></div>
 <div class="chains-sheet"><canvas class="chains-canvas" tabindex="0"></canvas><div class="chains-hover"
-data-chains-hover hidden></div></div></section></div><script type="module" src="/{js}"></script></body></html>"""
+data-chains-hover hidden></div></div></section></div>
+<script type="module" src="/{js}"></script></body></html>"""
 
 #: Pictures drawn a second while the pointer moves at every frame, and the longest wait between two, in ms.
 DRAG = """async ({x, y, seconds}) => {

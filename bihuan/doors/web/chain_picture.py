@@ -16,8 +16,10 @@ from bihuan.tracing.queries import chains as chain_reads
 from bihuan.tracing.queries.chains import Chain
 from bihuan.tracing.queries.words import EXPOSURE_LABELS
 
-#: Places told apart by color; the rest are "others".
-MOST_PLACES = 8
+#: Kinds told apart by color; the last is gray and takes what is not stated, and the rest ("others").
+COLORS = 8
+#: Words that state nothing.
+NOTHING = ("", "unknown")
 
 
 def as_document(chain: Chain, drawn: Picture, *, scope_code: str) -> dict[str, Any]:
@@ -28,7 +30,7 @@ def as_document(chain: Chain, drawn: Picture, *, scope_code: str) -> dict[str, A
     first = int(graph.day.min()) if graph.n else 0
     settings, setting = _codes([graph.setting[i] for i in example])
     classes, word = _codes([graph.classification[i] for i in example])
-    places, place = _codes([_part(graph.territory[i], scope_code) for i in example], most=MOST_PLACES)
+    places, place = _codes([_part(graph.territory[i], scope_code) for i in example])
     offspring = graph.offspring
     lone = marks.case >= 0
     roots = [graph.ids[graph.parent[i]] if graph.parent[i] >= 0 else "" for i in example]
@@ -59,9 +61,9 @@ def as_document(chain: Chain, drawn: Picture, *, scope_code: str) -> dict[str, A
             "i": [int(one.origin == Origin.IMPORTED) for one in known],
         },
         "lines": _lines(drawn),
-        "settings": _named(settings, dict(EXPOSURE_LABELS), _("Not stated")),
-        "classes": _named(classes, dict(CLASSIFICATION_LABELS), _("Not stated")),
-        "places": [_place(code) for code in places],
+        "settings": _named(settings, dict(EXPOSURE_LABELS)),
+        "classes": _named(classes, dict(CLASSIFICATION_LABELS)),
+        "places": _filled([_place(code) for code in places]),
         "words": words(),
     }
 
@@ -94,27 +96,31 @@ def words() -> dict[str, str]:
         "inferred": _("inferred from dates"),
         "several": _("several sources named"),
         "impossible": _("The dates of this link cannot be."),
-        "others": _("others"),
         "loose": _("Without a link"),
         "drawn": _("%n marks"),
         "title": _("Chains of transmission"),
     }
 
 
-def _codes(values: Sequence[str], *, most: int = 0) -> tuple[list[str], list[int]]:
-    """Values by how often they are there, and the place of each; beyond `most` they share the last one."""
+def _codes(values: Sequence[str]) -> tuple[list[str], list[int]]:
+    """What has a color of its own, by how often it is there, and the color of each value. The last color is
+    for what is not stated and for whatever is left."""
     names, at, n = np.unique(np.array(values, dtype=str), return_inverse=True, return_counts=True)
-    order = np.lexsort((names, -n))
-    rank = np.empty(order.size, np.int64)
-    rank[order] = np.arange(order.size)
-    named = [str(names[i]) for i in order]
-    if most and len(named) > most:
-        return [*named[: most - 1], ""], np.minimum(rank[at], most - 1).tolist()
-    return named, rank[at].tolist()
+    order = [int(i) for i in np.lexsort((names, -n)) if names[i] not in NOTHING]
+    named = [str(names[i]) for i in order[: COLORS - 1]]
+    color = np.full(names.size, COLORS - 1, np.int64)
+    color[order[: COLORS - 1]] = np.arange(len(named))
+    return named, color[at].tolist()
 
 
-def _named(values: Sequence[str], labels: Mapping[str, Any], nothing: str) -> list[dict[str, str]]:
-    return [{"key": key, "label": str(labels.get(key, key)) or nothing} for key in values]
+def _named(values: Sequence[str], labels: Mapping[str, Any]) -> list[dict[str, str]]:
+    return _filled([{"key": key, "label": str(labels.get(key, key))} for key in values])
+
+
+def _filled(named: list[dict[str, str]]) -> list[dict[str, str]]:
+    """A label for every color: none where it is not used."""
+    empty = [{"key": "", "label": ""}] * (COLORS - 1 - len(named))
+    return [*named, *empty, {"key": "", "label": _("Others, or not stated")}]
 
 
 def _part(code: str, scope_code: str) -> str:
@@ -124,4 +130,4 @@ def _part(code: str, scope_code: str) -> str:
 
 def _place(code: str) -> dict[str, str]:
     found = territory.find(code) if code else None
-    return {"key": code, "label": found.label if found else (code or _("others"))}
+    return {"key": code, "label": found.label if found else code}

@@ -64,7 +64,9 @@ class ClusterForm(forms.Form):
         help_text=gettext_lazy("Everybody at risk, the cases among them. Empty if nobody knows."),
     )  # fmt: skip
     source = forms.CharField(label=gettext_lazy("Source"), max_length=200, required=False)
-    note = forms.CharField(label=gettext_lazy("Note"), required=False, widget=forms.Textarea)
+    note = forms.CharField(
+        label=gettext_lazy("Remarks"), required=False, widget=forms.Textarea(attrs={"rows": 3})
+    )
 
     def __init__(self, data: Any = None, *, code: str, **settings: Any) -> None:
         super().__init__(data, **settings)
@@ -87,7 +89,7 @@ class ClusterForm(forms.Form):
 
 class NewClusterForm(ClusterForm):
     cases = forms.CharField(
-        label=gettext_lazy("Cases"), required=False, widget=forms.Textarea,
+        label=gettext_lazy("Cases"), required=False, widget=forms.Textarea(attrs={"rows": 3}),
         help_text=gettext_lazy("Their numbers, parted by spaces or lines."),
     )  # fmt: skip
 

@@ -102,7 +102,7 @@ export class Chains {
   private label(color: number, mode: Mode): string {
     if (mode === "generation") return this.word("generation", color === COLORS - 1 ? `${color}+` : color);
     const named = mode === "setting" ? this.doc.settings : mode === "class" ? this.doc.classes : this.doc.places;
-    return color === COLORS - 1 && named.length > COLORS ? this.word("others") : (named[color]?.label ?? "");
+    return named[color]?.label ?? "";
   }
 
   /** The mark nearest to a spot, within `reach` lanes and days; -1 for none. */
