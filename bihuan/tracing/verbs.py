@@ -69,7 +69,7 @@ def _delete(subject_id: str, given: Mapping[str, Any], actor: Actor, now: dateti
 def _remind(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datetime | None) -> Result:
     pressed = assistance.remind(subject_id, actor=actor, now=now)
     text = (
-        _("The other side is reminded.") if pressed else _("The other side has everything; it owes the next.")
+        _("The other side is reminded.") if pressed else _("The other side has everything that was said.")
     )
     return Result("assistance.remind", "assistance", subject_id, text)
 

@@ -72,7 +72,7 @@ OVER: Final = (Status.DELETED.value,)
 def field_words() -> Mapping[str, str]:
     """What the fields that may be shared are called."""
     return {
-        "name": _("Name"),
+        "name": _("Name of the person"),
         "sex": _("Sex"),
         "age_years": _("Age"),
         "phone": _("Phone"),
