@@ -29,6 +29,7 @@ from bihuan.registry import clock, territory
 from bihuan.registry.errors import BihuanError, Invalid, NotFound
 from bihuan.registry.text import label
 from bihuan.tracing.queries import assistance, find_contact
+from bihuan.tracing.queries.investigations import investigations_of_case
 
 SHOWN_LOOKS: Final = 12
 PRIMARY: Final = ("contact.check", "case.outcome", "contact.locate")
