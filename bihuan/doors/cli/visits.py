@@ -116,7 +116,7 @@ def ingest_days_command(
         typer.Option(
             "--map",
             metavar="COLUMN=NAME",
-            help="What a column is: person, place, start, end or how; several as place make one name.",
+            help="What a column is: person, place (several make one name), start, end, how; none: not read.",
         ),
     ] = None,
     split: Annotated[str, typer.Option(help="The sign between places where a cell lists several.")] = "",

@@ -32,6 +32,10 @@ from bihuan.epi.visits.store import VisitStore
 #: Days a stay may last. Longer ones are mostly a wrong year.
 LONGEST_DAYS = 31
 ROLES = ("person", "place", "start", "end", "how")
+#: What a column is called that is not read, though its name is known.
+UNREAD = "none"
+#: Cells that say "nowhere", besides those that say "not known".
+_NOWHERE = ("无",)
 #: Minutes from the first to the last of a day.
 WHOLE_DAY = DAY_MINUTES - 1
 _LONGEST_ID = 128  # bytes, as for entry records
@@ -131,9 +135,10 @@ def ingest_days(
 ) -> Ingested:
     """Read files of stays from day to day into a store made by `create`.
 
-    `given`: role (person, place, start, end, how) to its columns; several make one name of a place. Without
-    an end a stay is of one day. A day as end counts; the time 0:00 as end does not begin that day. A row of
-    n days and m places is n × m stays: `added` and `duplicate` count stays, `rows` and `rejected` rows.
+    `given`: role (person, place, start, end, how; none: not read) to its columns; several make one name of a
+    place. Without an end a stay is of one day. A day as end counts; the time 0:00 as end does not begin that
+    day. A row of n days and m places is n × m stays: `added` and `duplicate` count stays, `rows` and
+    `rejected` rows.
     """
     began, done = time.perf_counter(), Ingested()
     if not is_by_day(store):
@@ -149,9 +154,14 @@ def ingest_days(
 
 
 def _positions(rows: Rows, given: Mapping[str, Sequence[str]]) -> dict[str, list[int]]:
+    given, unread = {r: c for r, c in given.items() if r != UNREAD}, given.get(UNREAD, ())
     first = {columns[0]: role for role, columns in given.items()}
     by_name = roles.find(rows.columns, first, file=rows.path.name)
-    found = {role: [by_name[role]] for role in ROLES if role in by_name}
+    found = {
+        role: [by_name[role]]
+        for role in ROLES
+        if role in by_name and rows.columns[by_name[role]] not in unread
+    }
     for role, columns in given.items():
         for column in columns[1:]:
             other = {c: r for c, r in first.items() if r != role} | {column: role}
@@ -280,7 +290,7 @@ class _Reader:
 
 def _known(cell: str) -> str:
     text = cell.strip()
-    return "" if text.casefold() in roles.NOT_KNOWN else text
+    return "" if text.casefold() in roles.NOT_KNOWN or text in _NOWHERE else text
 
 
 def _lines(rows: Rows) -> Iterator[str]:

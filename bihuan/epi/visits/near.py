@@ -2,7 +2,8 @@
 
 A row says that two people were near each other during the `seconds` up to a time. Rows of a pair with breaks
 of at most a minute are one meeting: a stay of both at the place of that pair, from its first minute on, as
-long as they were near each other in it, in whole minutes (a check-in when that is less than half a minute).
+long as they were near each other in it, in whole minutes; what is left of a minute goes to the pair's next
+meeting, so that their minutes together are right in sum (a meeting without a whole minute is a check-in).
 No place in the world is known or made up: who was near two others did not bring these two together.
 """
 
@@ -191,7 +192,7 @@ def _meetings(pairs: NDArray[np.uint64], at: NDArray[np.int64], key: bytes, seco
     begins = np.flatnonzero(np.concatenate([[True], ~(same & near)]))
     count = np.diff(np.append(begins, rows.shape[0]))
     start = (rows[begins, 2].astype(np.int64) - seconds) // 60
-    minutes = (count * seconds + 30) // 60
+    minutes = _whole_minutes(np.cumsum(count) * seconds, np.flatnonzero(~same) + 1, begins)
     secret_key = secret.event_key(key)
     place = np.array([_place(a, b, secret_key) for a, b in rows[begins, :2].tolist()], object)
     both = np.concatenate([rows[begins, 0], rows[begins, 1]])
@@ -204,6 +205,17 @@ def _meetings(pairs: NDArray[np.uint64], at: NDArray[np.int64], key: bytes, seco
         np.array(events, np.uint64), both, np.concatenate([place, place]), twice,
         twice + np.concatenate([minutes, minutes]),
     )  # fmt: skip
+
+
+def _whole_minutes(
+    so_far: NDArray[np.int64], pairs: NDArray[np.int64], begins: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Minutes of each meeting, from the seconds of all up to it; what a pair has left goes to its next."""
+    first = np.searchsorted(begins, np.concatenate([[0], pairs]))  # the first meeting of each pair
+    before = np.concatenate([[0], so_far])
+    of_pair = np.repeat(before[first], np.diff(np.append(first, begins.size)))
+    whole = (so_far - of_pair + 30) // 60
+    return np.asarray(whole - (before[:-1] - of_pair + 30) // 60)
 
 
 def _place(a: int, b: int, key: bytes) -> str:
