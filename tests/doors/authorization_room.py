@@ -30,6 +30,7 @@ from bihuan.registry import clock, scope
 from bihuan.registry.people import PersonInput
 from bihuan.tracing.actions import ContactInput, assistance, confirm_contact, record_located
 from bihuan.tracing.actions.clusters import ClusterInput, open_cluster
+from bihuan.tracing.actions.places import PlaceInput, register_place
 from tests.cast import COUNTY, GRID, Cast, Member
 from tests.doors.api_room import ROOT, Api, token_for
 from tests.rooms.care_room import local
@@ -42,6 +43,8 @@ SETTING, FACILITY, NOTE = "同桌吃年夜饭", "柳林发热门诊", "夜里干
 LOCAL_ID = "ZW-0214-77"
 NOON = "02-14 12:00"
 LATER = "02-15 09:00"
+
+VISIT_ROW = {"event": "e1", "person": PHONE, "place": "nowhere", "start": "2020-02-15 08:00"}
 
 #: What belongs to each class of fields, as text that nothing else on a page holds.
 MARKERS = {
@@ -66,6 +69,7 @@ class Facts:
     duties: tuple[int, ...]
     cluster: str = ""
     request: str = ""
+    place: str = ""
 
     @property
     def person(self) -> str:
@@ -148,6 +152,7 @@ def seed(cast: Cast) -> Facts:
             ),
             actor=by.actor,
         )  # fmt: skip
+        place = register_place(PlaceInput("柳林超市", GRID, kind="shop"), actor=by.actor)[1]
     with scope.system():
         care.sweep(local(LATER))
         loop = Loop.objects.get(subject_ref=contact.public_id)
@@ -156,7 +161,7 @@ def seed(cast: Cast) -> Facts:
         return Facts(
             case.public_id, contact.public_id, order.public_id, appeal.public_id, loop.public_id, duty.id,
             job.public_id, {SICK: case.person.public_id, EXPOSED: contact.person.public_id}, duties,
-            cluster=cluster.public_id, request=request.public_id,
+            cluster=cluster.public_id, request=request.public_id, place=place,
         )  # fmt: skip
 
 
@@ -318,6 +323,7 @@ def api_values(facts: Facts) -> dict[str, str]:
         "duty": f"D-{facts.duty}", "loop": facts.loop, "case": facts.case, "contact": facts.contact,
         "person": facts.person, "order": facts.order, "job": facts.job, "code": COUNTY,
         "pack": "hubei-2020-02", "cluster": facts.cluster, "request_id": facts.request,
+        "place": facts.place,
     }  # fmt: skip
 
 
@@ -374,6 +380,10 @@ def api_bodies(facts: Facts) -> dict[str, Any]:
         "answer_assistance": {"outcome": "found"},
         "end_assistance": {},
         "create_import": None,
+        "register_many_places": {"places": [{"name": "新店", "territory_code": GRID}]},
+        "update_place": {"name": "改名"},
+        "record_visits": {"visits": [VISIT_ROW]},
+        "record_visit_table": None,
         "open_cluster": {"name": "x", "territory_code": COUNTY, "cases": [facts.case]},
         "add_cluster_cases": {"cases": [facts.case]},
         "remove_cluster_case": {"case": facts.case, "reason": "no reason"},
@@ -473,6 +483,8 @@ class Reader:
         path = visit.url.removeprefix(ROOT)
         if visit.name == "create_import":
             return api.send(path, {"file": io.BytesIO("编号,姓名\n1,新人\n".encode()), "territory": COUNTY})
+        if visit.name == "record_visit_table":
+            return api.send(path, {"file": io.BytesIO(",".join(VISIT_ROW).encode() + b"\n")})
         if visit.method == "GET":
             return api.get(path)
         return api.put(path, visit.body) if visit.method == "PUT" else api.post(path, visit.body)

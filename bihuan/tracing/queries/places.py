@@ -15,11 +15,14 @@ from bihuan.policy.values import value
 from bihuan.registry import clock, scope
 from bihuan.tracing import visits
 from bihuan.tracing.errors import UnknownPlace
-from bihuan.tracing.models import GateCheck, Place, PlaceAlert
+from bihuan.tracing.models import MUST_LABELS, SETTING_LABELS, GateCheck, Place, PlaceAlert
 from bihuan.tracing.rules import gates
 
 SORTS = {"name": False, "territory_code": False, "recorded_at": False}
 _ALERTS_SHOWN = 10
+#: Kinds of places and musts of a gate with their names, in the order they are shown.
+KINDS = SETTING_LABELS
+MUSTS = MUST_LABELS
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,11 @@ from bihuan.doors.api.routes import (
     loops,
     orders,
     persons,
+    places,
     policy,
     territories,
     verbs,
+    visits,
 )
 
 ROUTERS: dict[str, Router] = {
@@ -34,4 +36,6 @@ ROUTERS: dict[str, Router] = {
     "imports": imports.router,
     "policy": policy.router,
     "territories": territories.router,
+    "places": places.router,
+    "visits": visits.router,
 }
