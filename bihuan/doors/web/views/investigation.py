@@ -25,6 +25,7 @@ from bihuan.doors.web import places, seen
 from bihuan.doors.web.access import access
 from bihuan.doors.web.forms import add_errors
 from bihuan.doors.web.templatetags.bihuan import case_word
+from bihuan.doors.web.views import proposals
 from bihuan.loops.queries import sight
 from bihuan.registry import access as registry_access
 from bihuan.registry import clock, territory
@@ -368,6 +369,7 @@ def _page(request: HttpRequest, view: InvestigationView, **bad: forms.Form) -> H
         ],
         "looks_more": max(0, len(view.looks) - LOOKS_SHOWN),
         "contacts_url": f"{reverse('web:contacts')}?q={row.case}",
+        "contacts": proposals.panel(one.public_id),
     }  # fmt: skip
     if context["may_write"]:
         context |= {

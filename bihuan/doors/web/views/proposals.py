@@ -1,0 +1,573 @@
+"""Contacts of a case: who was proposed and why, chosen together, confirmed or dismissed with a reason."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time
+from typing import Any, Final
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from bihuan.care.actions import take_back
+from bihuan.doors.web import places, seen
+from bihuan.doors.web.access import access
+from bihuan.loops.queries import sight
+from bihuan.registry import access as registry_access
+from bihuan.registry import clock, territory
+from bihuan.registry.actor import Actor
+from bihuan.registry.errors import BihuanError, Invalid, NotFound
+from bihuan.registry.people import PersonInput
+from bihuan.tracing.actions import proposals as verbs
+from bihuan.tracing.actions import proposals_decide as decide
+from bihuan.tracing.queries import proposals as reads
+from bihuan.tracing.queries.clusters import SETTING_LABELS
+from bihuan.tracing.queries.proposals import ProposalFilter, ProposalList, ProposalRow
+from bihuan.tracing.rules.criteria import Counts, counted_kinds
+from bihuan.tracing.rules.seats import Passenger, Seat, Vehicle, VehicleKind, read_columns, read_passenger
+
+VIEW: Final = "investigation.view"
+WRITE: Final = "investigation.write"
+LOOK: Final = "visits.look"
+#: Encounters of a row that are told at once; the others unfold.
+TOLD: Final = 3
+#: Bytes of a passenger list: a ship's has a few thousand lines.
+LIST_BYTES: Final = 2_000_000
+
+
+def criterion_labels() -> Mapping[str, str]:
+    """Words for the kinds of `contact.kinds`."""
+    return {
+        "household": _("Same household or room"),
+        "care": _("Care or treatment"),
+        "aerosol": _("Aerosol procedures in the same space"),
+        "workplace": _("Same office or workshop"),
+        "class": _("Same class"),
+        "canteen": _("Same canteen"),
+        "lift": _("Same lift"),
+        "dining": _("Meal or entertainment in a closed space"),
+        "hospital_visit": _("Hospital visit"),
+        "transport": _("Near on a vehicle"),
+        "environment": _("Contaminated environment"),
+        "physical": _("Direct physical contact"),
+        "face_to_face": _("Face to face, nearby"),
+        "other": _("Judged by the investigator"),
+        "secondary": _("Contact of a contact"),
+    }
+
+
+def part_labels() -> Mapping[str, str]:
+    return {
+        "open": _("To be decided"),
+        "unknown": _("Not known who"),
+        "elsewhere": _("Living elsewhere"),
+        "second": _("Contacts of contacts"),
+        "confirmed": _("Confirmed"),
+        "dismissed": _("Dismissed"),
+        "sent": _("Sent for assistance"),
+    }
+
+
+def panel(investigation_id: str) -> dict[str, Any]:
+    """What the page of the investigation shows of its contacts: how many stand where, and the way there."""
+    investigation = reads.find_investigation(investigation_id)
+    counts = reads.count_proposals(investigation)
+    labels = part_labels()
+    return {
+        "href": reverse("web:proposals", args=[investigation_id]),
+        "parts": [(labels[part], n) for part, n in counts.items() if n],
+        "total": sum(counts.values()),
+    }
+
+
+@access(VIEW, personal=True)
+def proposals(request: HttpRequest, public_id: str) -> HttpResponse:
+    """The proposals of one investigation."""
+    return _page(request, public_id)
+
+
+def _page(
+    request: HttpRequest, public_id: str, *, forms_bad: Mapping[str, forms.Form] | None = None
+) -> HttpResponse:
+    sight.require_whole(VIEW)
+    given = _filter(request)
+    found = reads.list_proposals(public_id, given)
+    investigation = found.investigation
+    is_open = investigation.status == investigation.OPEN
+    shown = seen.classes(VIEW)
+    tells = is_open and seen.LOCATION in shown
+    may = is_open and registry_access.may(None, WRITE, territory_code=investigation.territory_code).allowed
+    if tells:
+        seen.note(
+            [row.person_id for row in found.rows],
+            [seen.LOCATION],
+            _("Proposed contacts of investigation %(id)s") % {"id": public_id},
+        )
+    context = {
+        "one": investigation,
+        "crumbs": places.crumbs(request, investigation.territory_code),
+        "part": given.part,
+        "given": given,
+        "filtered": bool(given.place or given.setting or given.least_minutes or given.least_score),
+        "tabs": _tabs(found, given),
+        "rows": [_shown(row, tells=tells) for row in found.rows],
+        "tells": tells,
+        "places": found.places,
+        "settings": [(k, v) for k, v in SETTING_LABELS if k in found.settings],
+        "is_open": is_open,
+        "may_write": may,
+        "may_look": may
+        and registry_access.may(None, LOOK, territory_code=investigation.territory_code).allowed,
+        "bulk": may and given.part in ("open", "second", "dismissed", "elsewhere", "unknown"),
+        "criteria": [(k.value, criterion_labels()[k.value]) for k in counted_kinds(found.policy)],
+        "secondary_off": "" if found.policy.secondary else _said(found.policy.quote("secondary")),
+        "secondary_clause": found.policy.quote("secondary").clause,
+        "edition": found.policy.quote("kinds"),
+        "edition_says": _said(found.policy.quote("kinds")),
+        "name_form": NameForm(investigation=investigation),
+        "manifest_form": ManifestForm(),
+        **(forms_bad or {}),
+        "opened": next(iter(forms_bad or {}), ""),
+        "kept": request.GET.urlencode(),
+        "empty_title": _empty(given.part, found)[0],
+        "empty_text": _empty(given.part, found)[1],
+    }
+    return render(request, "web/investigation/proposals.html", context, status=422 if forms_bad else 200)
+
+
+def _filter(request: HttpRequest) -> ProposalFilter:
+    def number(key: str) -> float:
+        try:
+            return max(0.0, float(request.GET.get(key) or 0))
+        except ValueError:
+            return 0.0
+
+    part = request.GET.get("part", "open")
+    return ProposalFilter(
+        part=part if part in reads.PARTS else "open",
+        place=request.GET.get("place", "")[:120],
+        setting=request.GET.get("setting", "")[:20],
+        least_minutes=min(int(number("minutes")), 100_000),
+        least_score=min(number("score"), 1.0),
+    )
+
+
+def _tabs(found: ProposalList, given: ProposalFilter) -> list[dict[str, Any]]:
+    labels = part_labels()
+    return [
+        {"label": labels[part], "n": n, "href": f"?part={part}", "current": part == given.part}
+        for part, n in found.counts.items()
+        if n or part in ("open", "confirmed", "dismissed", "second") or part == given.part
+    ]
+
+
+def _empty(part: str, found: ProposalList) -> tuple[str, str]:
+    if part == "second" and not found.policy.secondary:
+        return _("Contacts of contacts are not identified"), _said(found.policy.quote("secondary"))
+    if part == "open" and not sum(found.counts.values()):
+        return _("Nobody has been proposed yet"), _(
+            "Look who was where the case was, enter those the case named, or bring a passenger list."
+        )
+    if part == "open":
+        return _("Everybody is decided about"), _("New entry records may bring more: look again.")
+    return _("Nobody here"), ""
+
+
+def _said(quote: Any) -> str:
+    return str(quote.zh if (get_language() or "zh").startswith("zh") else quote.en)
+
+
+# --- one row ------------------------------------------------------------------------------------------
+
+
+def _shown(row: ProposalRow, *, tells: bool) -> dict[str, Any]:
+    best = row.candidates[0] if row.candidates else None
+    told = [sentence(e) for e in row.encounters] if tells else []
+    return {
+        "row": row,
+        "name": _name(row),
+        "about": seen.about(row.person) if row.person else "",
+        "place": places.below(row.person.territory_code) if row.person else "",
+        "score": f"{row.score:.2f}",
+        "parts": [
+            (_("time together"), round(row.parts[0])),
+            (_("encounters"), round(row.parts[1])),
+            (_("further cases"), round(row.parts[2])),
+        ],
+        "told": told[:TOLD],
+        "more": told[TOLD:],
+        "later": [sentence(e) for e in row.later] if tells else [],
+        "setting": dict(SETTING_LABELS).get(row.setting, ""),
+        "best": best,
+        "best_label": criterion_labels()[best.criterion.value] if best else "",
+        "best_says": (best.zh if (get_language() or "zh").startswith("zh") else best.en) if best else "",
+        "tone": {Counts.YES: "done", Counts.JUDGE: "line", Counts.NO: "soon"}[best.counts] if best else "",
+        "criterion": criterion_labels().get(row.criterion, row.criterion),
+    }
+
+
+def _name(row: ProposalRow) -> str:
+    if row.person is not None:
+        return seen.name_in_list(row.person)
+    if row.county:
+        found = territory.find(row.county)
+        return _("somebody of %(county)s") % {"county": found.label if found else row.county}
+    if row.person_id is not None:
+        return _("out of sight")
+    return _("Number %(id)s") % {"id": f"…{(row.number or 0) & 0xFFFFF:05x}"}
+
+
+def sentence(e: Mapping[str, Any]) -> str:
+    """One encounter in words: when, where, for how long, and from whom it is known."""
+    place = str(e.get("place_name") or "") or _("an unnamed place")
+    if e.get("seat"):
+        seat = e["seat"]
+        told = " ".join(str(seat[k]) for k in ("carriage", "room", "seat") if seat.get(k))
+        row = seat.get("row")
+        where = told or (_("row %(n)s") % {"n": row} if row else _("seat not known"))
+        words = {"when": _clock(e.get("to"))[:5], "vehicle": place, "seat": where}
+        return _("%(when)s on %(vehicle)s: %(seat)s") % words
+    words = {"from": _clock(e.get("from")), "to": _clock(e.get("to"), hour_only=True), "place": place}
+    words["n"] = str(e.get("minutes") or 0)
+    if e.get("named"):
+        return _("%(from)s–%(to)s at %(place)s, named in an interview") % words
+    if not e.get("to"):
+        return _("%(from)s entered %(place)s; for how long is not known") % words
+    if e.get("other"):
+        return _("%(from)s–%(to)s at %(place)s, %(n)s minutes together with a contact") % words
+    return _("%(from)s–%(to)s at %(place)s, %(n)s minutes together") % words
+
+
+def _clock(text: Any, *, hour_only: bool = False) -> str:
+    if not text:
+        return "?"
+    at = timezone.localtime(datetime.fromisoformat(str(text)))
+    return at.strftime("%H:%M" if hour_only else "%m-%d %H:%M")
+
+
+# --- deciding -----------------------------------------------------------------------------------------
+
+
+@require_POST
+@access(WRITE)
+def proposals_do(request: HttpRequest, public_id: str, what: str) -> HttpResponse:
+    """What is done with the names chosen, or to bring names in."""
+    do = _DO.get(what)
+    if do is None:
+        raise NotFound(_("There is no %(what)s here.") % {"what": what})
+    return do(request, public_id, _actor(request))
+
+
+def _actor(request: HttpRequest) -> Actor:
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    return actor
+
+
+def _back(request: HttpRequest, public_id: str) -> HttpResponse:
+    kept = request.POST.get("kept", "")
+    tail = f"?{kept}" if kept and "\n" not in kept else ""
+    return redirect(reverse("web:proposals", args=[public_id]) + tail)
+
+
+def _find(request: HttpRequest, public_id: str, actor: Actor) -> HttpResponse:
+    found = verbs.find_contacts(public_id, purpose=request.POST.get("purpose", ""), actor=actor)
+    words = {
+        "no_store": _("No entry record has come in yet; there is nothing to look into."),
+        "no_number": _("The register holds neither an identity number nor a phone of the case."),
+        "not_seen": _("No gate recorded the case in these days."),
+    }
+    if found.state in words:
+        messages.warning(request, words[found.state])
+    else:
+        told = {"new": found.made, "changed": found.updated + found.again, "total": found.total}
+        text = _("%(total)s were there; %(new)s new names, %(changed)s with more to tell.")
+        messages.success(request, text % told)
+    return redirect("web:proposals", public_id=public_id)
+
+
+def _confirm(request: HttpRequest, public_id: str, actor: Actor) -> HttpResponse:
+    done = decide.confirm_proposals(
+        request.POST.getlist("proposal"),
+        criterion=request.POST.get("criterion", ""),
+        reason=request.POST.get("reason", ""),
+        actor=actor,
+    )
+    n = done.made + done.joined
+    text = ngettext("%(n)s contact confirmed.", "%(n)s contacts confirmed.", n) % {"n": n}
+    if done.joined:
+        text += " " + _("%(n)s of them were contacts already: the exposure was added.") % {"n": done.joined}
+    if done.moved:
+        text += " " + _("For %(n)s somebody decides whether observation lasts longer.") % {"n": done.moved}
+    messages.success(request, text)
+    return _back(request, public_id)
+
+
+def _dismiss(request: HttpRequest, public_id: str, actor: Actor) -> HttpResponse:
+    n = decide.dismiss_proposals(
+        request.POST.getlist("proposal"), reason=request.POST.get("reason", ""), actor=actor
+    )
+    messages.success(request, ngettext("%(n)s dismissed.", "%(n)s dismissed.", n) % {"n": n})
+    return _back(request, public_id)
+
+
+def _reconsider(request: HttpRequest, public_id: str, actor: Actor) -> HttpResponse:
+    n = decide.reconsider_proposals(
+        request.POST.getlist("proposal"), reason=request.POST.get("reason", ""), actor=actor
+    )
+    messages.success(request, _("%(n)s to be decided again.") % {"n": n})
+    return _back(request, public_id)
+
+
+def _send(request: HttpRequest, public_id: str, actor: Actor) -> HttpResponse:
+    sent = decide.send_proposals(
+        request.POST.getlist("proposal"),
+        need=request.POST.get("need", "place_under_observation"),
+        reason=request.POST.get("reason", ""),
+        actor=actor,
+    )
+    n = len(sent.requests)
+    messages.success(request, ngettext("%(n)s request sent.", "%(n)s requests sent.", n) % {"n": n})
+    return _back(request, public_id)
+
+
+class NameForm(forms.Form):
+    """Somebody the case, or a witness, named."""
+
+    template_name = "web/parts/form.html"
+
+    def __init__(self, *args: Any, investigation: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        own = territory.find(investigation.territory_code)
+        self.fields |= {
+            "name": forms.CharField(label=_("Name"), max_length=80),
+            "phone": forms.CharField(label=_("Phone"), max_length=30, required=False),
+            "id_number": forms.CharField(label=_("Identity number"), max_length=30, required=False),
+            "territory": forms.CharField(
+                label=_("Lives in"), max_length=80, initial=own.label if own else "",
+                help_text=_("Name or code of the street or community: its people get the duties."),
+            ),
+            "address": forms.CharField(label=_("Address"), max_length=200, required=False),
+            "setting": forms.ChoiceField(label=_("Setting"), choices=SETTING_LABELS, required=False),
+            "place": forms.CharField(label=_("Where they met"), max_length=200, required=False),
+            "day": forms.DateField(label=_("Last together on"), widget=forms.DateInput({"type": "date"})),
+            "minutes": forms.IntegerField(
+                label=_("Minutes together"), min_value=0, max_value=20_000, required=False
+            ),
+        }  # fmt: skip
+
+
+def _person(told: Mapping[str, Any]) -> PersonInput:
+    return PersonInput(
+        territory_code=_place(told["territory"]),
+        name=told["name"],
+        phone=told["phone"],
+        id_number=told["id_number"],
+        address=told["address"],
+        source="investigation",
+    )
+
+
+def _place(text: str) -> str:
+    found = territory.find(text.strip())
+    return (found or territory.one_by_name(text.strip())).code
+
+
+def _name_one(request: HttpRequest, public_id: str, actor: Actor) -> HttpResponse:
+    investigation = reads.find_investigation(public_id)
+    form = NameForm(request.POST, investigation=investigation)
+    if form.is_valid():
+        told = form.cleaned_data
+        try:
+            verbs.name_person(
+                public_id,
+                _person(form.cleaned_data),
+                last=_noon(told["day"]),
+                setting=told["setting"] or "unknown",
+                place=told["place"],
+                minutes=told["minutes"] or 0,
+                actor=actor,
+            )
+        except BihuanError as wrong:
+            form.add_error(None, str(wrong))
+        else:
+            messages.success(request, _("Entered: now to be decided."))
+            return redirect("web:proposals", public_id=public_id)
+    return _page(request, public_id, forms_bad={"name_form": form})
+
+
+def _noon(day: date) -> datetime:
+    """Somewhen on that local day: noon, or now if that is still to come."""
+    at = timezone.make_aware(datetime.combine(day, time(12)))
+    now = clock.now()
+    return now if at > now and timezone.localtime(now).date() == day else at
+
+
+class ManifestForm(forms.Form):
+    """A passenger list and where the case sat."""
+
+    template_name = "web/parts/form.html"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        kinds = [(k, v) for k, v in SETTING_LABELS if k in set(VehicleKind)]
+        sealed = [("", _("not known")), ("yes", _("sealed, air-conditioned")), ("no", _("ventilated"))]
+        self.fields |= {
+            "kind": forms.ChoiceField(label=_("Vehicle"), choices=kinds),
+            "vehicle": forms.CharField(
+                label=_("Number"), max_length=40, help_text=_("As on the ticket: G1234, CZ3367.")
+            ),
+            "sealed": forms.ChoiceField(label=_("Carriage"), choices=sealed, required=False),
+            "day": forms.DateField(label=_("Day of the journey"), widget=forms.DateInput({"type": "date"})),
+            "carriage": forms.CharField(label=_("Carriage of the case"), max_length=20, required=False),
+            "row": forms.IntegerField(
+                label=_("Row or bay of the case"), min_value=1, max_value=999, required=False
+            ),
+            "room": forms.CharField(label=_("Compartment or cabin"), max_length=20, required=False),
+            "file": forms.FileField(
+                label=_("Passenger list (CSV)"),
+                help_text=_(
+                    "Columns: name, id_number, phone, carriage, row or seat, role. "
+                    "Those who sat too far away are not kept."
+                ),
+            ),
+        }  # fmt: skip
+
+
+def read_manifest(raw: bytes) -> list[Passenger]:
+    """A passenger list as CSV, in UTF-8 or GB 18030, separated by comma, semicolon or tab. Raises Invalid."""
+    if len(raw) > LIST_BYTES:
+        raise Invalid(_("The list is larger than %(n)s MB.") % {"n": LIST_BYTES // 1_000_000})
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = raw.decode("gb18030", errors="replace")
+    head = text.partition("\n")[0]
+    rows = list(csv.reader(io.StringIO(text), delimiter=max(",;\t", key=head.count)))
+    columns = read_columns(rows[0]) if rows else {}
+    if "name" not in columns and "id_number" not in columns:
+        raise Invalid(
+            _("The list needs a column of names or identity numbers."),
+            hint=_("Columns: name, id_number, phone, carriage, row or seat, role."),
+        )
+    return [read_passenger(n, row, columns) for n, row in enumerate(rows[1:], 2) if any(row)]
+
+
+def _manifest(request: HttpRequest, public_id: str, actor: Actor) -> HttpResponse:
+    form = ManifestForm(request.POST, request.FILES)
+    if form.is_valid():
+        told = form.cleaned_data
+        sealed = {"yes": True, "no": False}.get(told["sealed"])
+        try:
+            done = verbs.propose_manifest(
+                public_id,
+                read_manifest(told["file"].read(LIST_BYTES + 1)),
+                vehicle=Vehicle(VehicleKind(told["kind"]), sealed, told["vehicle"]),
+                case_seat=Seat(told["carriage"], told["row"], told["room"]),
+                day=_noon(told["day"]),
+                actor=actor,
+            )
+        except BihuanError as wrong:
+            form.add_error(None, " ".join(filter(None, (str(wrong), str(wrong.hint or "")))))
+        else:
+            words = {"n": done.proposed, "judged": done.judged, "apart": done.apart}
+            messages.success(
+                request, _("%(n)s proposed (%(judged)s to be judged); %(apart)s sat too far away.") % words
+            )
+            return redirect("web:proposals", public_id=public_id)
+    return _page(request, public_id, forms_bad={"manifest_form": form})
+
+
+_DO: Final[dict[str, Callable[[HttpRequest, str, Actor], HttpResponse]]] = {
+    "find": _find,
+    "confirm": _confirm,
+    "dismiss": _dismiss,
+    "reconsider": _reconsider,
+    "send": _send,
+    "name": _name_one,
+    "manifest": _manifest,
+}
+
+
+# --- one proposal -------------------------------------------------------------------------------------
+
+
+class WhoForm(forms.Form):
+    """Who a keyed number is, as the register of the place tells."""
+
+    template_name = "web/parts/form.html"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields |= {
+            "name": forms.CharField(label=_("Name"), max_length=80),
+            "phone": forms.CharField(label=_("Phone"), max_length=30, required=False),
+            "id_number": forms.CharField(label=_("Identity number"), max_length=30, required=False),
+            "territory": forms.CharField(label=_("Lives in"), max_length=80, help_text=_(
+                "Name or code of the street or community: its people get the duties.")),
+            "address": forms.CharField(label=_("Address"), max_length=200, required=False),
+        }  # fmt: skip
+
+
+@access(VIEW, personal=True)
+def proposal(request: HttpRequest, public_id: str) -> HttpResponse:
+    """One proposal: everything it rests on, all criteria, and what can still be done."""
+    sight.require_whole(VIEW)
+    row, investigation, _policy = reads.find_proposal(public_id)
+    is_open = investigation.status == investigation.OPEN
+    tells = is_open and seen.LOCATION in seen.classes(VIEW)
+    if tells:
+        why = _("Proposed contact %(id)s of investigation %(of)s")
+        seen.note([row.person_id], [seen.LOCATION], why % {"id": public_id, "of": investigation.public_id})
+    may = registry_access.may(None, WRITE, territory_code=investigation.territory_code).allowed
+    labels = criterion_labels()
+    form: forms.Form = WhoForm()
+    if request.method == "POST":
+        registry_access.require(WRITE, territory_code=investigation.territory_code)
+        answer = _one(request, row, investigation.public_id)
+        if isinstance(answer, HttpResponse):
+            return answer
+        form = answer
+    zh = (get_language() or "zh").startswith("zh")
+    context = {
+        "one": investigation,
+        "shown": _shown(row, tells=tells),
+        "row": row,
+        "tells": tells,
+        "form": form,
+        "may_resolve": may and is_open and row.state == "proposed" and row.person_id is None,
+        "may_take_back": may and row.state == "confirmed",
+        "candidates": [
+            (labels[c.criterion.value], c.zh if zh else c.en, c.counts.value, c.clause)
+            for c in row.candidates
+        ],
+        "state": part_labels().get(row.state, _("To be decided")),
+    }
+    return render(request, "web/investigation/proposal.html", context, status=422 if form.errors else 200)
+
+
+def _one(request: HttpRequest, row: ProposalRow, investigation_id: str) -> HttpResponse | forms.Form:
+    actor = _actor(request)
+    if request.POST.get("do") == "take_back":
+        free = take_back(row.public_id, reason=request.POST.get("reason", ""), actor=actor)
+        kept = _("Taken back; another naming still obliges the person.")
+        messages.success(request, _("Taken back; the person is free.") if free else kept)
+        return redirect("web:proposals", public_id=investigation_id)
+    form = WhoForm(request.POST)
+    if form.is_valid():
+        try:
+            verbs.resolve(row.public_id, _person(form.cleaned_data), actor=actor)
+        except BihuanError as wrong:
+            form.add_error(None, str(wrong))
+        else:
+            messages.success(request, _("It is known who this is; now to be decided."))
+            return redirect("web:proposals", public_id=investigation_id)
+    return form
