@@ -111,10 +111,11 @@ def measure(n: int) -> tuple[dict[str, Any], dict[str, float]]:
 # --- the browser --------------------------------------------------------------------------------------
 
 PAGE = """<!doctype html><html><head><meta charset="utf-8">{css}</head><body>
-<div class="chains-page" data-chains data-state="loading" data-url="/data.json" 
-data-card="/card/C-0" data-case="/cases/C-0"><section class="card"><select data-chains-color><option value="setting">s</option></select><div data-chains-legend></div>
-<div class="chains-sheet"><canvas class="chains-canvas" tabindex="0"></canvas><div class="chains-hover"
-data-chains-hover hidden></div></div></section></div>
+<div class="chains-page" data-chains data-state="loading" data-url="/data.json"
+data-card="/card/C-0" data-case="/cases/C-0"><section class="card">
+<select data-chains-color><option value="setting">s</option></select><div data-chains-legend></div>
+<div class="chains-sheet"><canvas class="chains-canvas" tabindex="0"></canvas>
+<div class="chains-hover" data-chains-hover hidden></div></div></section></div>
 <script type="module" src="/{js}"></script></body></html>"""
 
 #: Pictures drawn a second while the pointer moves at every frame, and the longest wait between two, in ms.

@@ -191,12 +191,18 @@ export class Scene {
     pen.fillStyle = this.inks.quiet;
     pen.font = `12px ${this.inks.font}`;
     pen.textAlign = "center";
+    let told = 0; // a year is written where it begins, and at the left
+    let free = 4;
     for (let day = first; day <= days + step && this.x(day) < this.width; day += step) {
       const date = this.chains.dateOf(day);
-      const year = day === first || date.getUTCMonth() === 0 ? `${date.getUTCFullYear()}-` : "";
-      const words = `${String(date.getUTCMonth() + 1).padStart(2, "0")}-${String(date.getUTCDate()).padStart(2, "0")}`;
-      const x = this.x(day);
-      if (x > (year ? 36 : 20) || day === first) pen.fillText(step >= 112 ? `${date.getUTCFullYear()}-${words}` : year && step > 2 ? year + words : words, Math.max(x, 34), 15);
+      const year = date.getUTCFullYear();
+      const words = `${told === year ? "" : `${year}-`}${two(date.getUTCMonth() + 1)}-${two(date.getUTCDate())}`;
+      const half = pen.measureText(words).width / 2;
+      const x = Math.max(this.x(day), half + 4);
+      if (x - half < free || x + half > this.width) continue;
+      pen.fillText(words, x, 15);
+      told = year;
+      free = x + half + 8;
     }
     const tall = lanes * this.perLane;
     const room = this.height - TOP;
@@ -376,6 +382,10 @@ export class Scene {
     }
     return sheet;
   }
+}
+
+function two(n: number): string {
+  return String(n).padStart(2, "0");
 }
 
 /** Down at the infector's day, then across: with a round corner. */
