@@ -33,7 +33,7 @@ import numpy as np
 from numba import njit
 
 from benchmarks.visits_synthetic import FIRST_DAY, Town, fill
-from bihuan.epi.visits import Batch, VisitStore, bulk, meeting, trace
+from bihuan.epi.visits import Batch, VisitStore, bulk, finding, trace
 from bihuan.epi.visits.batch import DAY_MINUTES
 from bihuan.epi.visits.met import NAMES
 from bihuan.epi.visits.trace import Windows, meet, present_at
@@ -168,7 +168,7 @@ def _peer(store: VisitStore, asked: Windows) -> float:
 def _rows_of(store: VisitStore, asked: Windows) -> tuple[int, int]:
     """Stays beside the visits that may meet them, and their bytes: person, start, minutes of each."""
     segments, keep = trace.segments_of(store, asked, 0)
-    ranges = meeting.ranges_of(segments, trace.visits_of(segments, asked), 0)
+    ranges = finding.ranges_of(segments, trace.visits_of(segments, asked), 0)
     rows = ranges[:, 3] - ranges[:, 2]
     wide = segments[ranges[:, 1], trace.kernels.WIDE] != 0
     del keep

@@ -167,57 +167,12 @@ def _end_of(segments: Any, s: Any, at: Any) -> Any:
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _rows_of(segments: Any, s: Any, person: Any) -> Any:
-    """Positions [from, to) in the list of rows of a person; empty if not there."""
-    n = segments[s, N_PEOPLE]
-    ids = carray(_pointer(segments[s, PEOPLE]), n, np.uint32)
-    at = _position(ids, n, person)
-    if at >= n or np.int64(ids[at]) != person:
-        return np.int64(0), np.int64(0)
-    return (_end_of(segments, s, at - 1) if at else np.int64(0)), _end_of(segments, s, at)
-
-
-@njit(cache=True, nogil=True, inline="always")
 def _row(segments: Any, s: Any, at: Any) -> Any:
     """The row at a position in the list of rows: its low 16 bits and the rest."""
     low = np.int64(carray(_pointer(segments[s, ROWS]), at + 1, np.uint16)[at])
     if segments[s, LARGE]:
         return low | np.int64(carray(_pointer(segments[s, HIGH_ROWS]), at + 1, np.uint16)[at]) << 16
     return low | np.int64(carray(_pointer(segments[s, HIGH_ROWS]), at + 1, np.uint8)[at]) << 16
-
-
-@njit(cache=True, nogil=True)
-def visits_of(segments: Any, people: Any, since: Any, until: Any) -> Any:
-    """Visits of `people[k]` that touch [since[k], until[k]], cut to it: rows (k, place, start, end)."""
-    room = 64
-    out = np.empty((room, 4), np.int64)
-    n = 0
-    for k in range(people.size):
-        for s in range(segments.shape[0]):
-            base = segments[s, BASE]
-            if base > until[k] or base + 1440 + segments[s, LONGEST] < since[k]:
-                continue
-            a, b = _rows_of(segments, s, np.int64(people[k]))
-            if a == b:
-                continue
-            places = carray(_pointer(segments[s, PLACES]), segments[s, N_PLACES], np.uint32)
-            place_ends = carray(_pointer(segments[s, PLACE_ENDS]), segments[s, N_PLACES], np.uint32)
-            for i in range(a, b):
-                row = _row(segments, s, i)
-                start, end = _stay(segments, s, row)
-                if end < since[k] or start > until[k]:
-                    continue
-                if n == room:
-                    room *= 2
-                    more = np.empty((room, 4), np.int64)
-                    more[:n] = out
-                    out = more
-                out[n, 0] = k
-                out[n, 1] = places[_lower(place_ends, 0, segments[s, N_PLACES], row + 1)]
-                out[n, 2] = max(start, since[k])
-                out[n, 3] = min(end, until[k])
-                n += 1
-    return out[:n]
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba import carray, njit, types
 from numba.extending import intrinsic
 
-from bihuan.epi.visits.kernels import BASE, MINUTES, PERSON, START, WIDE, _pointer, _window
+from bihuan.epi.visits.kernels import BASE, MINUTES, PERSON, START, WIDE, _pointer
 
 #: Columns of what is known of a person met; FIRST and LAST as written in `_add_up`.
 ENCOUNTERS, TOGETHER, CASES, LAST_CASE, FIRST, LAST = 0, 1, 2, 3, 4, 5
@@ -45,27 +45,6 @@ def _fetch_ahead(write: int) -> Any:
 
 _ask: Any = _fetch_ahead(0)
 _prefetch: Any = _fetch_ahead(1)
-
-
-@njit(cache=True, nogil=True)
-def ranges_of(segments: Any, visits: Any, margin: int) -> Any:
-    """Rows (visit, segment, from, to) of stays that may meet a visit, in the order of visits."""
-    room = max(64, 2 * visits.shape[0])
-    out = np.empty((room, 4), np.int64)
-    n = 0
-    for v in range(visits.shape[0]):
-        for s in range(segments.shape[0]):
-            a, b = _window(segments, s, visits[v, 1], visits[v, 2] - margin, visits[v, 3] + margin)
-            if a == b:
-                continue
-            if n == room:
-                room *= 2
-                more = np.empty((room, 4), np.int64)
-                more[:n] = out
-                out = more
-            out[n, 0], out[n, 1], out[n, 2], out[n, 3] = v, s, a, b
-            n += 1
-    return out[:n]
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bihuan.epi.visits import adding, kernels, meeting
+from bihuan.epi.visits import adding, finding, kernels, meeting
 from bihuan.epi.visits.batch import DAY_MINUTES, LONGEST_MINUTES
 from bihuan.epi.visits.met import Met
 from bihuan.epi.visits.store import VisitStore
@@ -88,7 +88,7 @@ def _near(
         visits = _visits_of(segments, asked, a, b)
         if places is not None:
             visits = visits[np.isin(visits[:, 1], places)]
-        return visits, np.asarray(meeting.ranges_of(segments, visits, margin))
+        return visits, np.asarray(finding.ranges_of(segments, visits, margin))
 
     cuts = _cuts(asked.size)
     parts = adding.at_once(some, cuts, cuts[1:])
@@ -120,7 +120,7 @@ def visits_of(segments: NDArray[np.int64], asked: Windows) -> NDArray[np.int64]:
 
 def _visits_of(segments: NDArray[np.int64], asked: Windows, a: int, b: int) -> NDArray[np.int64]:
     part = asked.take(slice(a, b))
-    found = np.asarray(kernels.visits_of(segments, part.person, part.since, part.until))
+    found = np.asarray(finding.visits_of(segments, part.person, part.since, part.until))
     found[:, 0] += a
     return found
 
