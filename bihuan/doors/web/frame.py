@@ -41,6 +41,7 @@ GROUPS: tuple[tuple[tuple[str, str], ...], ...] = (
         ("duties", "duty.view"),
         ("clearance", "board.view"),
     ),
+    (("gate_choice", "visits.record"), ("places", "place.write"), ("visits", "audit.view")),
     (("importing", "import.run"), ("policy", "policy.view"), ("reads", "audit.view")),
 )
 TABS = (
@@ -62,6 +63,9 @@ def _labels() -> dict[str, str]:
         "chains": _("Chains"),
         "duties": _("All duties"),
         "clearance": _("Same-day clearance"),
+        "gate_choice": _("Gates"),
+        "places": _("Places"),
+        "visits": _("Visit store"),
         "importing": _("Import"),
         "policy": _("Policy"),
         "reads": _("Who looked"),

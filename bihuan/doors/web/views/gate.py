@@ -1,0 +1,206 @@
+"""The screen of a gate: who passes is recorded in seconds, without a network too. It shows nobody's past."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.http import require_POST
+
+from bihuan.doors.web import places as territories
+from bihuan.doors.web import vite
+from bihuan.doors.web.access import access
+from bihuan.registry import access as registry_access
+from bihuan.registry import clock
+from bihuan.registry.errors import BihuanError, Invalid
+from bihuan.registry.text import name_of
+from bihuan.tracing.actions import gates as actions
+from bihuan.tracing.actions.gates import GateRecord, StrangerInput
+from bihuan.tracing.errors import PlaceClosed
+from bihuan.tracing.queries import places as queries
+from bihuan.tracing.queries.places import PlaceFilter
+
+SHOWN: Final = 100
+DIRECTIONS: Final = ("in", "out")
+#: Temperatures of the living, °C; anything else was mistyped.
+DEGREES: Final = (30.0, 44.0)
+
+
+@access("visits.record")
+def gate_choice(request: HttpRequest) -> HttpResponse:
+    """The gates of the post's territory; straight to the gate where there is one."""
+    text = request.GET.get("q", "")
+    page = queries.list_places(PlaceFilter(text=text), size=SHOWN)
+    if len(page.rows) == 1 and not text:
+        return redirect("web:gate", public_id=page.rows[0].public_id)
+    gates = [
+        {
+            "name": name_of(row.name, row.name_en),
+            "href": reverse("web:gate", args=[row.public_id]),
+            "where": territories.below(row.territory_code),
+            "address": row.address,
+            "is_over": row.is_over,
+        }
+        for row in page.rows
+    ]
+    may_add = registry_access.may(None, "place.write").allowed
+    return render(
+        request, "web/gate/choice.html", {"gates": gates, "q": text, "more": page.next, "may_add": may_add}
+    )
+
+
+@access("visits.record")
+@ensure_csrf_cookie
+def gate(request: HttpRequest, public_id: str) -> HttpResponse:
+    """One gate. The page is kept by the device, so it holds nothing but the gate's own facts."""
+    found = queries.find_place(public_id)
+    registry_access.require("visits.record", territory_code=found.place.territory_code)
+    if not found.place.active:
+        raise PlaceClosed(public_id)
+    rules = actions.rules_at(found.place.territory_code, clock.now())
+    about = {
+        "place": found.place.public_id,
+        "send": reverse("web:gate_records", args=[public_id]),
+        "worker": reverse("web:gate_worker"),
+        "scope": reverse("web:gate_choice"),
+        "fever": rules.fever,
+        "required": list(rules.required),
+        "unsentHours": rules.unsent_hours,
+        "degrees": list(DEGREES),
+        "texts": _texts(),
+    }
+    return render(
+        request,
+        "web/gate/gate.html",
+        {
+            "place": found.place,
+            "name": name_of(found.place.name, found.place.name_en),
+            "about": about,
+            "required": rules.required,
+            "fever": rules.fever,
+            "inside": found.day.inside,
+            "limit": found.limit,
+            "is_over": found.is_over,
+        },
+    )
+
+
+@require_POST
+@access("visits.record")
+def gate_records(request: HttpRequest, public_id: str) -> HttpResponse:
+    """What a gate recorded, now or while it had no network; answers for each record."""
+    try:
+        records, sent_at = _read(request.body)
+        answers = actions.record_gate(public_id, records, sent_at=sent_at, actor=request.actor)  # type: ignore[attr-defined]
+    except BihuanError as error:
+        return JsonResponse({"error": error.code, "message": str(error)}, status=error.status)
+    found = queries.find_place(public_id)
+    told = [
+        {
+            "event": a.event, "status": a.status, "message": a.message, "missing": list(a.missing),
+            "febrile": a.febrile,
+        }
+        for a in answers
+    ]  # fmt: skip
+    return JsonResponse(
+        {"answers": told, "inside": found.day.inside, "limit": found.limit, "over": found.is_over}
+    )
+
+
+@access(scope="anyone")
+def gate_worker(request: HttpRequest) -> HttpResponse:
+    """The script that lets a gate's page open without a network: within /gate/ only."""
+    script, _styles = vite.built("gate-worker")
+    answer = HttpResponse(_script(script), content_type="text/javascript; charset=utf-8")
+    answer["Service-Worker-Allowed"] = reverse("web:gate_choice")
+    answer["Cache-Control"] = "no-cache"
+    return answer
+
+
+@lru_cache(maxsize=2)
+def _script(path: str) -> str:
+    return (vite.DIST.parent.parent / path).read_text("utf-8")
+
+
+def _read(body: bytes) -> tuple[list[GateRecord], datetime]:
+    """The records sent. Raises Invalid, which repeats nothing of them."""
+    try:
+        told = json.loads(body)
+        sent_at = _moment(told["sent_at"])
+        records = [_record(one) for one in told["records"]]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise Invalid(_("The records cannot be read; nothing was recorded."), code="gate-records") from None
+    if len(records) > actions.MOST:
+        raise Invalid(_("At most %(n)s records at once.") % {"n": actions.MOST}, code="gate-records")
+    return records, sent_at
+
+
+def _record(one: dict[str, Any]) -> GateRecord:
+    degrees = one.get("temperature")
+    if degrees is not None and not DEGREES[0] <= float(degrees) <= DEGREES[1]:
+        raise ValueError("temperature")
+    direction = str(one.get("direction", "in"))
+    if direction not in DIRECTIONS:
+        raise ValueError("direction")
+    told = one.get("stranger")
+    return GateRecord(
+        event=_text(one["event"], 64),
+        at=_moment(one["at"]),
+        who=_text(one.get("who", ""), 64),
+        direction=direction,
+        temperature=None if degrees is None else float(degrees),
+        mask=None if one.get("mask") is None else bool(one["mask"]),
+        stranger=None if told is None else StrangerInput(
+            **{name: _text(told.get(name, ""), 120) for name in ("name", "phone", "origin", "purpose")}
+        ),
+        medical=bool(one.get("medical", False)),
+    )  # fmt: skip
+
+
+def _text(value: Any, most: int) -> str:
+    text = str(value).replace("\x00", "").strip()
+    if len(text) > most:
+        raise ValueError("text")
+    return text
+
+
+def _moment(value: Any) -> datetime:
+    at = datetime.fromisoformat(str(value))
+    if at.tzinfo is None or not 2000 <= at.year <= 2200:
+        raise ValueError("moment")
+    return at
+
+
+def _texts() -> dict[str, str]:
+    """What the script says, in the reader's language."""
+    return {
+        "recorded": _("Recorded"),
+        "kept": _("Recorded on this device; sent when there is a network"),
+        "online": _("Connected"),
+        "offline": _("No network"),
+        "login": _("Log in again to send"),
+        "refused": _("The server refuses: another post?"),
+        "waiting": _("%(n)s to send"),
+        "nothing": _("all sent"),
+        "incomplete": _("Incomplete:"),
+        "scan": _("code or number"),
+        "temperature": _("temperature"),
+        "mask": _("mask"),
+        "register": _("registration of the stranger"),
+        "rejected": _("Not taken, please record again:"),
+        "expired": _("%(n)s records were not sent in time and were erased."),
+        "badNumber": _("This identity number has a wrong digit. Look again."),
+        "badDegrees": _("Is this temperature right? It lies between 30 and 44 °C."),
+        "medical": _("Medical exit: go. Noted without a name."),
+        "noStore": _("This browser cannot keep records; they are sent at once or not at all."),
+        "camera": _("The camera cannot be used; type the code."),
+        "inside": _("%(n)s inside"),
+        "insideOf": _("%(n)s inside, %(limit)s allowed"),
+    }
