@@ -30,7 +30,9 @@ from bihuan.registry import clock, scope
 from bihuan.registry.people import PersonInput
 from bihuan.tracing.actions import ContactInput, assistance, confirm_contact, record_located
 from bihuan.tracing.actions.clusters import ClusterInput, open_cluster
+from bihuan.tracing.actions.investigate import open_investigation
 from bihuan.tracing.actions.places import PlaceInput, register_place
+from bihuan.tracing.actions.proposals import name_person
 from tests.cast import COUNTY, GRID, Cast, Member
 from tests.doors.api_room import ROOT, Api, token_for
 from tests.rooms.care_room import local
@@ -70,6 +72,8 @@ class Facts:
     cluster: str = ""
     request: str = ""
     place: str = ""
+    investigation: str = ""
+    proposal: str = ""
 
     @property
     def person(self) -> str:
@@ -87,6 +91,8 @@ class Facts:
             self.job,
             self.cluster,
             self.request,
+            self.investigation,
+            self.proposal,
             *self.people.values(),
         )
         duties = [f"D-{n}" for n in self.duties] + [f"/duties/{n}/" for n in self.duties]
@@ -152,6 +158,10 @@ def seed(cast: Cast) -> Facts:
             ),
             actor=by.actor,
         )  # fmt: skip
+        inquiry = open_investigation(case.public_id, purpose="查明密接", actor=by.actor)
+        named = name_person(
+            inquiry.public_id, contact.person.public_id, last=local(NOON), place=SETTING, actor=by.actor
+        )
         place = register_place(PlaceInput("柳林超市", GRID, kind="shop"), actor=by.actor)[1]
     with scope.system():
         care.sweep(local(LATER))
@@ -162,6 +172,7 @@ def seed(cast: Cast) -> Facts:
             case.public_id, contact.public_id, order.public_id, appeal.public_id, loop.public_id, duty.id,
             job.public_id, {SICK: case.person.public_id, EXPOSED: contact.person.public_id}, duties,
             cluster=cluster.public_id, request=request.public_id, place=place,
+            investigation=inquiry.public_id, proposal=named.public_id,
         )  # fmt: skip
 
 
@@ -233,6 +244,11 @@ def web_pages(facts: Facts) -> dict[str, list[dict[str, Any]]]:
         "chain_card": [{"public_id": facts.case}],
         "assistance_one": [{"public_id": facts.request}],
         "assistance_do": [{"public_id": facts.request, "said": said} for said in ("end", "answer", "send")],
+        "proposals": [{"public_id": facts.investigation}],
+        "proposals_do": [
+            {"public_id": facts.investigation, "what": what} for what in ("find", "confirm", "name")
+        ],
+        "proposal": [{"public_id": facts.proposal}],
         "chains_export": [{"what": name} for name in ("links.csv", "cases.csv", "chains.graphml")],
         **{name: [{"public_id": facts.cluster}] for name in ("cluster", "cluster_edit", "cluster_do")},
     }
@@ -291,6 +307,13 @@ def web_forms(facts: Facts) -> dict[str, dict[str, Any]]:
             "reason": "no reason",
         },
         "glass_end": {},
+        "proposals_do": {
+            "proposal": facts.proposal,
+            "criterion": "other",
+            "reason": "no reason",
+            "purpose": "no purpose",
+        },
+        "proposal": {"do": "take_back", "reason": "no reason"},
         "cluster_new": {"name": "x", "territory": COUNTY, "setting": "unknown", "cases": facts.case},
         "cluster_edit": {"name": "x", "territory": COUNTY, "setting": "unknown"},
         "cluster_do": {"do": "remove", "case": facts.case, "reason": "no reason"},
@@ -323,7 +346,7 @@ def api_values(facts: Facts) -> dict[str, str]:
         "duty": f"D-{facts.duty}", "loop": facts.loop, "case": facts.case, "contact": facts.contact,
         "person": facts.person, "order": facts.order, "job": facts.job, "code": COUNTY,
         "pack": "hubei-2020-02", "cluster": facts.cluster, "request_id": facts.request,
-        "place": facts.place,
+        "place": facts.place, "investigation": facts.investigation, "proposal": facts.proposal,
     }  # fmt: skip
 
 
