@@ -49,13 +49,13 @@ class DraftForm(_Form):
 class EntryForm(_Form):
     """One stay as told, in local time."""
 
-    day = forms.DateField(label=gettext_lazy("Day"), widget=forms.DateInput(_DAY))
+    day = forms.DateField(label=gettext_lazy("Day"), widget=forms.DateInput(_DAY, "%Y-%m-%d"))
     begin = forms.TimeField(
         label=gettext_lazy("From"), required=False, widget=forms.TimeInput(_TIME, "%H:%M")
     )
     end = forms.TimeField(label=gettext_lazy("To"), required=False, widget=forms.TimeInput(_TIME, "%H:%M"))
     end_day = forms.DateField(
-        label=gettext_lazy("Last day"), required=False, widget=forms.DateInput(_DAY),
+        label=gettext_lazy("Last day"), required=False, widget=forms.DateInput(_DAY, "%Y-%m-%d"),
         help_text=gettext_lazy("Only if it went past midnight."),
     )  # fmt: skip
     part = forms.ChoiceField(label=gettext_lazy("If no time is known"), required=False)

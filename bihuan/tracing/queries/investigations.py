@@ -268,8 +268,8 @@ def _places(entries: Sequence[TrackEntry]) -> dict[int, Place]:
 
 def _stay(entry: TrackEntry, places: dict[int, Place]) -> Stay:
     place = places.get(entry.place_id or 0)
-    recorded = str((entry.visit or {}).get("place", ""))
-    word = f"#{place.pk}" if place else recorded or " ".join(entry.place_text.split()).casefold()
+    name = place.name if place is not None else entry.place_text
+    word = " ".join(name.split()).casefold() or str((entry.visit or {}).get("place", ""))
     at = None
     if place is not None and place.latitude is not None and place.longitude is not None:
         at = (place.latitude, place.longitude)

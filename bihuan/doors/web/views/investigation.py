@@ -77,7 +77,7 @@ def investigations(request: HttpRequest) -> HttpResponse:
 
 
 def _tabs() -> Mapping[str, str]:
-    return {"open": _("Open"), "late": _("Late"), "closed": _("Closed"), "all": _("All")}
+    return {"open": _("Open"), "late": _("Late"), "closed": _("Ended"), "all": _("All")}
 
 
 def _clock(row: InvestigationRow, now: datetime) -> dict[str, Any]:
@@ -355,7 +355,7 @@ def _page(request: HttpRequest, view: InvestigationView, **bad: forms.Form) -> H
         "may_reopen": may_write and not is_open,
         "may_look": is_open and bool(registry_access.may(None, LOOK, territory_code=row.territory_code)),
         "days": [_day(day, view, entries, clashes, shown) for day in view.days],
-        "earlier": [_day(day, view, entries, clashes, shown) for day in view.earlier],
+        "earlier": [_day(day, view, entries, clashes, shown, asked=False) for day in view.earlier],
         "unconfirmed": row.unconfirmed,
         "missing": [_date(day) for day in view.missing],
         "gap": timedelta(hours=view.gap),
@@ -428,7 +428,10 @@ def _day(
     entries: Mapping[int, EntryView],
     clashes: Mapping[tuple[int, int], str],
     shown: frozenset[str],
+    *,
+    asked: bool = True,
 ) -> dict[str, Any]:
+    """A day of the track as it is drawn. What is missing is shown only of days that are `asked` about."""
     clashing = {key for pair in clashes for key in pair}
     bars = [_bar(entries[key], day, view) for key in day.stays]
     midnight = datetime.combine(day.day, datetime.min.time(), tzinfo=view.tz)
@@ -436,7 +439,7 @@ def _day(
         "day": day.day,
         "date": _date(day.day),
         "weekday": date_format(day.day, "D"),
-        "told": day.is_told,
+        "told": day.is_told or not asked,
         "outside": [
             bar
             for bar in (
@@ -448,7 +451,7 @@ def _day(
         "bars": bars,
         "gaps": [
             {**_piece(gap, day, view), "from": _hour(gap.since, view), "to": _hour(gap.until, view, end=True)}
-            for gap in day.gaps
+            for gap in (day.gaps if asked else ())
         ],
         "label": _("%(day)s: %(told)s") % {"day": _date(day.day), "told": _told(day)},
         "entries": [

@@ -60,16 +60,16 @@ def _key(visit: dict[str, Any]) -> tuple[str, str]:
 
 
 def _told(record: Recorded, there: list[TrackEntry]) -> TrackEntry | None:
-    """The entry that tells the same stay: same registered place, overlapping, and no record beside it yet."""
-    if record.place.pk is None:
-        return None
+    """The entry that tells the same stay: same place, overlapping, and no record beside it yet."""
+    name = " ".join(record.place.name.split()).casefold()
     end = record.until or record.since
     for entry in there:
         told_end = entry.to_at or entry.from_at
         if (
             entry.retracted_at is None
             and entry.visit is None
-            and entry.place_id == record.place.pk
+            and (entry.place_id or 0) in (record.place.pk, 0)
+            and (entry.place_id or " ".join(entry.place_text.split()).casefold() == name)
             and entry.from_at <= end
             and told_end >= record.since
         ):

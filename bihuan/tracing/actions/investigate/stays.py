@@ -31,12 +31,13 @@ def _stay(entry: TrackEntry, place: Place | None) -> Stay:
         until=entry.to_at,
         precision=Precision(entry.precision),
         certainty=Certainty(entry.certainty),
-        place=f"#{place.pk}" if place is not None else same_place(entry),
+        place=same_place(entry, place),
         at=(place.latitude, place.longitude) if known else None,  # type: ignore[union-attr, arg-type]
     )
 
 
-def same_place(entry: TrackEntry) -> str:
-    """A word that is the same for the same place, as far as it was told."""
-    recorded = str((entry.visit or {}).get("place", ""))
-    return recorded or " ".join(entry.place_text.split()).casefold()
+def same_place(entry: TrackEntry, place: Place | None) -> str:
+    """A word that is the same for the same place, as far as it was told: its name, else the id a gate gave
+    it."""
+    name = place.name if place is not None else entry.place_text
+    return " ".join(name.split()).casefold() or str((entry.visit or {}).get("place", ""))
