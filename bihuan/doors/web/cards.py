@@ -131,9 +131,7 @@ def card_of(
     return DutyCard(
         id=row.id,
         name=seen.name_in_list(person) if row.person_id else row.subject_ref,
-        href=reverse("web:person", args=[person.public_id])
-        if person
-        else reverse("web:loop", args=[row.loop]),
+        href=_page_of(row, person),
         what=label(row.label),
         due_at=row.due_at,
         state=state_of(row, now),
@@ -151,6 +149,15 @@ def card_of(
         missed_href=_missed(row),
         owner=row.owner,
     )
+
+
+def _page_of(row: DutyRow, person: PersonBrief | None) -> str:
+    """Where all is read that a duty is about: the request, the person, else the loop."""
+    if row.subject_kind == "assistance":
+        return reverse("web:assistance_one", args=[row.subject_ref])
+    if person is not None:
+        return reverse("web:person", args=[person.public_id])
+    return reverse("web:loop", args=[row.loop])
 
 
 def _missed(row: DutyRow) -> str:

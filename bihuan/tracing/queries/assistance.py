@@ -8,13 +8,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from bihuan.registry import access, territory
+from bihuan.registry.duplicates import find_duplicates
+from bihuan.registry.models import Person
+from bihuan.registry.people import PersonInput
 from bihuan.registry.secrets import keyring
 from bihuan.tracing.errors import UnknownAssistance
 from bihuan.tracing.models import (
@@ -50,9 +53,11 @@ __all__ = [
     "AssistanceFilter",
     "AssistanceRow",
     "AssistanceView",
+    "Candidate",
     "MessageView",
     "PeerView",
     "allowed_fields",
+    "candidates",
     "count_requests",
     "field_words",
     "find_request",
@@ -60,6 +65,7 @@ __all__ = [
     "outcomes_for",
     "own_card",
     "peers",
+    "person_input",
     "refusals",
     "requests_about",
     "usual_fields",
@@ -316,6 +322,54 @@ def _message(one: AssistanceMessage, note: str) -> MessageView:
         attempts=delivery.attempts if delivery else 0,
         next_try_at=delivery.next_try_at if delivery and delivery.delivered_at is None else None,
         error=delivery.error if delivery else "",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Somebody of the own register who may be the person asked about. `name` whole; `is_sure`: the same
+    number."""
+
+    public_id: str
+    name: str
+    territory_code: str
+    score: int
+    is_sure: bool
+
+
+def candidates(public_id: str, *, on: date) -> list[Candidate]:
+    """Whom of the own register a request may be about, the likeliest first; a person chooses, not the
+    likeness."""
+    row = AssistanceRequest.objects.filter(public_id=public_id, side=Side.ASKED).first()
+    if row is None:
+        raise UnknownAssistance(public_id)
+    told = told_of(row).get("fields", {})
+    if not any(told.get(name) for name in ("name", "phone", "id_number")):
+        return []
+    given = person_input(told, source=row.thread, where=row.territory_code, reported_on=on)
+    found = [match for match in find_duplicates(given) if match.person_id][:5]
+    known = {p.pk: p for p in Person.objects.filter(id__in=[match.person_id for match in found])}
+    return [
+        Candidate(p.public_id, p.name, p.territory_code, match.score, match.is_sure)
+        for match in found
+        if (p := known.get(match.person_id)) is not None
+    ]
+
+
+def person_input(told: Mapping[str, str], *, source: str, where: str, reported_on: date) -> PersonInput:
+    """The person as a request tells her."""
+    age = told.get("age_years", "")
+    return PersonInput(
+        territory_code=where,
+        name=told.get("name", ""),
+        sex=told.get("sex") or "U",
+        age_years=int(age) if age.isdigit() else None,
+        age_reported_on=reported_on if age.isdigit() else None,
+        id_number=told.get("id_number", ""),
+        phone=told.get("phone", ""),
+        address=told.get("address", ""),
+        source="assistance",
+        local_id=source,
     )
 
 

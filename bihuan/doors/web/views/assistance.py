@@ -301,8 +301,9 @@ def say(request: HttpRequest, public_id: str, said: str) -> HttpResponse:
         raise NotFound(_("There is nothing called %(key)s to be done here.") % {"key": said})
     form = VerbForm(verb, request.POST or None, now=clock.now())
     if said == "answer":
-        widget = form.fields["outcome"].widget
-        widget.choices = queries.outcomes_for(found.row.need)
+        form.fields["outcome"].widget = forms.RadioSelect(choices=queries.outcomes_for(found.row.need))
+    if said == "accept":
+        _offer_places_and_people(form, found)
     error = ""
     if request.method == "POST":
         try:
@@ -319,6 +320,29 @@ def say(request: HttpRequest, public_id: str, said: str) -> HttpResponse:
     piece = request.headers.get("HX-Request")
     template = "web/person/act.html" if piece else "web/person/act_page.html"
     return render(request, template, context, status=422 if error or form.errors else 200)
+
+
+def _offer_places_and_people(form: VerbForm, found: AssistanceView) -> None:
+    """The streets and communities of the place asked, and who of the own register it may be: to choose
+    from."""
+    place = form.fields["territory_code"]
+    place.label, place.help_text = _("Where the person is"), ""
+    below = [
+        (street.label, [(one.code, one.label) for one in (street, *territory.children(street.code))])
+        for street in territory.children(found.row.territory_code)
+    ]
+    place.widget = forms.Select(attrs={"class": "input"}, choices=[("", _("all of the territory")), *below])
+    likely = queries.candidates(found.row.public_id, on=clock.today())
+    if not likely:
+        del form.fields["person"]
+        return
+    person = form.fields["person"]
+    person.label, person.help_text = _("Known here as"), ""
+    known = [
+        (one.public_id, f"{mask_name(one.name)} · {territory.name_path(one.territory_code)}")
+        for one in likely
+    ]
+    person.widget = forms.RadioSelect(choices=[("", _("nobody: register her")), *known])
 
 
 def _send(request: HttpRequest, found: AssistanceView) -> HttpResponse:

@@ -18,11 +18,11 @@ from bihuan.registry.actions.people import register_or_find
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import NotFound
 from bihuan.registry.models import Person
-from bihuan.registry.people import PersonInput
 from bihuan.tracing.actions.assistance import thread
 from bihuan.tracing.actions.confirm import KINDS, ContactInput, confirm_contact
 from bihuan.tracing.errors import AssistanceInvalid
 from bihuan.tracing.models import OUTCOME_LABELS, RETURN_LABELS, AssistanceRequest
+from bihuan.tracing.queries.assistance import person_input
 from bihuan.tracing.rules import ExposureKind
 from bihuan.tracing.rules.assistance import Need, Outcome, ReturnReason, Said, Side, Status, is_final
 
@@ -179,24 +179,10 @@ def _person(row: AssistanceRequest, public_id: str, where: str, actor: Actor) ->
     told = thread.told_of(row).get("fields", {})
     if not (told.get("name") or told.get("phone") or told.get("id_number")):
         return None, False
-    made = register_or_find([_input(told, row, where)], actor)[0]
+    on = clock.local_day(row.created_at)
+    given = person_input(told, source=row.thread, where=where, reported_on=on)
+    made = register_or_find([given], actor)[0]
     return made.person, made.is_new
-
-
-def _input(told: Mapping[str, str], row: AssistanceRequest, where: str) -> PersonInput:
-    age = told.get("age_years", "")
-    return PersonInput(
-        territory_code=where,
-        name=told.get("name", ""),
-        sex=told.get("sex") or "U",
-        age_years=int(age) if age.isdigit() else None,
-        age_reported_on=clock.local_day(row.created_at) if age.isdigit() else None,
-        id_number=told.get("id_number", ""),
-        phone=told.get("phone", ""),
-        address=told.get("address", ""),
-        source="assistance",
-        local_id=row.thread,
-    )
 
 
 def _confirm(row: AssistanceRequest, where: str, *, actor: Actor, at: datetime) -> None:

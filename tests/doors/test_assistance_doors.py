@@ -1,0 +1,151 @@
+"""Assistance requests by the web and the API: who sees what, what is sent, and the page that shows it
+first."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from django.test import Client
+
+from bihuan.registry import clock, scope
+from bihuan.registry.people import PersonInput
+from bihuan.tracing.actions import ContactInput, confirm_contact
+from bihuan.tracing.models import AssistanceRequest, Contact
+from tests.cast import GRID, NEXT_COUNTY, Cast, Member
+from tests.doors.api_room import Api, token_for
+from tests.rooms.care_room import local
+
+NOON = local("02-14 12:00")
+NAME, PHONE = "欧阳晓岚", "13871234567"
+
+
+@pytest.fixture(autouse=True)
+def _noon():
+    with clock.frozen(NOON):
+        yield
+
+
+@pytest.fixture
+def contact(cast: Cast) -> Contact:
+    with cast.officer.acting():
+        return confirm_contact(
+            ContactInput(
+                person=PersonInput(territory_code=GRID, name=NAME, phone=PHONE, sex="F"),
+                territory_code=GRID,
+                exposure_last=date(2020, 2, 12),
+            ),
+            actor=cast.officer.actor,
+        )
+
+
+def browser(who: Member) -> Client:
+    made = Client(headers={"accept-language": "zh-hans"})
+    made.force_login(who.account, backend="allauth.account.auth_backends.AuthenticationBackend")
+    return made
+
+
+def form_of(contact: Contact, **more: object) -> dict[str, object]:
+    wanted = {"contact": contact.public_id, "to_territory": "茅箭区", "need": "inform", "reason": "请告知"}
+    return {**wanted, **more}
+
+
+def test_what_would_be_shared_is_shown_before_anything_is_sent(cast: Cast, contact: Contact) -> None:
+    page = browser(cast.officer).post("/assistance/new/", form_of(contact, step="preview"))
+    text = page.content.decode()
+    assert NAME in text
+    assert "+86" + PHONE in text
+    assert 'value="id_number"' not in text, "a need offers no field that it does not justify"
+    assert not AssistanceRequest.unscoped.exists()
+
+
+def test_only_the_ticked_fields_are_sent(cast: Cast, contact: Contact) -> None:
+    sent = form_of(contact, step="send", of="inform", fields=["name"])
+    page = browser(cast.officer).post("/assistance/new/", sent)
+    row = AssistanceRequest.unscoped.get(side="asking")
+    assert page["Location"] == f"/assistance/{row.public_id}/"
+    assert row.shared == ["name"]
+
+
+def test_a_territory_that_is_none_is_told_at_its_field(cast: Cast, contact: Contact) -> None:
+    page = browser(cast.officer).post(
+        "/assistance/new/", form_of(contact, to_territory="无此地", step="preview")
+    )
+    assert page.status_code == 422
+    assert "请告知" in page.content.decode(), "what was typed is kept"
+
+
+def asked(cast: Cast, contact: Contact) -> tuple[str, str]:
+    """The numbers of the request: on the asking side, on the asked side."""
+    api = Api(token_for(cast.officer))
+    body = {"person": contact.person.public_id, "to_territory": NEXT_COUNTY, "need": "locate", "reason": "x"}
+    made = api.post("/assistance", {**body, "contact": contact.public_id})
+    assert made.status_code == 201, made.content
+    with scope.system():
+        return made.json()["id"], AssistanceRequest.objects.get(side="asked").public_id
+
+
+def test_a_dry_run_tells_what_would_be_shared_and_sends_nothing(cast: Cast, contact: Contact) -> None:
+    body = {"person": contact.person.public_id, "to_territory": NEXT_COUNTY, "need": "locate", "reason": "x"}
+    found = Api(token_for(cast.officer)).post("/assistance", {**body, "dry_run": True}).json()
+    assert found["shared"] == ["name", "sex", "phone"]
+    assert found["missing"] == ["age_years", "address"]
+    assert not AssistanceRequest.unscoped.exists()
+
+
+def test_the_whole_way_by_the_api(cast: Cast, contact: Contact) -> None:
+    here, there = asked(cast, contact)
+    asking, asked_side = Api(token_for(cast.officer)), Api(token_for(cast.neighbor))
+    assert [one["id"] for one in asked_side.get("/assistance").json()["items"]] == [there]
+    assert asked_side.get(f"/assistance/{there}").json()["fields"]["name"] == NAME
+    taken = asked_side.post(f"/assistance/{there}/accept", {"territory_code": "420302001", "confirm": True})
+    assert taken.json()["contact"].startswith("K-")
+    asked_side.post(f"/assistance/{there}/answer", {"outcome": "found", "note": "在家"})
+    whole = asking.get(f"/assistance/{here}").json()
+    assert (whole["request"]["status"], whole["request"]["outcome"]) == ("answered", "found")
+    assert [m["said"] for m in whole["messages"]] == ["request", "accept", "answer"]
+    assert asking.post(f"/assistance/{here}/end").json()["status"] == "deleted"
+    assert asked_side.get(f"/assistance/{there}").json()["fields"] == {}
+
+
+@pytest.mark.parametrize("who", ["other_city", "neighbor"])
+def test_a_side_is_found_by_nobody_beside_it(cast: Cast, contact: Contact, who: str) -> None:
+    here, _there = asked(cast, contact)
+    member = getattr(cast, who)
+    assert Api(token_for(member)).get(f"/assistance/{here}").status_code == 404
+    assert browser(member).get(f"/assistance/{here}/").status_code == 404
+    assert browser(member).post(f"/assistance/{here}/end/").status_code == 404
+
+
+@pytest.mark.parametrize("who", ["community", "doctor", "administrator"])
+def test_posts_without_the_right_see_no_requests(cast: Cast, contact: Contact, who: str) -> None:
+    here, _there = asked(cast, contact)
+    assert browser(getattr(cast, who)).get(f"/assistance/{here}/").status_code == 403
+
+
+def test_the_inspector_sees_the_clock_and_no_name(cast: Cast, contact: Contact) -> None:
+    here, _there = asked(cast, contact)
+    page = browser(cast.inspector).get(f"/assistance/{here}/")
+    if page.status_code == 200:
+        assert NAME not in page.content.decode()
+        assert PHONE not in page.content.decode()
+
+
+def test_the_pages_of_both_sides_show_the_proof_and_the_clock(cast: Cast, contact: Contact) -> None:
+    here, there = asked(cast, contact)
+    assert here in browser(cast.officer).get("/assistance/?side=out").content.decode()
+    page = browser(cast.neighbor).get(f"/assistance/{there}/").content.decode()
+    assert NAME in page
+    assert f"/assistance/{there}/accept/" in page
+    done = browser(cast.neighbor).post(f"/assistance/{there}/accept/", {"territory_code": "420302001"})
+    assert done["Location"] == f"/assistance/{there}/"
+    assert (
+        f"/assistance/{there}/answer/" in browser(cast.neighbor).get(f"/assistance/{there}/").content.decode()
+    )
+
+
+def test_the_persons_page_leads_to_asking_and_to_what_was_asked(cast: Cast, contact: Contact) -> None:
+    here, _there = asked(cast, contact)
+    page = browser(cast.officer).get(f"/people/{contact.person.public_id}/").content.decode()
+    assert f"/assistance/{here}/" in page
+    assert f"/assistance/new/?contact={contact.public_id}" in page
