@@ -239,23 +239,31 @@ def text(value: str) -> str:
     return value if value.isprintable() and "\\" not in value else value.translate(_ESCAPES)
 
 
-def cell(value: Any) -> str:
-    """Any plain value as a cell of COPY: None, bool, numbers, instants, dates, bytes, texts."""
-    if value is None:
-        return NULL
-    if value.__class__ is str:
-        return text(value)
-    if value.__class__ is int:
-        return str(value)
-    if isinstance(value, bool):
-        return "t" if value else "f"
+def _other(value: Any) -> str:
+    if isinstance(value, str):
+        return text(str(value))
     if isinstance(value, datetime | date):
         return value.isoformat()
-    if isinstance(value, bytes):
-        return rf"\\x{value.hex()}"
     return text(str(value))
+
+
+_CELLS: dict[type, Callable[[Any], str]] = {
+    type(None): lambda _value: NULL,
+    bool: lambda value: "t" if value else "f",
+    int: str,
+    str: text,
+    date: date.isoformat,
+    datetime: datetime.isoformat,
+    bytes: lambda value: rf"\\x{value.hex()}",
+}
+
+
+def cell(value: Any) -> str:
+    """Any plain value as a cell of COPY: None, bool, numbers, instants, dates, bytes, texts."""
+    return _CELLS.get(value.__class__, _other)(value)
 
 
 def line(values: Iterable[Any]) -> str:
     """A row as a line of COPY."""
-    return "\t".join(map(cell, values))
+    cells, other = _CELLS, _other
+    return "\t".join([cells.get(value.__class__, other)(value) for value in values])

@@ -211,12 +211,18 @@ def _calendar_date(digits: str) -> date | None:
         return None
 
 
+_MOBILE = re.compile(r"(\+86)?(1[3-9][0-9]{9})")  # as most are written, and as they are kept
+
+
 def normalize_phone(text: str, *, country: str = "86") -> Phone:
     """Judge one telephone number; `country` is the calling code of numbers written without one.
 
     Mainland mobiles become +86 and 11 digits, fixed lines +86, area code without its 0, and number.
     Other countries: + and 7 to 15 digits (ITU-T E.164), no deeper check.
     """
+    mobile = _MOBILE.fullmatch(text)
+    if mobile and (mobile[1] or country == "86"):
+        return Phone("+86" + mobile[2], "mobile")
     raw = unicodedata.normalize("NFKC", text).strip()
     if not raw:
         return Phone(None, problem=Problem("phone_empty"))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pypinyin import lazy_pinyin
+from pypinyin.constants import PHRASES_DICT, PINYIN_DICT
 
 # Surnames whose reading differs from the character's everyday one, or that have a second reading;
 # first reading first. From the common knowledge of Chinese dictionaries (姓氏异读).
@@ -58,6 +59,7 @@ _LATIN = str.maketrans(
     {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"}
 )
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
+_CLEAN_ALREADY = re.compile(r"[\u4e00-\u9fff]+")
 # Written where a name is withheld or unknown. Such a name tells nobody apart.
 _WITHHELD = re.compile(
     r"某|[*＊]|(?<![a-z])[x×]{2,}(?![a-z])|[\u3400-\u9fff][x×]|^[?？\-—_.*\s]*$|^(不详|未知|无名|无名氏|匿名|患者|病例|病人|姓名|密接)\d*$"
@@ -91,6 +93,8 @@ def is_withheld(name: str) -> bool:
 def clean(name: str) -> str:
     """The name as it is stored: width folded, outer and doubled spaces gone, no space between Chinese
     characters, the middle dot of transliterated names as ·. Nothing else is changed."""
+    if _CLEAN_ALREADY.fullmatch(name):
+        return name
     text = re.sub(r"\s+", " ", unicodedata.normalize("NFKC", name)).strip()
     text = re.sub(r"(?<=[\u3400-\u9fff])\s(?=[\u3400-\u9fff])", "", text)
     return re.sub(r"(?<=[\u3400-\u9fff])\s*[.•‧・･●]\s*(?=[\u3400-\u9fff])", "·", text)
@@ -140,6 +144,13 @@ def _surname_readings(surname: str) -> tuple[tuple[str, ...], ...]:
 @lru_cache(maxsize=262_144)
 def _syllables(text: str) -> tuple[str, ...]:
     """Syllables of given names; ü as v, as it is typed; signs dropped, Latin words kept whole."""
+    if (
+        len(text) == 2
+        and text not in PHRASES_DICT
+        and ord(text[0]) in PINYIN_DICT
+        and ord(text[1]) in PINYIN_DICT
+    ):
+        return (*_syllables(text[0]), *_syllables(text[1]))  # no phrase: each is read by itself
     parts = (fold(part).replace(" ", "") for part in lazy_pinyin(text, v_to_u=False))
     return tuple(part for part in parts if part)
 

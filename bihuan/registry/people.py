@@ -111,6 +111,12 @@ def prepare(person: PersonInput, *, on: date, ring: Keyring | None = None) -> Pr
     return _prepared(person, judged, ring or keyring())
 
 
+def try_prepare(person: PersonInput, *, on: date) -> Prepared | None:
+    """The stored form of a report; None when there is anything wrong with it."""
+    judged = _judge(person, on)
+    return None if judged.faults else _prepared(person, judged, keyring())
+
+
 def prepare_many(people: Sequence[PersonInput], *, on: date) -> list[Prepared]:
     """The stored forms in order; one `Invalid` names all faults of all rows (`row` counts from 0)."""
     ring, ready, errors = keyring(), [], []

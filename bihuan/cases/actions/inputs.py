@@ -29,7 +29,7 @@ from bihuan.cases.rules import (
     check_dates,
     moment,
 )
-from bihuan.registry.people import PersonInput
+from bihuan.registry.people import PersonInput, Prepared
 
 Day = date | datetime | None
 
@@ -41,7 +41,8 @@ class CaseInput:
     `person` is who: facts of a person to register, or the public id (or row id) of a known one. A
     date is a local calendar
     date, or an aware datetime when the time of day is known (a naive one is local time); None = unknown.
-    `source_key` names the row it came from: the same key is taken once.
+    `source_key` names the row it came from: the same key is taken once. `ready`: the same person prepared
+    already (`registry.people.prepare`), who is then not judged a second time.
     """
 
     person: PersonInput | str | int
@@ -67,6 +68,7 @@ class CaseInput:
     source_text: str = ""
     reported_by_id: int | None = None
     source_key: str | None = None
+    ready: Prepared | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,33 +124,44 @@ def facts_of(given: CaseInput, moments: Mapping[str, Moment], recorded_at: datet
     )
 
 
-def find_problems(given: CaseInput, *, row: int, today: date, tz: ZoneInfo) -> list[Problem]:
+def find_problems(
+    given: CaseInput, *, row: int, today: date, tz: ZoneInfo, moments: Mapping[str, Moment] | None = None
+) -> list[Problem]:
     """Everything wrong with one report: words that are not allowed, texts too long, dates that cannot be.
 
-    Pure but for the language of the messages. Warnings are included; only errors stop a report.
+    Pure but for the language of the messages. Warnings are included; only errors stop a report. `moments`:
+    its dates, when they were read already.
     """
+    words = (given.classification, given.severity, given.outcome, given.origin, given.test_result)
     problems = [
         Problem(
             row,
             name,
             "choice",
             _("%(value)s is not allowed here.") % {"value": getattr(given, name)},
-            hint=_words(allowed),
+            hint=_words(ALLOWED[name]),
         )
-        for name, allowed in ALLOWED.items()
-        if getattr(given, name) not in allowed
+        for name in _not_allowed(words)
     ]
     for name, longest in LENGTHS.items():
         if len(getattr(given, name) or "") > longest:
             text = _("The text is longer than %(n)s characters.") % {"n": longest}
             problems.append(Problem(row, name, "length", text, hint=_("Shorten it.")))
     born = given.person.date_birth if isinstance(given.person, PersonInput) else None
-    days = {name: m.day for name, m in moments_of(given, tz).items()}
-    for issue in check_dates(days, today, born):
+    known = moments_of(given, tz) if moments is None else moments
+    for issue in check_dates({name: m.day for name, m in known.items()}, today, born):
         text = _(issue.message) % dict(issue.params)
         hint = _("Check the date in the source.")
         problems.append(Problem(row, issue.field, issue.rule, text, hint, issue.level))
     return problems
+
+
+@lru_cache(maxsize=1024)
+def _not_allowed(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The fields whose word is not allowed; `words` in the order of `ALLOWED`."""
+    return tuple(
+        name for (name, allowed), word in zip(ALLOWED.items(), words, strict=True) if word not in allowed
+    )
 
 
 @lru_cache(maxsize=16)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
 from bihuan.cases.actions.common import authorize_all, insert_rows, moment_now, writing, zone_of
-from bihuan.cases.actions.inputs import CaseInput, Problem, errors_in, facts_of, find_problems, moments_of
+from bihuan.cases.actions.inputs import CaseInput, Problem, errors_in, find_problems, moments_of
 from bihuan.cases.errors import CaseInvalid
 from bihuan.cases.models import DATE_FIELDS, INSTANT_FIELDS, Case
-from bihuan.cases.rules import DATED, TIMED, LifeEvent, Moment, life
+from bihuan.cases.rules import DATED, TIMED, CaseFacts, LifeEvent, Moment, life
 from bihuan.loops.actions import NewEvent
 from bihuan.loops.actions import get_ready as ready_loops
 from bihuan.loops.actions import record as tell_loops
@@ -23,7 +24,7 @@ from bihuan.registry.actions.people import SEQUENCE as PEOPLE
 from bihuan.registry.actions.people import register_rows
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import NotFound
-from bihuan.registry.ids import new_id
+from bihuan.registry.ids import new_ids
 from bihuan.registry.models import Person
 from bihuan.registry.people import PersonInput, Prepared
 
@@ -83,7 +84,8 @@ def report_cases(inputs: Sequence[CaseInput], *, actor: Actor, now: datetime | N
     at = moment_now(now)
     authorize_all("case.write", (given.territory_code for given in inputs))
     zones = {code: zone_of(code) for code in {given.territory_code for given in inputs}}
-    problems = _problems(inputs, at, zones)
+    moments = [moments_of(given, zones[given.territory_code]) for given in inputs]
+    problems = _problems(inputs, moments, at, zones)
     wrong = errors_in(problems)
     if wrong:
         raise CaseInvalid(
@@ -92,7 +94,11 @@ def report_cases(inputs: Sequence[CaseInput], *, actor: Actor, now: datetime | N
         )
     with writing(actor):
         known = _known([given.source_key for given in inputs if given.source_key])
-        fresh = [given for given in inputs if given.source_key is None or given.source_key not in known]
+        fresh = [
+            (given, known_dates)
+            for given, known_dates in zip(inputs, moments, strict=True)
+            if given.source_key is None or given.source_key not in known
+        ]
         made = _write(fresh, actor=actor, at=at, zones=zones)
     rows = iter(made)
     taken = [
@@ -104,12 +110,17 @@ def report_cases(inputs: Sequence[CaseInput], *, actor: Actor, now: datetime | N
     )
 
 
-def _problems(inputs: Sequence[CaseInput], at: datetime, zones: Mapping[str, ZoneInfo]) -> list[Problem]:
+def _problems(
+    inputs: Sequence[CaseInput],
+    moments: Sequence[Mapping[str, Moment]],
+    at: datetime,
+    zones: Mapping[str, ZoneInfo],
+) -> list[Problem]:
     todays = {code: at.astimezone(tz).date() for code, tz in zones.items()}
     problems: list[Problem] = []
-    for row, given in enumerate(inputs):
+    for row, (given, known) in enumerate(zip(inputs, moments, strict=True)):
         code = given.territory_code
-        problems += find_problems(given, row=row, today=todays[code], tz=zones[code])
+        problems += find_problems(given, row=row, today=todays[code], tz=zones[code], moments=known)
     return problems
 
 
@@ -129,30 +140,51 @@ def _get_ready(inputs: Sequence[CaseInput]) -> None:
 
 
 def _write(
-    fresh: Sequence[CaseInput], *, actor: Actor, at: datetime, zones: Mapping[str, ZoneInfo]
+    fresh: Sequence[tuple[CaseInput, Mapping[str, Moment]]],
+    *,
+    actor: Actor,
+    at: datetime,
+    zones: Mapping[str, ZoneInfo],
 ) -> list[tuple[int, str]]:
     if not fresh:
         return []
     if bulk.current() is not None:
-        _get_ready(fresh)
-    people = person_ids([given.person for given in fresh], actor)
+        _get_ready([given for given, _moments in fresh])
+    people = person_ids([given.ready or given.person for given, _moments in fresh], actor)
+    public_ids = new_ids("C", len(fresh))
     rows: list[list[Any]] = []
-    lives: list[tuple[str, list[LifeEvent], CaseInput, int]] = []
-    for given, person_id in zip(fresh, people, strict=True):
-        tz = zones[given.territory_code]
-        moments = moments_of(given, tz)
-        events = life(facts_of(given, moments, at), tz)
-        public_id = new_id("C")
+    news: list[NewEvent] = []
+    for (given, moments), person_id, public_id in zip(fresh, people, public_ids, strict=True):
+        events = _life(given, moments, at, zones[given.territory_code])
         rows.append(_row(given, public_id, person_id, moments, events[0], at, actor))
-        lives.append((public_id, events, given, person_id))
+        for event in events:
+            news.append(news_of(event, public_id, given.territory_code, person_id, given.reported_by_id))
     ids = insert_rows(Case, COLUMNS, rows)
-    news = [
-        news_of(event, public_id, given.territory_code, person_id, given.reported_by_id)
-        for public_id, events, given, person_id in lives
-        for event in events
-    ]
     tell_loops(news, actor=actor, now=at, fresh=True)
-    return [(pk, public_id) for pk, (public_id, _e, _g, _p) in zip(ids, lives, strict=True)]
+    return list(zip(ids, public_ids, strict=True))
+
+
+def _life(
+    given: CaseInput, moments: Mapping[str, Moment], at: datetime, tz: ZoneInfo
+) -> tuple[LifeEvent, ...]:
+    """The life of a case; of those alike in all it depends on, worked out once."""
+    told = tuple(item for item in moments.items() if item[0] != "onset")
+    return _life_of(given.classification, given.outcome, given.test_result, told, at, tz)
+
+
+@lru_cache(maxsize=8192)
+def _life_of(
+    classification: str,
+    outcome: str,
+    result: str,
+    moments: tuple[tuple[str, Moment], ...],
+    at: datetime,
+    tz: ZoneInfo,
+) -> tuple[LifeEvent, ...]:
+    facts = CaseFacts(
+        classification=classification, recorded_at=at, moments=dict(moments), outcome=outcome, result=result
+    )
+    return tuple(life(facts, tz))
 
 
 def person_ids(people: Sequence[Who], actor: Actor) -> list[int]:

@@ -17,11 +17,11 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import gettext as _
 
 from bihuan.cases.actions import CaseInput, find_problems, report_cases, revise_case
-from bihuan.registry import people, territory
+from bihuan.registry import clock, people, territory
 from bihuan.registry.actions.people import register_or_find
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import BihuanError, Invalid
-from bihuan.registry.people import PersonInput
+from bihuan.registry.people import PersonInput, Prepared
 from bihuan.tracing.actions import LinkInput, link_cases
 
 from . import findings as f
@@ -60,6 +60,8 @@ class Work:
     subject: str = ""
     duplicate: bool = False
     revised: bool = False
+    person: PersonInput | None = None  # and ready: as `Writer.prepare` left them
+    ready: Prepared | None = None
 
     @property
     def open(self) -> bool:
@@ -186,8 +188,17 @@ def attempt(works: Sequence[Work], write: Callable[[Sequence[Work]], None]) -> N
 class CaseWriter(Writer):
     """Line-list rows become persons and cases; the dates in the row become the facts at those dates."""
 
+    def prepare(self, works: Sequence[Work]) -> None:
+        today = clock.today()
+        for work in works:
+            if work.row.rejected:
+                continue
+            work.person = self.person(work, CASE_DATES)
+            if not self.look_for_duplicates:
+                work.ready = people.try_prepare(work.person, on=today)
+
     def create(self, works: Sequence[Work]) -> None:
-        given = [self.person(w, CASE_DATES) for w in works]
+        given = [w.person or self.person(w, CASE_DATES) for w in works]
         if self.look_for_duplicates:
             for row, (work, person) in enumerate(zip(works, given, strict=True)):
                 if any(k in work.row.values for k in NAMING):
@@ -240,6 +251,7 @@ class CaseWriter(Writer):
             local_id=values.get("case.local_id", ""),
             source_text=source_text(values),
             source_key=self.source_key(work.row),
+            ready=work.ready if person is work.person else None,
             **{"disease": self._disease(work), **words},
             **dates,
         )

@@ -62,7 +62,7 @@ class ParsedRow:
 
     @property
     def rejected(self) -> bool:
-        return any(e.how == f.REJECTED for e in self.findings)
+        return bool(self.findings) and any(e.how == f.REJECTED for e in self.findings)
 
     def reject(self, rule: str, *, column: str = "", value: str = "", **params: Any) -> None:
         self.findings.append(
@@ -93,6 +93,10 @@ class RowReader:
         self.required = frozenset(mapping.all_required())
         self.cells = [c for column in mapping.columns for c in self._cells(column, positions)]
         self.column_of = {c.key: c.header for c in reversed(self.cells)}
+        told = {*self.column_of, *mapping.constants}
+        for cell in self.cells:
+            told.update(cell.implies)
+        self.order = [pair for pair in EXPECTED_ORDER if told.issuperset(pair)]
 
     def _cells(self, column: Any, positions: Mapping[str, int]) -> list[_Cell]:
         place = positions.get(column.header)
@@ -170,7 +174,7 @@ class RowReader:
 
     def _dates(self, row: ParsedRow) -> None:
         values = row.values
-        for first, second in EXPECTED_ORDER:
+        for first, second in self.order:
             a, b = values.get(first), values.get(second)
             if a is not None and b is not None and day_of(a) > day_of(b):
                 row.warn(

@@ -15,9 +15,16 @@ _SQUEEZE = re.compile(r"[\s_\-./\\·:：,，;；'\"“”*#]+")
 _BRACKETS = re.compile(r"[(（\[【].*?[)）\]】]")
 
 
-@lru_cache(maxsize=65_536)
+_PLAIN_ALREADY = re.compile(r"[\u4e00-\u9fff0-9a-z]+")
+
+
 def plain(text: str) -> str:
     """Text without case, accents, full-width forms and doubled spaces: for comparing values."""
+    return text if _PLAIN_ALREADY.fullmatch(text) else _plain(text)
+
+
+@lru_cache(maxsize=65_536)
+def _plain(text: str) -> str:
     text = unicodedata.normalize("NFKC", text).strip().casefold()
     text = "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
     return " ".join(text.split())

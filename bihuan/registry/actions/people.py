@@ -195,9 +195,9 @@ def _insert(rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _line(row: Mapping[str, Any]) -> str:
     """A person as a line of COPY, in the order of `_TYPES`, after the root."""
-    cells = [bulk.cell(row[column]) if column != "name_tokens" else "" for column in _TYPES]
-    cells[_TOKENS] = bulk.text("{" + ",".join(f'"{token}"' for token in row["name_tokens"]) + "}")
-    return "\t".join((cells[0], *cells))
+    values = [row[column] for column in _TYPES]
+    values[_TOKENS] = "{" + ",".join([f'"{token}"' for token in row["name_tokens"]]) + "}"
+    return f"{row['id']}\t{bulk.line(values)}"
 
 
 def _as_json(value: Any) -> str:
