@@ -7,12 +7,14 @@ from datetime import date, timedelta
 import pytest
 
 from bihuan.loops.models import Duty, Loop
-from bihuan.registry import clock, scope
+from bihuan.registry import clock, outbox, scope
+from bihuan.registry.actions.people import register_person
+from bihuan.registry.actor import Actor
 from bihuan.registry.audit import who_looked
 from bihuan.registry.errors import NotAllowed
 from bihuan.registry.models import Person
 from bihuan.registry.people import PersonInput
-from bihuan.tracing.actions import ContactInput, confirm_contact, record_located
+from bihuan.tracing.actions import ContactInput, confirm_contact, pseudonyms, record_located
 from bihuan.tracing.actions import assistance as verbs
 from bihuan.tracing.errors import AssistanceClosed, AssistanceInvalid, UnknownAssistance
 from bihuan.tracing.models import AssistanceMessage, AssistanceNote, AssistanceRequest, Contact
@@ -22,6 +24,7 @@ from tests.rooms.care_room import local
 
 NOON = local("02-14 12:00")
 NEXT_STREET = "420302001"
+SYSTEM = Actor.system("test", door="test")
 NAME, PHONE, ADDRESS = "欧阳晓岚", "13871234567", "汉江路128号9单元"
 
 
@@ -263,3 +266,104 @@ def test_what_was_told_is_not_readable_in_the_database(cast: Cast, contact: Cont
     for row in AssistanceRequest.unscoped.all():
         assert NAME.encode() not in bytes(row.told or b"")
         assert PHONE.encode() not in bytes(row.told or b"")
+
+
+@pytest.fixture
+def stranger(cast: Cast, settings, tmp_path) -> Person:
+    """Somebody of the next county who was where the officer's case was."""
+    settings.BIHUAN_HOME = tmp_path
+    with scope.system(), clock.frozen(NOON):
+        given = PersonInput(territory_code=NEXT_STREET, name="尉迟明珠", phone="13900002222")
+        made = register_person(given, SYSTEM)
+        pseudonyms.catch_up()
+    return made
+
+
+def keyed(cast: Cast, number: int, to: str = NEXT_COUNTY) -> AssistanceRequest:
+    given = verbs.AssistanceInput(
+        to_territory=to,
+        need="place_under_observation",
+        reason="与确诊病例同时在场",
+        keyed_number=number,
+        exposure_kind="meal_or_gathering",
+        exposure_last=date(2020, 2, 12),
+    )
+    with cast.officer.acting(), clock.frozen(NOON):
+        return verbs.ask(given, actor=cast.officer.actor)
+
+
+def number_of(person: Person) -> int:
+    with scope.system():
+        return pseudonyms.keys_of([person.pk])[person.pk][0]
+
+
+def test_by_a_keyed_number_the_asking_side_never_learns_who_it_is(cast: Cast, stranger: Person) -> None:
+    row = keyed(cast, number_of(stranger))
+    assert row.person_id is None
+    with cast.officer.acting():
+        found = reads.find_request(row.public_id, now=NOON)
+        assert (found.row.name, found.row.person_id) == ("", None)
+        assert set(found.fields) == {"exposure_kind", "exposure_last"}
+        assert not Person.objects.filter(id=stranger.pk).exists()
+    with cast.neighbor.acting():
+        there = incoming(cast)
+        assert there.person_id == stranger.pk
+        assert reads.find_request(there.public_id, now=NOON).row.name == "尉迟明珠"
+        assert row.public_id in who_looked(stranger.pk)[0].purpose
+
+
+def test_by_a_keyed_number_the_contact_is_named_where_she_lives(cast: Cast, stranger: Person) -> None:
+    row = keyed(cast, number_of(stranger))
+    with cast.neighbor.acting(), clock.frozen(NOON):
+        given = verbs.AcceptInput(incoming(cast).public_id, territory_code=NEXT_STREET, confirm=True)
+        verbs.accept(given, actor=cast.neighbor.actor)
+    with scope.system():
+        made = Contact.objects.get()
+        assert (made.person_id, made.territory_code) == (stranger.pk, NEXT_STREET)
+        assert made.exposure_kind == "meal_or_gathering"
+    with cast.officer.acting():
+        assert not Contact.objects.exists()
+        verbs.end(row.public_id, actor=cast.officer.actor)
+    assert Person.unscoped.get(pk=stranger.pk).shredded_at is None, "she was known here before"
+    assert AssistanceRequest.unscoped.get(pk=row.pk).number is None
+
+
+def test_a_keyed_number_goes_only_to_the_county_it_belongs_to(cast: Cast, stranger: Person) -> None:
+    with pytest.raises(AssistanceInvalid):
+        keyed(cast, number_of(stranger), to="429004")
+
+
+def test_a_keyed_number_carries_nothing_that_tells_who_it_is(cast: Cast, stranger: Person) -> None:
+    given = verbs.AssistanceInput(
+        to_territory=NEXT_COUNTY,
+        need="locate",
+        reason="x",
+        keyed_number=number_of(stranger),
+        fields=("name", "phone"),
+    )
+    with cast.officer.acting(), clock.frozen(NOON), pytest.raises(AssistanceInvalid):
+        verbs.ask(given, actor=cast.officer.actor)
+
+
+def test_a_reminder_reaches_the_post_that_owes_the_answer_once_a_day(cast: Cast, contact: Contact) -> None:
+    row = asked(cast, contact)
+    with cast.officer.acting(), clock.frozen(NOON):
+        assert verbs.remind(row.public_id, actor=cast.officer.actor)
+        assert verbs.remind(row.public_id, actor=cast.officer.actor)
+    with cast.neighbor.acting():
+        told = [n for d in outbox.digests_for(cast.neighbor.post.id) for n in d.notices]
+    assert [n.kind for n in told] == ["assistance.reminded"]
+    assert incoming(cast).public_id in outbox.words_of(told[0])
+
+
+def test_deleting_ones_own_copy_early_is_told_to_the_other_side(cast: Cast, contact: Contact) -> None:
+    row = asked(cast, contact)
+    there = incoming(cast)
+    with cast.neighbor.acting(), clock.frozen(NOON):
+        with pytest.raises(AssistanceClosed):
+            verbs.delete_now(there.public_id, actor=cast.neighbor.actor)
+        verbs.accept(verbs.AcceptInput(there.public_id), actor=cast.neighbor.actor)
+        verbs.answer(there.public_id, outcome="found", actor=cast.neighbor.actor)
+        assert verbs.delete_now(there.public_id, actor=cast.neighbor.actor).status == "deleted"
+    row.refresh_from_db()
+    assert (row.status, row.outcome, row.told) == ("deleted", "found", None)
