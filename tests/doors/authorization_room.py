@@ -30,7 +30,13 @@ from bihuan.registry import clock, scope
 from bihuan.registry.people import PersonInput
 from bihuan.tracing.actions import ContactInput, assistance, confirm_contact, record_located
 from bihuan.tracing.actions.clusters import ClusterInput, open_cluster
-from bihuan.tracing.actions.investigate import open_investigation
+from bihuan.tracing.actions.investigate import (
+    EntryInput,
+    HypothesisInput,
+    add_entry,
+    add_hypothesis,
+    open_investigation,
+)
 from bihuan.tracing.actions.places import PlaceInput, register_place
 from bihuan.tracing.actions.proposals import name_person
 from tests.cast import COUNTY, GRID, Cast, Member
@@ -74,6 +80,8 @@ class Facts:
     place: str = ""
     investigation: str = ""
     proposal: str = ""
+    entry: int = 0
+    hypothesis: int = 0
 
     @property
     def person(self) -> str:
@@ -162,6 +170,9 @@ def seed(cast: Cast) -> Facts:
         named = name_person(
             inquiry.public_id, contact.person.public_id, last=local(NOON), place=SETTING, actor=by.actor
         )
+        told = EntryInput(date(2020, 2, 11), place_text=ADDRESS, companions=EXPOSED, activity="聚餐")
+        entry = add_entry(inquiry.public_id, told, actor=by.actor).pk
+        guess = add_hypothesis(inquiry.public_id, HypothesisInput("household", text=NOTE), actor=by.actor).pk
         place = register_place(PlaceInput("柳林超市", GRID, kind="shop"), actor=by.actor)[1]
     with scope.system():
         care.sweep(local(LATER))
@@ -172,7 +183,8 @@ def seed(cast: Cast) -> Facts:
             case.public_id, contact.public_id, order.public_id, appeal.public_id, loop.public_id, duty.id,
             job.public_id, {SICK: case.person.public_id, EXPOSED: contact.person.public_id}, duties,
             cluster=cluster.public_id, request=request.public_id, place=place,
-            investigation=inquiry.public_id, proposal=named.public_id,
+            investigation=inquiry.public_id, proposal=named.public_id, entry=entry,
+            hypothesis=guess,
         )  # fmt: skip
 
 
@@ -250,6 +262,13 @@ def web_pages(facts: Facts) -> dict[str, list[dict[str, Any]]]:
         ],
         "proposal": [{"public_id": facts.proposal}],
         "chains_export": [{"what": name} for name in ("links.csv", "cases.csv", "chains.graphml")],
+        "investigation_new": [{"public_id": facts.case}],
+        **{name: [{"public_id": facts.investigation}] for name in ("investigation", "investigation_report")},
+        "investigation_entry": [{"public_id": facts.investigation, "entry_id": facts.entry}],
+        "investigation_do": [
+            {"public_id": facts.investigation, "what": what}
+            for what in ("draft", "entry", "judge", "hypothesis", "standing", "close", "reopen")
+        ],
         **{name: [{"public_id": facts.cluster}] for name in ("cluster", "cluster_edit", "cluster_do")},
     }
 
@@ -273,6 +292,7 @@ _LISTS = (
     "chains_statistics",
     "chains_list",
     "clusters",
+    "investigations",
 )
 #: Public data about rules, not about people.
 _PUBLIC_DATA = ("gap", "policy_value", "chains_export")
@@ -314,6 +334,10 @@ def web_forms(facts: Facts) -> dict[str, dict[str, Any]]:
             "purpose": "no purpose",
         },
         "proposal": {"do": "take_back", "reason": "no reason"},
+        "investigation_new": {"purpose": "no reason"},
+        "investigation_entry": {"day": "2020-02-11", "place_text": "x", "source": "interview"},
+        "investigation_report": {},
+        "investigation_do": {"purpose": "", "reason": "", "summary": "", "entry": [str(facts.entry)]},
         "cluster_new": {"name": "x", "territory": COUNTY, "setting": "unknown", "cases": facts.case},
         "cluster_edit": {"name": "x", "territory": COUNTY, "setting": "unknown"},
         "cluster_do": {"do": "remove", "case": facts.case, "reason": "no reason"},
@@ -347,6 +371,7 @@ def api_values(facts: Facts) -> dict[str, str]:
         "person": facts.person, "order": facts.order, "job": facts.job, "code": COUNTY,
         "pack": "hubei-2020-02", "cluster": facts.cluster, "request_id": facts.request,
         "place": facts.place, "investigation": facts.investigation, "proposal": facts.proposal,
+        "hypothesis": str(facts.hypothesis),
     }  # fmt: skip
 
 
@@ -407,6 +432,23 @@ def api_bodies(facts: Facts) -> dict[str, Any]:
         "update_place": {"name": "改名"},
         "record_visits": {"visits": [VISIT_ROW]},
         "record_visit_table": None,
+        "open_investigation": {"case": facts.case, "purpose": "no reason"},
+        "add_track_entries": {"entries": [{"day": "2020-02-11", "place_text": "x"}]},
+        "judge_track_entries": {"entries": [facts.entry], "reason": "no reason"},
+        "draft_track": {"purpose": "no reason"},
+        "add_hypothesis": {"kind": "household"},
+        "judge_hypothesis": {"standing": "possible"},
+        "close_investigation": {"summary": "x"},
+        "reopen_investigation": {"reason": "no reason"},
+        "look_at_track": {"purpose": "no reason"},
+        "look_at_met": {"purpose": "no reason"},
+        "look_at_place": {
+            "purpose": "no reason",
+            "place": "x",
+            "since": "2020-02-10T00:00:00+08:00",
+            "until": "2020-02-11T00:00:00+08:00",
+        },
+        "look_at_common": {"purpose": "no reason", "investigations": [facts.investigation, "I-0000000000"]},
         "open_cluster": {"name": "x", "territory_code": COUNTY, "cases": [facts.case]},
         "add_cluster_cases": {"cases": [facts.case]},
         "remove_cluster_case": {"case": facts.case, "reason": "no reason"},
@@ -437,6 +479,7 @@ _SEARCHED_API = {
     "list_duties",
     "list_gaps",
     "list_intervals",
+    "list_investigations",
     "list_loops",
     "list_rates",
 }
