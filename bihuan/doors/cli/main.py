@@ -27,6 +27,7 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -94,7 +95,26 @@ class Rooms(TyperGroup):
             module = importlib.import_module(f"bihuan.doors.cli.{module_name}")
             found = typer.main.get_group(module.app)  # a group even while it holds one command only
             found.name = name
-        return found and _within_around(found)
+        return found and _in_language(_within_around(found))
+
+
+#: Where a line of Chinese may break: the help of a narrow terminal is cut off between spaces otherwise.
+_BREAK = re.compile(r"([，；：。、])(?=\S)")
+
+
+def _in_language(command: Any) -> Any:
+    """Help in the language of the command line, as far as it is translated; examples stay as they are."""
+    if "django.conf" not in sys.modules:
+        return command
+    from django.utils.translation import gettext
+
+    for child in getattr(command, "commands", {}).values():
+        _in_language(child)
+    for told in (command, *command.params):
+        text, gap, example = (getattr(told, "help", None) or "").partition("\n\n")
+        if text:
+            told.help = _BREAK.sub(r"\1 ", gettext(text)) + gap + example
+    return command
 
 
 def _within_around(command: Any) -> Any:
