@@ -103,6 +103,18 @@ def test_stats_compact_and_verify_say_what_is_held(bihuan, home, table):
     assert bihuan("verify", "--json")[0] == 0
 
 
+def test_a_damaged_index_is_named_and_made_again(bihuan, home, table):
+    bihuan("ingest", table)
+    path = sorted((home / "visits").glob("day-*/*.index"))[0]
+    raw = bytearray(path.read_bytes())
+    raw[-20] ^= 1
+    path.write_bytes(raw)
+    code, out, err = bihuan("verify", "--json")
+    assert code == 0, err
+    assert json.loads(out)["index_made_again"] == [str(path)]
+    assert json.loads(bihuan("verify", "--json")[1])["index_made_again"] == []
+
+
 def test_a_damaged_file_is_named_and_set_aside(bihuan, home, table):
     bihuan("ingest", table)
     victim = sorted((home / "visits").glob("day-2020-02-05/*-place.parquet"))[0]

@@ -231,16 +231,19 @@ def verify(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Read every file of the truth and compare its checksum. Exit 1 when one is damaged."""
+    """Read every file of the truth and compare its checksum. Exit 1 when one is damaged. A damaged index is
+    made again."""
     opened = VisitStore(store_folder(store))
     with working(_("verifying")):
         damaged = opened.verify(set_aside=set_aside)
+        remade = opened.mend()
     said = {
         "ok": not damaged,
         "damaged": [str(path) for path in damaged],
         "set_aside": bool(set_aside and damaged),
+        "index_made_again": [str(path) for path in remade],
     }
-    show(said, json=json, human=lambda console: _tell_damage(console, damaged, set_aside=set_aside))
+    show(said, json=json, human=lambda console: _tell_damage(console, damaged, remade, set_aside=set_aside))
     if damaged:
         raise typer.Exit(1)
 
@@ -365,7 +368,10 @@ def _tell(console: Console, done: Ingested, said: dict[str, Any], lang: str) -> 
     line(_("Store: %(path)s") % {"path": said["store"]}, "dim")
 
 
-def _tell_damage(console: Console, damaged: list[Path], *, set_aside: bool) -> None:
+def _tell_damage(console: Console, damaged: list[Path], remade: list[Path], *, set_aside: bool) -> None:
+    for path in remade:
+        told = _("%(path)s: damaged, made again from the visits.") % {"path": path}
+        console.print(escape(told), soft_wrap=True, highlight=False)
     if not damaged:
         console.print(f"[bold green]✓[/] {escape(_('All files are whole.'))}")
         return
