@@ -216,14 +216,13 @@ def _ties(ties: Iterable[Tie], at: Mapping[str, int], *, elsewhere: bool) -> lis
 
 
 def _days(listed: Sequence[CaseFact], name: str) -> Ints:
-    values = (getattr(one, name) for one in listed)
-    return np.array(
-        [
-            NO_DAY if v is None else day_number(v, one.id)
-            for one, v in zip(listed, values, strict=True)
-        ],
-        np.int64,
-    )  # fmt: skip
+    values = [getattr(one, name) for one in listed]
+    days = np.full(len(values), NO_DAY, np.int64)
+    for i, value in enumerate(values):
+        if value is not None:
+            # of a hundred thousand cases most days are plain numbers: they need no reading
+            days[i] = value if type(value) is int else day_number(value, listed[i].id)
+    return days
 
 
 def _odd(

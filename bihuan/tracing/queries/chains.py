@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import NamedTuple
 
 import numpy as np
 from django.db.models import Q, QuerySet
@@ -21,6 +22,8 @@ from bihuan.tracing.models import CaseLink, ClusterMember
 #: Nishiura H, Linton NM, Akhmetzhanov AR (2020) Int J Infect Dis 93:284: serial interval of COVID-19, mean
 #: and SD in days, for what nobody has linked.
 SERIAL_INTERVAL = (4.7, 2.9)
+#: Day 0 of the graph's days.
+EPOCH = date(1970, 1, 1).toordinal()
 #: Inferred links are leads; weaker ones are not drawn.
 LEAST_SUPPORT = 0.2
 
@@ -39,8 +42,7 @@ class ChainFilter:
     infer: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ChainCase:
+class ChainCase(NamedTuple):
     """What a chain shows of a case beside the graph: no name."""
 
     id: int
@@ -76,7 +78,7 @@ def chain_of(given: ChainFilter) -> Chain:
         if a in names and b in names
     ]
     facts = [
-        CaseFact(public_id, onset, report or confirmed, territory=territory, classification=word)
+        CaseFact(public_id, _number(onset), _number(report or confirmed), None, territory, "", word)
         for _pk, public_id, _person, territory, onset, report, confirmed, word, _origin, _outcome in rows
     ]
     known = {
@@ -89,6 +91,10 @@ def chain_of(given: ChainFilter) -> Chain:
     if given.infer and given.cluster:
         graph = chain_graph(facts, [*ties, *_inferred(graph, known)])
     return Chain(graph, known, len(links) - len(ties) if not given.root else 0)
+
+
+def _number(day: date | None) -> int | None:
+    return None if day is None else day.toordinal() - EPOCH
 
 
 def _dated(onset: date | None, report: date | None) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.core.cache import cache
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import content_disposition_header
@@ -36,6 +39,8 @@ from bihuan.tracing.queries.words import EXPOSURE_LABELS
 
 PAGE: Final = 200
 RIGHT: Final = "case.view"
+#: A picture of more cases than this is kept for so many seconds.
+MANY, KEPT = 5000, 60
 #: Bars of the offspring distribution; those who infected more share the last.
 MOST_BARS: Final = 8
 
@@ -122,15 +127,24 @@ def _nothing(given: ChainFilter) -> dict[str, str]:
 
 @access(RIGHT)
 def data(request: HttpRequest) -> HttpResponse:
-    """The picture as columns. No names: they are asked for one by one, and noted."""
+    """The picture as columns. No names: they are asked for one by one, and noted.
+
+    One of very many cases takes seconds to make, so it is kept for KEPT seconds, for posts of the same
+    territory and language.
+    """
     _require()
     given = _asked(request).filter
-    chain = chain_of(given)
     acting = scope.current()
-    document = as_document(
-        chain, picture(chain.graph), scope_code=given.territory or (acting.lo if acting else "")
-    )
-    answer = JsonResponse(document, json_dumps_params={"ensure_ascii": False, "separators": (",", ":")})
+    lo = acting.lo if acting else ""
+    key = "chains:" + hashlib.sha256(repr((lo, get_language(), given)).encode()).hexdigest()
+    body = cache.get(key)
+    if body is None:
+        chain = chain_of(given)
+        document = as_document(chain, picture(chain.graph), scope_code=given.territory or lo)
+        body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        if chain.graph.n > MANY:
+            cache.set(key, body, KEPT)
+    answer = HttpResponse(body, content_type="application/json; charset=utf-8")
     answer["Cache-Control"] = "private, no-store"
     return answer
 

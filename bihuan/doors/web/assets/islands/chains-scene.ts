@@ -289,7 +289,7 @@ export class Scene {
 
   private drawMarks(pen: CanvasRenderingContext2D, look: Look): void {
     const { n, d, y, o, i: imported, k } = this.chains.doc.marks;
-    const small = Math.min(1, Math.max(0.8, this.perLane / 13), Math.max(0.3, this.perLane / 4));
+    const small = Math.min(1.25, Math.max(0.8, this.perLane / 18), Math.max(0.3, this.perLane / 4));
     const paths = new Map<number, Path2D>();
     const hollow = new Map<number, Path2D>();
     const numbers: [number, number, string, number][] = [];
