@@ -6,6 +6,7 @@ class TracingConfig(AppConfig):
     label = "tracing"
 
     def ready(self) -> None:
-        from bihuan.tracing import retention
+        from bihuan.tracing import retention, retention_investigations
 
         retention.register()
+        retention_investigations.register()

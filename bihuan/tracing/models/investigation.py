@@ -127,7 +127,7 @@ class Investigation(ScopedModel):
         "retracted_at",
         "retracted_reason",
     ],
-    personal=("place_text", "activity", "companions", "retracted_reason"),
+    personal=("place", "place_text", "activity", "companions", "retracted_reason"),
 )
 class TrackEntry(ScopedModel):
     """One stay or journey of a case. `precision`: minute, part (of a day), day. Times in UTC.
