@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +127,18 @@ def test_people_of_many_buckets_in_one_round_and_in_many_are_found_alike(
         assert found.size > 20_000
         assert found.person.max() > 3 * 32_768
         assert np.array_equal(found.table, table.table)
+
+
+def test_many_who_ask_at_once_are_answered_as_one_after_the_other(tmp_path: Path):
+    store = town(tmp_path)
+    wanted = {k: meet(store, asked(k), margin=5).table.copy() for k in (1, 30, 40, 300)}
+
+    def ask(number: int) -> bool:
+        k = list(wanted)[number % 4]
+        return np.array_equal(meet(store, asked(k), margin=5).table, wanted[k])
+
+    with ThreadPoolExecutor(12) as pool:
+        assert all(pool.map(ask, range(60)))
 
 
 def test_an_answer_somebody_holds_is_not_written_over_by_the_next(tmp_path: Path):

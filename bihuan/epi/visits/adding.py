@@ -1,4 +1,4 @@
-"""A large question: from the rows beside the visits of cases to the ranked table, by all cores (`buckets`)."""
+"""A large question: from the rows beside the visits of cases to the ranked table, by all cores: `buckets`."""
 
 from __future__ import annotations
 
@@ -26,8 +26,10 @@ SHARED_ROWS = 1 << 17
 _SHARED_NAMES = 1 << 15
 _BITS, _DIGIT = 63, 9
 _LINE = 8  # numbers of a cache line
-#: What is kept for the next question, bytes.
-_KEPT = 1 << 29
+#: Bytes from which a room is large: one such is kept for the next question, up to the most that is kept.
+_LARGE, _KEPT = 1 << 27, 1 << 29
+#: Large questions answered at a time: each uses all cores and, at its largest, half a gigabyte.
+_turns = threading.BoundedSemaphore(2)
 
 
 class Room:
@@ -61,15 +63,17 @@ _lock = threading.Lock()
 
 
 @contextmanager
-def borrowed() -> Iterator[Room]:
-    """A room; after an error it is not used again."""
-    with _lock:
-        room = _spare.pop() if _spare else Room()
-    yield room
-    if room.bytes <= _KEPT:
+def borrowed(*, large: bool) -> Iterator[Room]:
+    """A room, when it is this question's turn; after an error the room is not used again."""
+    with _turns:
         with _lock:
-            if len(_spare) < workers():
-                _spare.append(room)
+            _spare.sort(key=lambda room: room.bytes)
+            room = _spare.pop(-1 if large else 0) if _spare else Room()
+        yield room
+        with _lock:
+            is_second = room.bytes > _LARGE and any(other.bytes > _LARGE for other in _spare)
+            if room.bytes <= _KEPT and not is_second:
+                _spare[:] = [room, *_spare][: workers()]
 
 
 class _Kept(np.ndarray[Any, Any]):
@@ -125,7 +129,7 @@ def add_up(
     n_buckets = -(-n_people // buckets.PEOPLE)
     n_workers = workers() if int(rows.sum()) >= SHARED_ROWS else 1
     rounds = _rounds(ranges, rows, visits[:, 0], n_workers)
-    with borrowed() as room:
+    with borrowed(large=len(rounds) > 1) as room:
         for parts in rounds:
             dealt = _Dealt(room, parts, n_buckets)
             at_once(
@@ -328,7 +332,14 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(workers(), thread_name_prefix="visits")
 
 
-os.register_at_fork(after_in_child=_pool.cache_clear)
+def _after_fork() -> None:
+    """A child has none of its parent's threads, and so nobody who would let go of what they held."""
+    global _turns, _lock
+    _turns, _lock = threading.BoundedSemaphore(2), threading.Lock()
+    _pool.cache_clear()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def at_once(work: Callable[..., Any], *each: Iterable[Any]) -> list[Any]:
