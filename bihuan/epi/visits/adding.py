@@ -59,7 +59,7 @@ class Room:
 
 
 _spare: list[Room] = []
-_lock = threading.Lock()
+_lock = threading.RLock()  # what is let go may be taken back at any moment, in the same thread too
 
 
 @contextmanager
@@ -335,7 +335,7 @@ def _pool() -> ThreadPoolExecutor:
 def _after_fork() -> None:
     """A child has none of its parent's threads, and so nobody who would let go of what they held."""
     global _turns, _lock
-    _turns, _lock = threading.BoundedSemaphore(2), threading.Lock()
+    _turns, _lock = threading.BoundedSemaphore(2), threading.RLock()
     _pool.cache_clear()
 
 
