@@ -2,8 +2,8 @@
 transaction.
 """
 
-from bihuan.cases.actions.inputs import CaseInput, Problem, find_problems
-from bihuan.cases.actions.report import ReportResult, report_case, report_cases
+from bihuan.cases.actions.inputs import CaseInput, Judged, Problem, find_problems
+from bihuan.cases.actions.report import ReportResult, judge_reports, report_case, report_cases
 from bihuan.cases.actions.revise import revise_case
 from bihuan.cases.actions.steps import (
     record_admission,
@@ -18,9 +18,11 @@ from bihuan.cases.actions.steps import (
 
 __all__ = [
     "CaseInput",
+    "Judged",
     "Problem",
     "ReportResult",
     "find_problems",
+    "judge_reports",
     "record_admission",
     "record_investigation",
     "record_isolation",

@@ -29,7 +29,8 @@ from bihuan.cases.rules import (
     check_dates,
     moment,
 )
-from bihuan.registry.people import PersonInput, Prepared
+from bihuan.registry.actions.people import Ready
+from bihuan.registry.people import PersonInput
 
 Day = date | datetime | None
 
@@ -41,8 +42,8 @@ class CaseInput:
     `person` is who: facts of a person to register, or the public id (or row id) of a known one. A
     date is a local calendar
     date, or an aware datetime when the time of day is known (a naive one is local time); None = unknown.
-    `source_key` names the row it came from: the same key is taken once. `ready`: the same person prepared
-    already (`registry.people.prepare`), who is then not judged a second time.
+    `source_key` names the row it came from: the same key is taken once. `ready`: the same person judged
+    and spelled out already (`registry.actions.people.get_ready`).
     """
 
     person: PersonInput | str | int
@@ -68,7 +69,7 @@ class CaseInput:
     source_text: str = ""
     reported_by_id: int | None = None
     source_key: str | None = None
-    ready: Prepared | None = None
+    ready: Ready | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,15 @@ class Problem:
             "message": self.message,
             "hint": self.hint,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A report that was looked at ahead: its dates read, and what is wrong with it (rows count from 0)."""
+
+    given: CaseInput
+    moments: Mapping[str, Moment]
+    problems: tuple[Problem, ...]
 
 
 ALLOWED: Mapping[str, frozenset[str]] = {

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.db import connection
 from django.utils.translation import gettext as _
 
 from bihuan.cases.actions.common import authorize_all, insert_rows, moment_now, writing, zone_of
-from bihuan.cases.actions.inputs import CaseInput, Problem, errors_in, find_problems, moments_of
+from bihuan.cases.actions.inputs import (
+    CaseInput,
+    Judged,
+    Problem,
+    errors_in,
+    find_problems,
+    moments_of,
+)
 from bihuan.cases.errors import CaseInvalid
 from bihuan.cases.models import DATE_FIELDS, INSTANT_FIELDS, Case
 from bihuan.cases.rules import DATED, TIMED, CaseFacts, LifeEvent, Moment, life
@@ -21,15 +29,15 @@ from bihuan.loops.actions import get_ready as ready_loops
 from bihuan.loops.actions import record as tell_loops
 from bihuan.registry import bulk, scope
 from bihuan.registry.actions.people import SEQUENCE as PEOPLE
-from bihuan.registry.actions.people import register_rows
+from bihuan.registry.actions.people import Ready, register_rows
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import NotFound
 from bihuan.registry.ids import new_ids
 from bihuan.registry.models import Person
-from bihuan.registry.people import PersonInput, Prepared
+from bihuan.registry.people import PersonInput
 
 _EVENTS_OF_MOST = 3  # drawn ahead a case; those of longer lives are drawn when needed
-Who = PersonInput | Prepared | str | int
+Who = PersonInput | Ready | str | int
 
 COLUMNS = (
     "public_id",
@@ -74,18 +82,35 @@ def report_case(given: CaseInput, *, actor: Actor, now: datetime | None = None) 
         return Case.objects.select_related("person").get(id=result.cases[0][0])
 
 
-def report_cases(inputs: Sequence[CaseInput], *, actor: Actor, now: datetime | None = None) -> ReportResult:
+def judge_reports(inputs: Sequence[CaseInput], *, now: datetime | None = None) -> list[Judged]:
+    """Look at reports ahead: what `report_cases` would say of their words and dates. Asks no database."""
+    at = moment_now(now)
+    zones = {code: zone_of(code) for code in {given.territory_code for given in inputs}}
+    todays = {code: at.astimezone(tz).date() for code, tz in zones.items()}
+    judged = []
+    for given in inputs:
+        code = given.territory_code
+        known = moments_of(given, zones[code])
+        problems = find_problems(given, row=0, today=todays[code], tz=zones[code], moments=known)
+        judged.append(Judged(given, known, tuple(problems)))
+    return judged
+
+
+def report_cases(
+    inputs: Sequence[CaseInput | Judged], *, actor: Actor, now: datetime | None = None
+) -> ReportResult:
     """Report many cases and open their loops, in one transaction with a handful of statements.
 
     Raises CaseInvalid listing every error of every row, and then nothing is written. A row whose `source_key`
     is known already is not taken again; its case is returned. Territory: the right case.write is
-    needed at each.
+    needed at each. What `judge_reports` looked at for the same moment is not looked at again.
     """
     at = moment_now(now)
-    authorize_all("case.write", (given.territory_code for given in inputs))
-    zones = {code: zone_of(code) for code in {given.territory_code for given in inputs}}
-    moments = [moments_of(given, zones[given.territory_code]) for given in inputs]
-    problems = _problems(inputs, moments, at, zones)
+    told = [one.given if isinstance(one, Judged) else one for one in inputs]
+    authorize_all("case.write", (given.territory_code for given in told))
+    now_judged = iter(judge_reports([one for one in inputs if isinstance(one, CaseInput)], now=at))
+    judged = [one if isinstance(one, Judged) else next(now_judged) for one in inputs]
+    problems = [replace(p, row=row) for row, one in enumerate(judged) for p in one.problems]
     wrong = errors_in(problems)
     if wrong:
         raise CaseInvalid(
@@ -93,42 +118,26 @@ def report_cases(inputs: Sequence[CaseInput], *, actor: Actor, now: datetime | N
             errors=[problem.as_dict() for problem in wrong],
         )
     with writing(actor):
-        known = _known([given.source_key for given in inputs if given.source_key])
-        fresh = [
-            (given, known_dates)
-            for given, known_dates in zip(inputs, moments, strict=True)
-            if given.source_key is None or given.source_key not in known
-        ]
-        made = _write(fresh, actor=actor, at=at, zones=zones)
-    rows = iter(made)
+        known = _known([given.source_key for given in told if given.source_key])
+        fresh = [one for one in judged if one.given.source_key is None or one.given.source_key not in known]
+        rows = iter(_write(fresh, actor=actor, at=at))
     taken = [
         known[given.source_key] if given.source_key is not None and given.source_key in known else next(rows)
-        for given in inputs
+        for given in told
     ]
     return ReportResult(
         tuple(taken), len(inputs) - len(fresh), tuple(p for p in problems if p.level == "warning")
     )
 
 
-def _problems(
-    inputs: Sequence[CaseInput],
-    moments: Sequence[Mapping[str, Moment]],
-    at: datetime,
-    zones: Mapping[str, ZoneInfo],
-) -> list[Problem]:
-    todays = {code: at.astimezone(tz).date() for code, tz in zones.items()}
-    problems: list[Problem] = []
-    for row, (given, known) in enumerate(zip(inputs, moments, strict=True)):
-        code = given.territory_code
-        problems += find_problems(given, row=row, today=todays[code], tz=zones[code], moments=known)
-    return problems
-
-
 def _known(keys: Sequence[str]) -> dict[str, tuple[int, str]]:
     if not keys:
         return {}
-    found = Case.unscoped.filter(source_key__in=keys).values_list("source_key", "id", "public_id")
-    return {str(key): (pk, public_id) for key, pk, public_id in found}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT source_key, id, public_id FROM cases_case WHERE source_key = ANY(%s)", [list(keys)]
+        )
+        return {key: (pk, public_id) for key, pk, public_id in cursor.fetchall()}
 
 
 def _get_ready(inputs: Sequence[CaseInput]) -> None:
@@ -139,24 +148,20 @@ def _get_ready(inputs: Sequence[CaseInput]) -> None:
     ready_loops(events=_EVENTS_OF_MOST * len(inputs), subjects=len(inputs))
 
 
-def _write(
-    fresh: Sequence[tuple[CaseInput, Mapping[str, Moment]]],
-    *,
-    actor: Actor,
-    at: datetime,
-    zones: Mapping[str, ZoneInfo],
-) -> list[tuple[int, str]]:
+def _write(fresh: Sequence[Judged], *, actor: Actor, at: datetime) -> list[tuple[int, str]]:
     if not fresh:
         return []
     if bulk.current() is not None:
-        _get_ready([given for given, _moments in fresh])
-    people = person_ids([given.ready or given.person for given, _moments in fresh], actor)
+        _get_ready([one.given for one in fresh])
+    people = person_ids([one.given.ready or one.given.person for one in fresh], actor)
     public_ids = new_ids("C", len(fresh))
+    zones = {code: zone_of(code) for code in {one.given.territory_code for one in fresh}}
     rows: list[list[Any]] = []
     news: list[NewEvent] = []
-    for (given, moments), person_id, public_id in zip(fresh, people, public_ids, strict=True):
-        events = _life(given, moments, at, zones[given.territory_code])
-        rows.append(_row(given, public_id, person_id, moments, events[0], at, actor))
+    for one, person_id, public_id in zip(fresh, people, public_ids, strict=True):
+        given = one.given
+        events = _life(given, one.moments, at, zones[given.territory_code])
+        rows.append(_row(given, public_id, person_id, one.moments, events[0], at, actor))
         for event in events:
             news.append(news_of(event, public_id, given.territory_code, person_id, given.reported_by_id))
     ids = insert_rows(Case, COLUMNS, rows)
@@ -189,7 +194,7 @@ def _life_of(
 
 def person_ids(people: Sequence[Who], actor: Actor) -> list[int]:
     """Row ids of people: registered now, found by public id, or given. Raises NotFound for an unknown one."""
-    fresh = [person for person in people if isinstance(person, PersonInput | Prepared)]
+    fresh = [person for person in people if isinstance(person, PersonInput | Ready)]
     registered = iter(register_rows(fresh, actor))
     wanted = {person for person in people if isinstance(person, str)}
     known = dict(Person.objects.filter(public_id__in=wanted).values_list("public_id", "id")) if wanted else {}

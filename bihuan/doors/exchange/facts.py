@@ -16,12 +16,12 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
-from bihuan.cases.actions import CaseInput, find_problems, report_cases, revise_case
+from bihuan.cases.actions import CaseInput, Judged, find_problems, judge_reports, report_cases, revise_case
 from bihuan.registry import clock, people, territory
-from bihuan.registry.actions.people import register_or_find
+from bihuan.registry.actions.people import Ready, get_ready, register_or_find
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import BihuanError, Invalid
-from bihuan.registry.people import PersonInput, Prepared
+from bihuan.registry.people import PersonInput
 from bihuan.tracing.actions import LinkInput, link_cases
 
 from . import findings as f
@@ -60,8 +60,8 @@ class Work:
     subject: str = ""
     duplicate: bool = False
     revised: bool = False
-    person: PersonInput | None = None  # and ready: as `Writer.prepare` left them
-    ready: Prepared | None = None
+    person: PersonInput | None = None  # and the report: as `Writer.prepare` left them
+    report: Judged | None = None
 
     @property
     def open(self) -> bool:
@@ -83,9 +83,11 @@ class Writer:
     source: str  # prefix of source keys: space and list
     look_for_duplicates: bool = True
     zone: ZoneInfo = field(init=False)
+    today: dt.date = field(init=False)
 
     def __post_init__(self) -> None:
         self.zone = ZoneInfo(self.mapping.timezone)
+        self.today = clock.today()
 
     def prepare(self, works: Sequence[Work]) -> None:
         """What can be done for rows before their turn comes. Asks no database."""
@@ -189,13 +191,18 @@ class CaseWriter(Writer):
     """Line-list rows become persons and cases; the dates in the row become the facts at those dates."""
 
     def prepare(self, works: Sequence[Work]) -> None:
-        today = clock.today()
-        for work in works:
-            if work.row.rejected:
-                continue
+        sound = [work for work in works if not work.row.rejected]
+        for work in sound:
             work.person = self.person(work, CASE_DATES)
-            if not self.look_for_duplicates:
-                work.ready = people.try_prepare(work.person, on=today)
+        if self.look_for_duplicates:
+            return
+        told = [work.person for work in sound if work.person is not None]
+        ready = get_ready(told, on=self.today)
+        inputs = [
+            self._input(work, person, ready=one) for work, person, one in zip(sound, told, ready, strict=True)
+        ]
+        for work, report in zip(sound, judge_reports(inputs, now=self.now), strict=True):
+            work.report = report
 
     def create(self, works: Sequence[Work]) -> None:
         given = [w.person or self.person(w, CASE_DATES) for w in works]
@@ -205,7 +212,7 @@ class CaseWriter(Writer):
                     self._check(row, work, person)
         who = self.identify(works, given)
         self._known_cases(works, who)
-        inputs = {id(w): self._input(w, p) for w, p in zip(works, who, strict=True) if w.open}
+        inputs = {id(w): w.report or self._input(w, p) for w, p in zip(works, who, strict=True) if w.open}
 
         def write(rows: Sequence[Work]) -> None:
             result = report_cases([inputs[id(w)] for w in rows], actor=self.actor, now=self.now)
@@ -239,7 +246,7 @@ class CaseWriter(Writer):
     def _disease(self, work: Work) -> str:
         return str(work.row.values.get("case.disease") or self.mapping.disease or "covid-19")
 
-    def _input(self, work: Work, person: PersonInput | str) -> CaseInput:
+    def _input(self, work: Work, person: PersonInput | str, *, ready: Ready | None = None) -> CaseInput:
         values = work.row.values
         words = {name: values[key] for key, name in CASE_WORDS.items() if key in values}
         dates: dict[str, Any] = {
@@ -251,7 +258,7 @@ class CaseWriter(Writer):
             local_id=values.get("case.local_id", ""),
             source_text=source_text(values),
             source_key=self.source_key(work.row),
-            ready=work.ready if person is work.person else None,
+            ready=ready,
             **{"disease": self._disease(work), **words},
             **dates,
         )

@@ -13,12 +13,13 @@ import datetime as dt
 import gc
 import hashlib
 import json
+import time as machine
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
@@ -35,17 +36,18 @@ from .errors import FileRefused, JobBusy
 from .facts import Work, Writer
 from .fields import LINKS
 from .mapping import Mapping as ColumnMapping
-from .models import ACCEPTED, DONE, DUPLICATE, FAILED, REJECTED, RUNNING, ImportedRow, ImportJob, ImportRow
+from .models import ACCEPTED, DONE, DUPLICATE, FAILED, REJECTED, RUNNING, ImportJob, ImportRow
 from .places import PlaceFinder
 from .reader import RawRow, open_table
 from .rows import RowReader
 from .writers import writer_of
 
-CHUNK = 1_000
+CHUNK = 2_000
 LEDGER_COLUMNS = (
     *("job_id", "territory_code", "number", "line", "status", "is_revision"),
     *("row_key", "subject_id", "findings"),
 )
+_PATIENCE_SECONDS = 2.0
 _LOCK_SPACE = 0x1B0  # namespace of advisory locks of import jobs
 
 
@@ -118,21 +120,29 @@ def counts_of(job: ImportJob) -> Counts:
 
 @contextmanager
 def _only_one(job_id: str) -> Iterator[None]:
-    """An advisory lock of this connection: gone by itself when the process dies."""
+    """An advisory lock of this connection: gone by itself when the process dies, as soon as PostgreSQL has
+    ended the statement it was at."""
     key = int.from_bytes(hashlib.blake2b(job_id.encode(), digest_size=4).digest(), "big", signed=True)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCK_SPACE, key])
-        if not cursor.fetchone()[0]:
+    patience = machine.monotonic() + _PATIENCE_SECONDS
+    while not _locked(key):
+        if machine.monotonic() > patience:
             raise JobBusy(
                 _("Import %(job)s is running in another process.") % {"job": job_id},
                 hint=_("Wait for it: bihuan import status %(job)s.") % {"job": job_id},
             )
+        machine.sleep(0.05)
     try:
         yield
     finally:
         if not connection.needs_rollback:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_LOCK_SPACE, key])
+
+
+def _locked(key: int) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCK_SPACE, key])
+        return bool(cursor.fetchone()[0])
 
 
 def fingerprint(path: Path) -> tuple[str, int]:
@@ -160,6 +170,15 @@ def moment_of(as_of: dt.date | None, zone: ZoneInfo) -> tuple[dt.datetime, dt.da
         )
     end = dt.datetime.combine(as_of, dt.time(23, 59, 59), tzinfo=zone)
     return min(end.astimezone(dt.UTC), now), as_of
+
+
+class _Before(NamedTuple):
+    """What a row of this list said when it came in last."""
+
+    content: str
+    subject_id: str
+    last_job_id: int
+    last_line: int
 
 
 class _Ahead:
@@ -221,7 +240,8 @@ class _Runner:
         rows = islice(enumerate(table.rows(), start=1), self.job.n_rows, None)
         ahead = _Ahead(lambda: self._read(rows, reader, places, writer))
         with _rarely_collecting():
-            ahead.read()
+            with steady():
+                ahead.read()
             while works := ahead.take():
                 self._chunk(works, writer, ahead)
                 if self.progress:
@@ -325,12 +345,15 @@ class _Runner:
         else:
             work.row.reject("id.twice", value=work.row.key, line=line)
 
-    def _known(self, works: Sequence[Work]) -> dict[str, ImportedRow]:
+    def _known(self, works: Sequence[Work]) -> dict[str, _Before]:
         keys = [w.row.key for w in works if not w.row.rejected]
-        rows = ImportedRow.unscoped.filter(
-            list_id=self.mapping.list_id, kind=self.mapping.kind, space=self.space, row_key__in=keys
-        )
-        return {row.row_key: row for row in rows}
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT row_key, content, subject_id, last_job_id, last_line FROM exchange_importedrow"
+                " WHERE list_id = %s AND kind = %s AND space = %s AND row_key = ANY(%s)",
+                [self.mapping.list_id, self.mapping.kind, self.space, keys],
+            )
+            return {row[0]: _Before(*row[1:]) for row in cursor.fetchall()}
 
     def _book(self, works: Sequence[Work]) -> None:
         """Ledger rows, what each row became, and the job's counts: with the facts, or not at all."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db import transaction
@@ -54,19 +54,27 @@ def register_people(inputs: Sequence[PersonInput], actor: Actor) -> list[Person]
     return _store(people.prepare_many(inputs, on=clock.today()), actor)
 
 
-def register_rows(inputs: Sequence[PersonInput | Prepared], actor: Actor) -> list[int]:
-    """`register_people` for thousands: only their row ids are answered. Whoever is prepared was judged."""
+def register_rows(inputs: Sequence[PersonInput | Ready], actor: Actor) -> list[int]:
+    """`register_people` for thousands: only their row ids are answered. Whoever is ready was judged."""
     if not inputs:
         return []
-    _require_writing({_given(person).territory_code for person in inputs} - {""})
+    _require_writing({p.territory_code for p in inputs if p.territory_code})
     told = [person for person in inputs if isinstance(person, PersonInput)]
-    ready = iter(people.prepare_many(told, on=clock.today()) if told else [])
-    prepared = [next(ready) if isinstance(person, PersonInput) else person for person in inputs]
-    return [row["id"] for row in _store_rows(prepared, actor)]
+    prepared = people.prepare_many(told, on=clock.today()) if told else []
+    made = iter([_spell(*pair) for pair in zip(prepared, new_ids("P", len(prepared)), strict=True)])
+    rows = [next(made) if isinstance(person, PersonInput) else person for person in inputs]
+    return [row["id"] for row in _store_rows(rows, actor)]
 
 
-def _given(person: PersonInput | Prepared) -> PersonInput:
-    return person if isinstance(person, PersonInput) else person.given
+def get_ready(inputs: Sequence[PersonInput], *, on: date) -> list[Ready | None]:
+    """People judged and spelled out ahead, to be registered by `register_rows`; None for whoever has a fault.
+    Asks no database. `on` is the local date of the judgement."""
+    public_ids = new_ids("P", len(inputs))
+    prepared = [people.try_prepare(person, on=on) for person in inputs]
+    return [
+        None if one is None else _spell(one, public_id)
+        for one, public_id in zip(prepared, public_ids, strict=True)
+    ]
 
 
 def register_or_find(inputs: Sequence[PersonInput], actor: Actor) -> list[Registered]:
@@ -150,7 +158,9 @@ _TYPES = {
     "created_at": "timestamptz",
 }
 _COLUMNS = ", ".join(_TYPES)
-_TOKENS = list(_TYPES).index("name_tokens")
+_OWN = ("id", "created_at")
+_TOLD = tuple(column for column in _TYPES if column not in _OWN)
+_TOKENS = _TOLD.index("name_tokens")
 _WORTH_COPY = 20
 SEQUENCE = "registry_person_id_seq"
 _INSERT = f"""
@@ -160,44 +170,48 @@ _INSERT = f"""
 """
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Ready:
+    """A person as she will be stored, but for the number of the row and the moment. `line`: the same columns
+    as cells of COPY."""
+
+    territory_code: str
+    columns: Mapping[str, Any]
+    line: str
+
+    def __repr__(self) -> str:
+        return f"Ready(territory_code={self.territory_code!r})"
+
+
+def _spell(prepared: Prepared, public_id: str) -> Ready:
+    columns = {"public_id": public_id, **people.columns(prepared, public_id=public_id)}
+    values = [columns[column] for column in _TOLD]
+    values[_TOKENS] = "{" + ",".join([f'"{token}"' for token in columns["name_tokens"]]) + "}"
+    return Ready(prepared.given.territory_code, columns, bulk.line(values))
+
+
 def _store(prepared: Sequence[Prepared], actor: Actor) -> list[Person]:
-    return [_instance(row) for row in _store_rows(prepared, actor)]
+    rows = [_spell(*pair) for pair in zip(prepared, new_ids("P", len(prepared)), strict=True)]
+    return [_instance(row) for row in _store_rows(rows, actor)]
 
 
-def _store_rows(prepared: Sequence[Prepared], actor: Actor) -> list[dict[str, Any]]:
+def _store_rows(people_ready: Sequence[Ready], actor: Actor) -> list[dict[str, Any]]:
     """Insert in chunks with one statement each; the columns as stored."""
-    now, ring, stored = clock.now(), keyring(), []
+    now, stored = clock.now(), []
+    copying = len(people_ready) >= _WORTH_COPY and bulk.copies("registry_person")
     with transaction.atomic(), attributed(actor):
-        for start in range(0, len(prepared), _CHUNK):
-            part = prepared[start : start + _CHUNK]
-            ids, names = bulk.take(SEQUENCE, len(part)), new_ids("P", len(part))
-            rows = [
-                {
-                    "id": person_id,
-                    "public_id": public_id,
-                    "created_at": now,
-                    **people.columns(ready, public_id=public_id, ring=ring),
-                }
-                for person_id, public_id, ready in zip(ids, names, part, strict=True)
-            ]
-            _insert(rows)
+        for start in range(0, len(people_ready), _CHUNK):
+            part = people_ready[start : start + _CHUNK]
+            ids = bulk.take(SEQUENCE, len(part))
+            rows = [{"id": n, "created_at": now, **one.columns} for n, one in zip(ids, part, strict=True)]
+            if copying:
+                at = now.isoformat()
+                lines = [f"{n}\t{n}\t{at}\t{one.line}" for n, one in zip(ids, part, strict=True)]
+                bulk.put("registry_person", ("id", "root_id", "created_at", *_TOLD), lines)
+            else:  # COPY is not open to a role under row-level security: one JSON text is next to it
+                bulk.write(_INSERT, [json.dumps(rows, default=_as_json, ensure_ascii=False)])
             stored += rows
     return stored
-
-
-def _insert(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Many rows by COPY; where that is closed (to a role under row-level security) as one JSON text."""
-    if len(rows) >= _WORTH_COPY and bulk.copies("registry_person"):
-        bulk.put("registry_person", ("root_id", *_TYPES), [_line(row) for row in rows])
-        return
-    bulk.write(_INSERT, [json.dumps(rows, default=_as_json, ensure_ascii=False)])
-
-
-def _line(row: Mapping[str, Any]) -> str:
-    """A person as a line of COPY, in the order of `_TYPES`, after the root."""
-    values = [row[column] for column in _TYPES]
-    values[_TOKENS] = "{" + ",".join([f'"{token}"' for token in row["name_tokens"]]) + "}"
-    return f"{row['id']}\t{bulk.line(values)}"
 
 
 def _as_json(value: Any) -> str:
