@@ -39,7 +39,7 @@ pytestmark = pytest.mark.django_db
 PUBLIC = frozenset(
     {"healthz", "readyz", "metrics", "set_language", "web:theme", "web:patterns"}
     | {"api:openapi-json", "api:api-root", "api:nowhere", "api:nowhere-at-all"}
-    | {"api:exchange-messages", "api:exchange-card"}
+    | {"api:exchange-messages", "api:exchange-card", "web:gate_worker"}
 )
 #: Logging in and out, and one's own second factor and password.
 OWN_ACCOUNT = frozenset(

@@ -41,7 +41,8 @@ def read_places(path: Path, *, territory_code: str = "", encoding: str = "") -> 
         message = _("No column holds the name of the places.")
         hint = _("Columns: %(names)s") % {"names": ", ".join(names[0] for names in COLUMNS.values())}
         raise Invalid(message, errors=[{"field": "name", "rule": "missing", "message": message}], hint=hint)
-    found, errors = [], []
+    found: list[PlaceInput] = []
+    errors: list[dict[str, Any]] = []
     for row in table.rows():
         if len(found) >= MOST:
             raise Invalid(_("At most %(n)s places in a file.") % {"n": MOST})

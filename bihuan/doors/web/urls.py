@@ -92,6 +92,7 @@ urlpatterns = [
     path("visits/", visits.visits, name="visits"),
     path("people/", lists.people_search, name="people"),
     path("people/<str:public_id>/", person.person, name="person"),
+    path("people/<str:public_id>/code/", gate.entry_code, name="entry_code"),
     path("id/<str:public_id>/", person.subject, name="subject"),
     path("do/<slug:kind>/<str:public_id>/<str:key>/", person.act, name="act"),
     path("loops/<str:public_id>/", loop.loop, name="loop"),

@@ -8,7 +8,7 @@ from ninja import Query, Router, Schema
 from bihuan.care.queries import Entry, PersonPage, person_page
 from bihuan.doors.api import persons
 from bihuan.doors.api.operation import Call, operation
-from bihuan.doors.api.persons import HEALTH, IDENTITY, PersonRef
+from bihuan.doors.api.persons import HEALTH, IDENTITY, LOCATION, PersonRef
 from bihuan.doors.api.reading import AsOf
 from bihuan.doors.api.routes.orders import OrderOut, order_out
 from bihuan.doors.api.shapes import told
@@ -16,6 +16,7 @@ from bihuan.loops.queries.sight import classes_of, require_whole
 from bihuan.registry import access, audit, clock
 from bihuan.registry.masking import shown
 from bihuan.registry.queries import person_by_public_id, search_people
+from bihuan.tracing.actions.held_visits import visits_held
 
 router = Router()
 FOUND = 50
@@ -72,10 +73,21 @@ class EntryOut(Schema):
     data: dict[str, Any] | None
 
 
+class VisitsHeldOut(Schema):
+    """Days with entry records, and the day on which the last of them is deleted unless somebody needs it."""
+
+    days: int
+    first: date
+    last: date
+    until: date
+    needed_longer: bool
+
+
 class HeldOut(Schema):
     """Everything held about a person: numbers of her records, the order she is under, and the timeline.
 
     Entries that tell about health (dates, tests, checks) need that field class; without it they are left out.
+    `visits` needs the class location; which places they are of is seen only in an open investigation.
     """
 
     person: PersonOut
@@ -85,6 +97,7 @@ class HeldOut(Schema):
     duties: list[str]
     order: OrderOut | None
     entries: list[EntryOut]
+    visits: VisitsHeldOut | None
 
 
 @operation(router, "GET", "/persons", right="person.view", response=People, personal=True)
@@ -142,6 +155,16 @@ def get_held(call: Call, person: str, as_of: AsOf | None = None) -> HeldOut:
         duties=[f"D-{duty.id}" for duty in found.duties],
         order=_order(found),
         entries=[_entry(entry) for entry in found.entries if HEALTH in classes],
+        visits=_visits(one.pk) if LOCATION in classes else None,
+    )
+
+
+def _visits(person_id: int) -> VisitsHeldOut | None:
+    held = visits_held(person_id)
+    if held is None:
+        return None
+    return VisitsHeldOut(
+        days=held.days, first=held.first, last=held.last, until=held.until, needed_longer=held.is_held
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from datetime import datetime
 from functools import lru_cache
@@ -15,13 +16,16 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_POST
 
 from bihuan.doors.web import places as territories
-from bihuan.doors.web import vite
+from bihuan.doors.web import seen, vite
 from bihuan.doors.web.access import access
+from bihuan.loops.queries import sight
 from bihuan.registry import access as registry_access
 from bihuan.registry import clock
 from bihuan.registry.errors import BihuanError, Invalid
+from bihuan.registry.queries import person_by_public_id
 from bihuan.registry.text import name_of
 from bihuan.tracing.actions import gates as actions
+from bihuan.tracing.actions.entry_codes import issue_code
 from bihuan.tracing.actions.gates import GateRecord, StrangerInput
 from bihuan.tracing.errors import PlaceClosed
 from bihuan.tracing.queries import places as queries
@@ -112,6 +116,39 @@ def gate_records(request: HttpRequest, public_id: str) -> HttpResponse:
     return JsonResponse(
         {"answers": told, "inside": found.day.inside, "limit": found.limit, "over": found.is_over}
     )
+
+
+@access("person.view", personal=True)
+def entry_code(request: HttpRequest, public_id: str) -> HttpResponse:
+    """A code that gates scan instead of an identity number: it holds a keyed number, and the day."""
+    person = person_by_public_id(public_id)
+    shown = sight.classes_of("person.view", territory_code=person.territory_code, person_id=person.pk)
+    if seen.IDENTITY not in shown:
+        registry_access.require("person.view", field_class=seen.IDENTITY)
+    seen.note([person.pk], (seen.IDENTITY,), _("an entry code"))
+    code = issue_code(person.pk)
+    context = {
+        "name": seen.name_on_page(person, shown),
+        "back": reverse("web:person", args=[public_id]),
+        "code": codes_words(code.text) if code else "",
+        "until": code.until if code else None,
+        "picture": _picture(code.text) if code else "",
+    }
+    return render(request, "web/gate/code.html", context)
+
+
+def codes_words(text: str) -> str:
+    """A code in groups, to be typed if need be."""
+    return " ".join(text[i : i + 5] for i in range(0, len(text), 5))
+
+
+def _picture(text: str) -> str:
+    """The code as a picture for scanners: an address that holds it."""
+    import qrcode  # type: ignore[import-untyped]
+    from qrcode.image.svg import SvgPathImage  # type: ignore[import-untyped]
+
+    drawn = qrcode.make(text, image_factory=SvgPathImage, border=2)
+    return "data:image/svg+xml;base64," + base64.b64encode(drawn.to_string()).decode()
 
 
 @access(scope="anyone")

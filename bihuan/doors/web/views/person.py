@@ -28,6 +28,7 @@ from bihuan.registry import access as registry_access
 from bihuan.registry import clock, territory
 from bihuan.registry.errors import BihuanError, Invalid, NotFound
 from bihuan.registry.text import label
+from bihuan.tracing.actions.held_visits import visits_held
 from bihuan.tracing.queries import assistance, find_contact
 from bihuan.tracing.queries.investigations import investigations_of_case
 
@@ -93,12 +94,19 @@ def person(request: HttpRequest, public_id: str) -> HttpResponse:
         "details": _details(found, shown),
         "assistance": _assistance(found),
         "ask_href": _ask_href(found),
+        "visits": visits_held(found.person.pk) if seen.LOCATION in shown else None,
+        "code_href": _code_href(public_id, shown),
         "no_moments_title": _("Nothing recorded yet"),
         "no_moments_text": _(
             "Facts, duties and decisions about this person will stand here in the order they happened."
         ),
     }
     return render(request, "web/person/person.html", context)
+
+
+def _code_href(public_id: str, shown: frozenset[str]) -> str:
+    """Where a code for the gates is issued, for posts that may see who somebody is."""
+    return reverse("web:entry_code", args=[public_id]) if seen.IDENTITY in shown else ""
 
 
 def _subject(found: PersonPage) -> tuple[str, str] | None:

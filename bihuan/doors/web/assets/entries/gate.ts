@@ -125,6 +125,10 @@ function send(): Promise<void> {
 
 async function sendWaiting(): Promise<void> {
   if (!outbox) return;
+  if (!navigator.onLine) {
+    tell("offline", "soon");
+    return countQueue();
+  }
   const old = await outbox.expire(Date.now() - about.unsentHours * 3_600_000);
   if (old) addProblem(t("expired", { n: old }));
   try {

@@ -1,0 +1,133 @@
+"""A gate on a phone: recorded in seconds without a network, sent once when there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from bihuan.registry import scope
+from bihuan.tracing.actions.places import PlaceInput, register_place
+from bihuan.tracing.models import GateCheck
+from tests.cast import GRID
+from tests.journeys.test_web import log_in, town
+
+__all__ = ["town"]
+ID_NUMBER = "420303198103040022"
+
+
+@pytest.fixture
+def phone(browser: Any, live: str) -> Iterator[Any]:
+    """A phone at 390 px whose network goes and comes; the console may say so, and nothing else."""
+    context = browser.new_context(
+        base_url=live, locale="zh-CN", timezone_id="Asia/Shanghai", has_touch=True, is_mobile=True,
+        viewport={"width": 390, "height": 844},
+    )  # fmt: skip
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(f"page error: {error}"))
+    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    yield page
+    context.close()
+    assert [text for text in wrong if "net::ERR_" not in text and "favicon" not in text] == []
+
+
+@pytest.fixture
+def gate(town: Any, settings: Any, tmp_path: Path) -> str:
+    settings.BIHUAN_HOME = tmp_path
+    with town.community.acting():
+        return register_place(PlaceInput("南门", GRID, capacity=50), actor=town.community.actor)[1]
+
+
+def pass_by(phone: Any, who: str, degrees: str = "36.5") -> None:
+    phone.fill("#who", who)
+    phone.fill("#temperature", degrees)
+    phone.check("input[name=mask][value=yes]", force=True)
+    phone.click(".gate-record")
+
+
+def counted() -> int:
+    with scope.system():
+        return int(GateCheck.unscoped.count())
+
+
+def settle(phone: Any, n: int) -> None:
+    """Wait until the server counted `n` and the device has nothing left to send."""
+    for _try in range(100):
+        if counted() >= n and phone.get_attribute("#gate-queue", "data-n") == "0":
+            break
+        phone.wait_for_timeout(100)
+    phone.wait_for_load_state("networkidle")
+    assert counted() == n
+    expect(phone.locator("#gate-queue")).to_have_attribute("data-n", "0")
+
+
+def test_a_gate_records_without_a_network_and_sends_each_once(phone: Any, gate: str) -> None:
+    log_in(phone, "grid")
+    phone.goto(f"/gate/{gate}/")
+    phone.wait_for_selector("html[data-kept=yes]", state="attached")
+    pass_by(phone, ID_NUMBER)
+    settle(phone, 1)
+
+    phone.context.set_offline(True)
+    phone.reload()  # the page itself opens without a network
+    phone.wait_for_selector("html[data-ready=yes]", state="attached")
+    for who in ("13871234567", "13871234568", ""):
+        pass_by(phone, who, "37.9" if not who else "36.4")
+        expect(phone.locator("#gate-said")).to_contain_text("已登记")
+    expect(phone.locator("#gate-fever")).to_be_visible()
+    phone.click("#gate-medical")
+    expect(phone.locator("#gate-queue")).to_have_attribute("data-n", "4")
+    held = phone.evaluate(
+        """async () => {
+            const db = await new Promise((yes) => {
+                const asked = indexedDB.open("bihuan-gate", 1);
+                asked.onsuccess = () => yes(asked.result);
+            });
+            const all = await new Promise((yes) => {
+                const asked = db.transaction("outbox").objectStore("outbox").getAll();
+                asked.onsuccess = () => yes(asked.result);
+            });
+            return all.map((k) => new TextDecoder().decode(k.body) + JSON.stringify(k)).join();
+        }"""
+    )
+    assert "1387123456" not in held
+    assert counted() == 1
+
+    phone.context.set_offline(False)
+    settle(phone, 5)
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_an_answer_that_was_lost_is_asked_for_again_and_counts_once(phone: Any, gate: str) -> None:
+    log_in(phone, "grid")
+    phone.goto(f"/gate/{gate}/")
+    phone.wait_for_selector("html[data-kept=yes]", state="attached")
+    lost: list[str] = []
+
+    def lose(route: Any) -> None:
+        if lost:
+            route.continue_()
+            return
+        lost.append("once")
+        route.fetch()  # the server has it; the gate does not hear of it
+        route.abort()
+
+    phone.context.route("**/records/", lose)
+    pass_by(phone, ID_NUMBER)
+    phone.wait_for_timeout(800)
+    phone.evaluate("window.dispatchEvent(new Event('online'))")
+    settle(phone, 1)
+    assert lost == ["once"]
+
+
+def test_a_wrong_digit_is_seen_before_it_is_recorded(phone: Any, gate: str) -> None:
+    log_in(phone, "grid")
+    phone.goto(f"/gate/{gate}/")
+    phone.wait_for_selector("html[data-ready=yes]", state="attached")
+    pass_by(phone, "420303198103040023")
+    expect(phone.locator("#gate-said")).to_contain_text("证件号有误")
+    assert counted() == 0
