@@ -66,11 +66,14 @@ def _delete(subject_id: str, given: Mapping[str, Any], actor: Actor, now: dateti
     return Result("assistance.delete", "assistance", subject_id, text)
 
 
+def _send(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datetime | None) -> Result:
+    assistance.send_draft(subject_id, actor=actor, now=now)
+    return Result("assistance.send", "assistance", subject_id, _("The request is sent."))
+
+
 def _remind(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datetime | None) -> Result:
     pressed = assistance.remind(subject_id, actor=actor, now=now)
-    text = (
-        _("The other side is reminded.") if pressed else _("The other side has everything that was said.")
-    )
+    text = _("The other side is reminded.") if pressed else _("The other side has everything that was said.")
     return Result("assistance.remind", "assistance", subject_id, text)
 
 
@@ -147,6 +150,7 @@ _ALL = (
         _end,
     ),
     Verb("assistance.delete", gettext_lazy("Delete and confirm"), "assistance", ASSIST, (), _delete),
+    Verb("assistance.send", gettext_lazy("Send the request"), "assistance", ASSIST, (), _send),
     Verb("assistance.remind", gettext_lazy("Remind the other side"), "assistance", ASSIST, (), _remind),
 )
 VERBS: dict[str, Verb] = {verb.key: verb for verb in _ALL}

@@ -11,6 +11,7 @@ from django.test import Client
 from bihuan.registry import clock, scope
 from bihuan.registry.people import PersonInput
 from bihuan.tracing.actions import ContactInput, confirm_contact
+from bihuan.tracing.actions import assistance as verbs
 from bihuan.tracing.models import AssistanceRequest, Contact
 from tests.cast import GRID, NEXT_COUNTY, Cast, Member
 from tests.doors.api_room import Api, token_for
@@ -149,3 +150,17 @@ def test_the_persons_page_leads_to_asking_and_to_what_was_asked(cast: Cast, cont
     page = browser(cast.officer).get(f"/people/{contact.person.public_id}/").content.decode()
     assert f"/assistance/{here}/" in page
     assert f"/assistance/new/?contact={contact.public_id}" in page
+
+
+def test_looking_at_the_form_of_sending_a_draft_sends_nothing(cast: Cast, contact: Contact) -> None:
+    given = verbs.AssistanceInput(
+        to_territory=NEXT_COUNTY, need="locate", reason="x", person_id=contact.person_id
+    )
+    with cast.officer.acting():
+        row = verbs.ask(given, actor=cast.officer.actor, send=False)
+    form = f"/assistance/{row.public_id}/request/"
+    assert form in browser(cast.officer).get(f"/assistance/{row.public_id}/").content.decode()
+    assert browser(cast.officer).get(form).status_code == 200
+    assert AssistanceRequest.unscoped.get().status == "draft"
+    browser(cast.officer).post(form)
+    assert AssistanceRequest.unscoped.get(side="asking").status == "received"

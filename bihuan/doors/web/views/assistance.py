@@ -46,12 +46,14 @@ SIDES: Final = {"in": "asked", "out": "asking"}
 SHOWS: Final = ("open", "waiting", "all")
 #: What may be said on the page, in the order of the buttons; the first is the usual one.
 OFFERED: Final = (
+    ("request", "assistance.send"),
     ("accept", "assistance.accept"),
     ("answer", "assistance.answer"),
     ("return", "assistance.return"),
     ("end", "assistance.end"),
     ("deleted", "assistance.delete"),
 )
+PRIMARY: Final = frozenset({"request", "accept", "answer"})
 
 
 # --- lists ----------------------------------------------------------------------------------------------
@@ -239,15 +241,11 @@ def _travel(found: AssistanceView) -> list[str]:
 
 def _offers(found: AssistanceView) -> list[dict[str, Any]]:
     href = [(said, reverse("web:assistance_do", args=[found.row.public_id, said])) for said, _verb in OFFERED]
-    offers = [
-        {"label": str(VERBS[verb].label), "href": dict(href)[said], "primary": said in ("accept", "answer")}
+    return [
+        {"label": str(VERBS[verb].label), "href": dict(href)[said], "primary": said in PRIMARY}
         for said, verb in OFFERED
         if said in found.offers
     ]
-    if "request" in found.offers:
-        send = reverse("web:assistance_do", args=[found.row.public_id, "send"])
-        offers.insert(0, {"label": _("Send"), "href": send, "primary": True})
-    return offers
 
 
 def _facts(found: AssistanceView, shown: frozenset[str]) -> list[tuple[str, str, str]]:
@@ -294,8 +292,6 @@ def _deletion(found: AssistanceView) -> dict[str, str]:
 def say(request: HttpRequest, public_id: str, said: str) -> HttpResponse:
     """The form of accepting, sending back, answering or ending, and (POST) doing it."""
     found = queries.find_request(public_id, now=clock.now())
-    if said == "send":
-        return _send(request, found)
     verb = VERBS.get(dict(OFFERED).get(said, ""))
     if verb is None:
         raise NotFound(_("There is nothing called %(key)s to be done here.") % {"key": said})
@@ -343,13 +339,6 @@ def _offer_places_and_people(form: VerbForm, found: AssistanceView) -> None:
         for one in likely
     ]
     person.widget = forms.RadioSelect(choices=[("", _("nobody: register her")), *known])
-
-
-def _send(request: HttpRequest, found: AssistanceView) -> HttpResponse:
-    if request.method == "POST" or "request" in found.offers:
-        actions.send_draft(found.row.public_id, actor=request.actor)  # type: ignore[attr-defined]
-        messages.success(request, _("The request is sent."))
-    return _onward(request, found.row.public_id)
 
 
 def _onward(request: HttpRequest, public_id: str) -> HttpResponse:
