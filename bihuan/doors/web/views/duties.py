@@ -29,6 +29,7 @@ from bihuan.registry import access as registry_access
 from bihuan.registry import clock, posts, scope
 from bihuan.registry.errors import BihuanError, Invalid, NotFound
 from bihuan.registry.text import label
+from bihuan.tracing.queries.investigations import investigations_of_case
 
 PAGE: Final = 60
 CLOSED: Final = [RingStage("", done=1) for _n in range(5)]
@@ -109,6 +110,22 @@ def duty(request: HttpRequest, duty_id: int) -> HttpResponse:
     return _show(request, row, _form(row, now=clock.now()))
 
 
+def _investigation(row: DutyRow) -> str:
+    """Where the investigation that a duty asks for is worked on; "" for other duties and other posts."""
+    if row.verb != "case.investigate" or not _may(row, "investigation.view"):
+        return ""
+    known = investigations_of_case([row.subject_ref])
+    open_one = next((one for one in known if one.status == "open"), None)
+    if open_one is not None:
+        return reverse("web:investigation", args=[open_one.public_id])
+    may_open = row.state == "open" and _may(row, "investigation.write")
+    return reverse("web:investigation_new", args=[row.subject_ref]) if may_open else ""
+
+
+def _may(row: DutyRow, right: str) -> bool:
+    return registry_access.may(None, right, territory_code=row.territory_code).allowed
+
+
 def _show(request: HttpRequest, row: DutyRow, form: VerbForm, *, status: int = 200) -> HttpResponse:
     now = clock.now()
     card = cards.cards([row], now=now)[0]
@@ -120,6 +137,7 @@ def _show(request: HttpRequest, row: DutyRow, form: VerbForm, *, status: int = 2
         "ended": row.state != "open",
         "verb": form.verb,
         "others": _others(row),
+        "investigation": _investigation(row),
     }
     piece = request.headers.get("HX-Request")
     return render(
