@@ -1,0 +1,81 @@
+"""`bihuan investigations`: the list with its clocks, and the report of one as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+from rich.console import Console
+
+from bihuan.doors.cli.output import Json, show, table
+from bihuan.doors.exchange.reports import investigation_report
+from bihuan.registry.errors import Invalid
+from bihuan.tracing.queries.investigations import InvestigationRow, list_investigations
+
+app = typer.Typer(no_args_is_help=True, help="Investigations: list them, write the report of one.")
+
+
+@app.command("list")
+def list_all(
+    territory: Annotated[str, typer.Option("--territory", help="Territory code; empty for everywhere.")] = "",
+    status: Annotated[str, typer.Option("--status", help="open, late, closed; empty for all.")] = "",
+    json: Json = False,
+) -> None:
+    """List investigations, open ones by deadline."""
+    rows = list_investigations(status=status, territory=territory)
+    data = [
+        {
+            "id": row.public_id,
+            "case": row.case,
+            "clock": row.clock,
+            "opened_at": row.opened_at.isoformat(),
+            "due_at": row.due_at.isoformat() if row.due_at else None,
+            "entries": row.entries,
+            "territory": row.territory_code,
+        }
+        for row in rows
+    ]
+    show(data, json=json, human=lambda console: _show(console, rows))
+
+
+def _show(console: Console, rows: list[InvestigationRow]) -> None:
+    clocks = {
+        "open": _("open"), "soon": _("due soon"), "late": _("late"), "done": _("closed in time"),
+        "done_late": _("closed late"),
+    }  # fmt: skip
+    table(
+        console,
+        [
+            {
+                _("investigation"): row.public_id,
+                _("case"): row.case,
+                _("state"): clocks[row.clock],
+                _("due"): f"{timezone.localtime(row.due_at):%Y-%m-%d %H:%M}" if row.due_at else "–",
+                _("entries"): row.entries,
+                _("territory"): row.territory_code,
+            }
+            for row in rows
+        ],
+    )
+
+
+@app.command()
+def report(
+    investigation: Annotated[str, typer.Argument(help="Number of the investigation, I-…")],
+    out: Annotated[Path, typer.Option("--out", help="The PDF to write; it must not exist yet.")],
+    lang: Annotated[str, typer.Option("--lang", help="zh-hans or en; default: that of the house.")] = "",
+) -> None:
+    """Write the report of an investigation as PDF. It holds names; the access log tells that it was written."""
+    if out.exists():
+        raise Invalid(_("%(path)s exists already.") % {"path": out}, hint=_("Choose another name."))
+    if lang:
+        with override(lang):
+            made = investigation_report(investigation)
+    else:
+        made = investigation_report(investigation)
+    out.write_bytes(made)
+    typer.echo(str(out))
