@@ -343,7 +343,11 @@ os.register_at_fork(after_in_child=_after_fork)
 
 
 def at_once(work: Callable[..., Any], *each: Iterable[Any]) -> list[Any]:
-    """`work` on each, all but the first by other threads; the answers in order."""
+    """`work` on each, by other threads too; the answers in order. What no other thread has begun when this
+    one is ready is done here: on a busy machine nobody waits for a core to become free."""
     given = list(zip(*each, strict=False))
     others = [_pool().submit(work, *one) for one in given[1:]]
-    return [work(*given[0]), *(other.result() for other in others)]
+    done = [work(*given[0])]
+    for one, other in zip(given[1:], others, strict=True):
+        done.append(work(*one) if other.cancel() else other.result())
+    return done
