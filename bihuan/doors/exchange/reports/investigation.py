@@ -84,7 +84,7 @@ def _words() -> dict[str, Any]:
         "track": _("Track day by day"),
         "missing": _("Nothing confirmed is told of"),
         "no_entries": _("Nothing is told."),
-        "columns": [_("Day"), _("Time"), _("Where"), _("Certainty and source")],
+        "columns": [_("Day"), _("Time"), _("Place and what was done"), _("Certainty and source")],
         "conflicts": _("Contradictions"),
         "source": _("Where it may have come from"),
         "no_hypotheses": _("No hypothesis."),
@@ -107,21 +107,21 @@ def _facts(view: InvestigationView, *, health: bool) -> list[tuple[str, str]]:
         facts += [
             (_("Classification"), str(dict(CLASSIFICATION_LABELS).get(case.classification, ""))),
             (_("Onset"), _day(case.date_onset)),
-            (_("Confirmed"), _day(case.date_confirmation)),
-            (_("Isolated"), _day(case.date_isolation)),
+            (_("Diagnosis confirmed"), _day(case.date_confirmation)),
+            (_("Isolated since"), _day(case.date_isolation)),
         ]
     until = _at(one.window_to, view) if one.window_to else _("now")
     facts += [
         (_("Purpose"), one.purpose),
         (_("Legal basis"), one.legal_basis or "–"),
         (
-            _("Under investigation"),
+            _("Days asked about"),
             _("%(from)s to %(to)s") % {"from": _at(one.window_from, view), "to": until},
         ),
         (_("Opened"), f"{_at(one.opened_at, view)} · {one.opened_by_name}"),
         (_("Due"), _at(one.due_at, view) if one.due_at else "–"),
         (
-            _("Closed"),
+            _("Finished"),
             f"{_at(one.closed_at, view)} · {one.closed_by_name}" if one.closed_at else _("still open"),
         ),
     ]
@@ -164,8 +164,9 @@ def _times(entry: EntryView, view: InvestigationView) -> str:
             return f"{since:%H:%M}"
         later = f" ({until:%m-%d})" if until.date() != since.date() else ""
         return f"{since:%H:%M}–{until:%H:%M}{later}"
-    if entry.precision == "part" and until is not None:
-        return f"{since:%H}–{'24' if until.hour == 0 else f'{until:%H}'}"
+    if entry.precision == "part":
+        parts = {0: _("at night"), 6: _("in the morning"), 12: _("in the afternoon"), 18: _("in the evening")}
+        return parts.get(since.hour, "")
     last = (until or since) - timedelta(minutes=1)
     return _("to %(day)s") % {"day": f"{last:%m-%d}"} if last.date() > since.date() else _("the whole day")
 
