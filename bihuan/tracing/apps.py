@@ -6,7 +6,11 @@ class TracingConfig(AppConfig):
     label = "tracing"
 
     def ready(self) -> None:
-        from bihuan.tracing import retention, retention_investigations
+        from bihuan.registry import outbox
+        from bihuan.tracing.actions import gates
+        from bihuan.tracing import retention, retention_clusters, retention_investigations
 
         retention.register()
         retention_investigations.register()
+        retention_clusters.register()
+        outbox.register_words(gates.OVER_LIMIT, gates.over_limit_in_words)

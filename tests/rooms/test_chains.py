@@ -7,7 +7,8 @@ from datetime import date
 import pytest
 
 from bihuan.cases.actions import CaseInput, report_case
-from bihuan.registry import clock, scope
+from bihuan.registry import clock, scope, shredder
+from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Invalid, NotAllowed
 from bihuan.registry.people import PersonInput
 from bihuan.tracing.actions import LinkInput, link_cases
@@ -229,3 +230,18 @@ def test_cases_are_named_by_their_number_or_that_of_their_list(cast: Cast):
     with cast.officer.acting():
         assert cases_named(f"tj9, TJ1\n{one.lower()}") == ([one], ["tj9"])
         assert cases_named("  ") == ([], [])
+
+
+# ---- what is kept of a person
+
+
+def test_why_somebody_was_taken_out_goes_with_her_identity(cast: Cast, chain: tuple[str, str, str]):
+    cluster = opened(cast.officer, cases=chain)
+    do(cast.officer, NOW, remove_case, cluster, chain[1], reason="她当天在娘家")
+    with scope.system():
+        member = ClusterMember.objects.select_related("case").get(case__public_id=chain[1])
+        held = shredder.what_is_held(member.case.person_id).held
+        assert [fact["event"] for one in held for fact in one.facts if "event" in fact] == ["年夜饭"]
+        assert shredder.remains(member.case.person_id)["clusters"] > 0
+        shredder.shred_person(member.case.person_id, reason="期满", actor=Actor.system("test"))
+        assert shredder.remains(member.case.person_id)["clusters"] == 0

@@ -178,7 +178,7 @@ def test_a_person_sees_all_kinds_of_what_is_held(released: Any):
     with scope.system():
         held = shredder.what_is_held(contact.person_id).held
     facts = {str(one.kind): one.facts for one in held}
-    assert len(facts) == 4
+    assert len(facts) == len(held) >= 4  # each room tells of its own kind
     told = json.dumps([f for listed in facts.values() for f in listed], default=str, ensure_ascii=False)
     assert "三桌同餐" in told
     assert "汉江路12号3单元" in told
