@@ -11,11 +11,17 @@ from bihuan.care.models import Order
 from bihuan.cases.models import Case
 from bihuan.loops.models import Duty
 from bihuan.registry import clock
+from bihuan.tracing.models import Place
 
 
 def is_empty() -> bool:
     """Whether this installation has no case yet: only then may a drill be played into it."""
     return not Case.objects.exists()
+
+
+def is_walked() -> bool:
+    """Whether the drill's places are there already."""
+    return Place.unscoped.filter(store_id__startswith="SY-").exists()
 
 
 def running_orders(contact_ids: Sequence[str]) -> dict[str, Order]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 SURNAMES = (
@@ -187,6 +187,14 @@ def play_out(
     cases = _grow(scenario, town)
     contacts = [contact for case in cases for contact in _contacts_of(case, cases, scenario, town)]
     return Outbreak(scenario=scenario, cases=tuple(cases), contacts=tuple(contacts))
+
+
+def residents(
+    draw: random.Random, communities: Sequence[tuple[str, str]], weights: Sequence[float], *, n: int
+) -> list[SyntheticPerson]:
+    """People of the same communities whom no story is about, keys R0001 and on."""
+    town = _Town(draw=draw, communities=communities, weights=weights)
+    return [replace(town.person(), key=f"R{k:04d}") for k in range(1, n + 1)]
 
 
 def _grow(scenario: Scenario, town: _Town) -> list[CaseStory]:

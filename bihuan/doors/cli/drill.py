@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from bihuan.doors.cli.output import Json, show
 from bihuan.drill import queries
-from bihuan.drill.actions import hire, staff
+from bihuan.drill.actions import hire, number_people, record_visits, staff
 from bihuan.drill.actions import play as play_out
 from bihuan.drill.actions.cast import PASSWORD
 
@@ -23,12 +26,16 @@ def play(
     if if_empty and not queries.is_empty():
         return
     staff()
+    walking = subprocess.Popen([sys.executable, "-m", "bihuan", "drill", "visits"])  # on the other core
     with Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), transient=True) as bar:
         task = bar.add_task("2020-01", total=1.0)
         played = play_out(
             progress=lambda share, day: bar.update(task, completed=share, description=f"2020-{day}")
         )
     hire()
+    if walking.wait():
+        raise typer.Exit(walking.returncode)
+    number_people()
     result = {
         "cases": played.cases,
         "contacts": played.contacts,
@@ -37,6 +44,12 @@ def play(
     }
     text = "{cases} cases, {contacts} contacts, {checks} daily checks played."
     show(result, json=json, human=lambda console: console.print(text.format(**result)))
+
+
+@app.command(hidden=True)
+def visits() -> None:
+    """Bring in the entry records of the drill; `play` does so by itself."""
+    record_visits()
 
 
 @app.command()

@@ -30,6 +30,7 @@ from bihuan.drill.setting import (
     START,
     TOWN,
 )
+from bihuan.drill.visits import phone_of
 from bihuan.loops import actions as loops
 from bihuan.policy.values import value
 from bihuan.registry import clock, posts, scope, stamps, territory
@@ -493,6 +494,7 @@ def _person_input(person: SyntheticPerson, on: datetime) -> PersonInput:
         age_years=person.age,
         age_reported_on=on.date(),
         address=person.address,
+        phone=phone_of(person.key),
         occupation=person.occupation,
         source="drill",
         local_id=person.key,

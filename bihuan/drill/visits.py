@@ -1,0 +1,172 @@
+"""Where the people of the drill went: entry records that agree with who infected whom, among many who met
+nobody.
+
+Pure and seeded. Times are minutes of the local day; nobody in it exists. How often and how long people stay
+is our own choice; the popularity of places is heavy-tailed, as that of real ones is.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bihuan.drill.rules import CaseStory, ContactStory, Outbreak, SyntheticPerson
+
+#: Kinds of the places of a street, their name, how busy (a share), minutes of a stay from and to.
+KINDS = (
+    ("market", "菜市场", 0.30, 20, 60),
+    ("shop", "超市", 0.34, 10, 45),
+    ("shop", "便利店", 0.14, 3, 12),
+    ("restaurant", "餐馆", 0.10, 40, 100),
+    ("clinic", "卫生院", 0.12, 20, 70),
+)
+#: Where a contact of each setting of the stories met the case.
+MEETS = {
+    "meal_or_gathering": ("restaurant", 60, 120),
+    "work_or_school": ("workplace", 180, 420),
+    "transport": ("coach", 35, 60),
+    "care": ("clinic", 30, 80),
+    "other": ("market", 20, 50),
+}
+EXPONENT = 0.9
+"""Of Zipf's law of places: the busiest of a few hundred takes about a twentieth."""
+HOUR = 60
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A place: its id in the store, name, kind of setting, community."""
+
+    store_id: str
+    name: str
+    kind: str
+    territory_code: str
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One entry record. `person` is what the gate noted (a phone); `minutes` None = only the entry."""
+
+    event: int
+    person: str
+    place: str
+    start: datetime
+    minutes: int | None
+
+
+def phone_of(key: str) -> str:
+    """A telephone for somebody of the drill: P0012 → 19900100012, R0012 → 19900200012. Of nobody we know."""
+    return f"199{'001' if key[0] == 'P' else '002'}{int(key[1:]):05d}"
+
+
+def spots(communities: Sequence[tuple[str, str]], streets: Sequence[tuple[str, str]]) -> list[Spot]:
+    """The places of the streets (code, name), a gate for every community, a coach and a works for each
+    street. A street's places stand in its first community."""
+    found: list[Spot] = []
+    for code, name in streets:
+        first = next((c for c, _n in communities if c.startswith(code)), code)
+        for kind, word, *_ in KINDS:
+            found.append(Spot(f"SY-{code}-{kind}-{len(found)}", f"{name}{word}", kind, first))
+        found.append(Spot(f"SY-{code}-coach", f"{name}公交1路", "coach", first))
+        found.append(Spot(f"SY-{code}-works", f"{name}汽配厂", "workplace", first))
+    found += [Spot(f"SY-{code}-gate", f"{name}卡口", "community_gate", code) for code, name in communities]
+    return found
+
+
+class Walks:
+    """Draws the records; the only holder of the random state."""
+
+    def __init__(
+        self, outbreak: Outbreak, places: Sequence[Spot], residents: Sequence[SyntheticPerson], *, seed: int
+    ) -> None:
+        self.outbreak = outbreak
+        self.draw = random.Random(seed)
+        self.places = list(places)
+        self.residents = list(residents)
+        self.begin = outbreak.scenario.now - timedelta(days=17)
+        self.end = outbreak.scenario.now
+        self.event = 0
+        self.near: dict[tuple[str, str], list[Spot]] = {}
+        for place in places:
+            self.near.setdefault((place.kind, place.territory_code[:9]), []).append(place)
+        self.stays = {kind: (least, most) for kind, _word, _share, least, most in KINDS}
+
+    def all(self, n: int) -> Iterator[Visit]:
+        """The records of cases and their contacts, then of others up to `n` in all."""
+        for case in self.outbreak.cases:
+            yield from self._case(case)
+        by_key = {case.person.key: case for case in self.outbreak.cases}
+        for contact in self.outbreak.contacts:
+            yield from self._contact(contact, by_key[contact.case_key])
+        yield from self._others(n - self.event)
+
+    def _street(self, code: str, kind: str) -> Spot | None:
+        near = self.near.get((kind, code[:9]))
+        return self.draw.choice(near) if near else None
+
+    def _visit(self, person: str, place: Spot, start: datetime, minutes: int | None) -> Iterator[Visit]:
+        if self.begin <= start and start + timedelta(minutes=minutes or 0) <= self.end:
+            self.event += 1
+            yield Visit(self.event, person, place.store_id, start, minutes)
+
+    def _case(self, case: CaseStory) -> Iterator[Visit]:
+        """Out through the gate, to market or shop, sometimes to eat; until the case is isolated."""
+        phone, code = phone_of(case.person.key), case.person.territory_code
+        day = max(self.begin, case.infected_at).replace(hour=0, minute=0, second=0, microsecond=0)
+        while day < case.isolated_at:
+            at = day + timedelta(minutes=self.draw.randint(0, 3 * HOUR))
+            for kind, chance in (
+                ("community_gate", 1.0),
+                ("market", 0.6),
+                ("shop", 0.6),
+                ("restaurant", 0.15),
+            ):
+                place = self._street(code, kind)
+                if place is None or self.draw.random() > chance:
+                    continue
+                minutes = self.draw.randint(*self.stays[kind]) if kind in self.stays else None
+                if at + timedelta(minutes=minutes or 1) < case.isolated_at:
+                    yield from self._visit(phone, place, at, minutes)
+                at += timedelta(minutes=(minutes or 5) + self.draw.randint(10, 90))
+            day += timedelta(days=1)
+
+    def _contact(self, contact: ContactStory, case: CaseStory) -> Iterator[Visit]:
+        """Both at one place on the last day they met."""
+        if contact.setting not in MEETS:
+            return
+        kind, least, most = MEETS[contact.setting]
+        place = self._street(case.person.territory_code, kind)
+        minutes = self.draw.randint(least, most)
+        start = contact.last_exposure_at - timedelta(minutes=minutes)
+        if place is None or contact.last_exposure_at >= case.isolated_at:
+            return
+        yield from self._visit(phone_of(case.person.key), place, start, minutes)
+        later = self.draw.randint(0, min(10, minutes - 1))
+        yield from self._visit(
+            phone_of(contact.person.key), place, start + timedelta(minutes=later), minutes - later
+        )
+
+    def _others(self, n: int) -> Iterator[Visit]:
+        """People going about: a tenth of them in the register, the others known to the gates alone. The
+        places of the streets with most cases are the busiest."""
+        draw, busy = self.draw, [place for place in self.places if place.kind in self.stays]
+        draw.shuffle(busy)
+        cases = Counter(case.person.territory_code[:9] for case in self.outbreak.cases)
+        busy.sort(key=lambda place: -cases[place.territory_code[:9]])
+        weights = [1 / rank**EXPONENT for rank in range(1, len(busy) + 1)]
+        phones = [phone_of(person.key) for person in self.residents]
+        phones += [f"198{n:08d}" for n in range(len(phones) * 9)]
+        days = int((self.end - self.begin) / timedelta(days=1))
+        midnight = self.begin.replace(hour=16, minute=0, second=0, microsecond=0) - timedelta(days=1)
+        for place, person in zip(
+            draw.choices(busy, weights, k=max(0, n)), draw.choices(phones, k=max(0, n)), strict=True
+        ):
+            least, most = self.stays[place.kind]
+            day, hour, stay = draw.random(), draw.random(), draw.random()
+            minute = int(day * (days + 1)) * 24 * HOUR + int((7 + 13 * hour) * HOUR)
+            yield from self._visit(
+                person, place, midnight + timedelta(minutes=minute), least + int(stay * (most - least))
+            )
