@@ -12,6 +12,7 @@ from bihuan.doors.web.views import (
     gate,
     glass,
     importing,
+    indicators,
     investigation,
     lists,
     loop,
@@ -78,6 +79,7 @@ urlpatterns = [
     path(
         "investigations/<str:public_id>/contacts/do/<slug:what>/", proposals.proposals_do, name="proposals_do"
     ),
+    path("contact-indicators/", indicators.indicators, name="contact_indicators"),
     path("proposals/<str:public_id>/", proposals.proposal, name="proposal"),
     path("places/", places.places, name="places"),
     path("places/new/", places.place_new, name="place_new"),

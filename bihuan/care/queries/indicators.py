@@ -1,0 +1,198 @@
+"""Indicators of contact tracing (protocols.md 13): each a share or a ratio with what it is made of.
+
+Recomputed from the records as of a moment, over the days before it; a case whose clock has not run out yet is
+not counted as missed. They describe how the work goes in a territory; nobody is ranked by them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db.models import DateTimeField, Exists, F, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from bihuan.care.models import DailyCheck, Order
+from bihuan.care.rules import EndReason
+from bihuan.cases.models import Case, Step
+from bihuan.cases.queries.lines import within
+from bihuan.cases.rules import Classification, Origin
+from bihuan.registry import clock
+from bihuan.registry import territory as tree
+from bihuan.tracing.models import CaseLink, Contact, Exposure
+
+#: Days looked back over, unless asked otherwise: our own rule, two incubation periods of seven days.
+DAYS: Final = 14
+TRACED_WITHIN: Final = timedelta(hours=72)
+INTERVIEWED_WITHIN: Final = timedelta(hours=24)
+#: The number is recalled, its document is not at hand (protocols.md 13, confidence R).
+WHO_2020: Final = "WHO 2020-05-12 annex"
+PLAYBOOK: Final = "Resolve to Save Lives playbook"
+USDR: Final = "US Digital Response playbook"
+_CASES: Final = (Classification.CONFIRMED.value, Classification.CLINICALLY_DIAGNOSED.value,
+                 Classification.ASYMPTOMATIC.value)  # fmt: skip
+_COMPLETED: Final = (EndReason.RELEASED.value, EndReason.END_REACHED.value)
+_BROKEN: Final = (EndReason.LOST.value,)
+_IMPORTED: Final = (Origin.IMPORTED.value,)
+
+
+@dataclass(frozen=True, slots=True)
+class Indicator:
+    """`numerator` of `denominator`; `value` None where there is nothing to divide by. `target` is a share (or
+    None), better when `at_least` the target, else at most. `is_ratio`: numerator per denominator, no share.
+    `source` says who set target or meaning; `confidence` V verified, R recalled."""
+
+    key: str
+    numerator: int
+    denominator: int
+    target: float | None
+    at_least: bool
+    source: str
+    confidence: str
+    is_ratio: bool = False
+
+    @property
+    def value(self) -> float | None:
+        return self.numerator / self.denominator if self.denominator else None
+
+    @property
+    def is_met(self) -> bool | None:
+        """Whether the target is met; None without target or without anybody."""
+        if self.target is None or self.value is None:
+            return None
+        return self.value >= self.target if self.at_least else self.value <= self.target
+
+
+@dataclass(frozen=True, slots=True)
+class Indicators:
+    """All of a territory, as of a moment, over the `days` before it."""
+
+    territory: str
+    as_of: datetime
+    days: int
+    rows: tuple[Indicator, ...]
+
+
+def tracing_indicators(territory: str = "", *, as_of: datetime | None = None, days: int = DAYS) -> Indicators:
+    """The indicators of contact tracing at or below a territory, within the scope acted in."""
+    at = as_of or clock.now()
+    asked = _Asked(territory, at, at - timedelta(days=days))
+    kinds: tuple[Callable[[_Asked], Indicator], ...] = (
+        _traced, _followed, _completing, _among_contacts, _in_quarantine, _unlinked, _without_contacts,
+        _interviewed, _needed,
+    )  # fmt: skip
+    return Indicators(territory, at, days, tuple(make(asked) for make in kinds))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    territory: str
+    at: datetime
+    since: datetime
+
+    def cases(self) -> QuerySet[Any]:
+        """Cases found in these days that stand as cases, with `confirmed`, the instant clocks count from."""
+        rows: QuerySet[Any] = within(Case, self.territory)
+        rows = rows.filter(classification__in=_CASES, found_at__gt=self.since, found_at__lte=self.at)
+        return rows.annotate(confirmed=Coalesce("confirmation_at", "found_at"))
+
+    def contacts(self) -> QuerySet[Contact]:
+        rows: QuerySet[Contact] = within(Contact, self.territory)
+        return rows.filter(confirmed_at__lte=self.at)
+
+
+def _first_order() -> Subquery:
+    started = Order.objects.filter(contact=OuterRef("pk")).order_by().values("contact")
+    return Subquery(started.annotate(first=Min("start_at")).values("first"), output_field=DateTimeField())
+
+
+def _traced(asked: _Asked) -> Indicator:
+    """Contacts under observation within 72 hours of the confirmation of their source case."""
+    rows = asked.contacts().filter(
+        case__classification__in=_CASES, case__found_at__gt=asked.since, case__found_at__lte=asked.at
+    )
+    rows = rows.annotate(confirmed=Coalesce("case__confirmation_at", "case__found_at"), placed=_first_order())
+    done = rows.filter(placed__lte=F("confirmed") + TRACED_WITHIN).filter(placed__lte=asked.at)
+    due = rows.filter(Q(confirmed__lte=asked.at - TRACED_WITHIN) | Q(pk__in=done.values("pk")))
+    return Indicator("traced_72h", done.count(), due.count(), 0.8, True, WHO_2020, "R")
+
+
+def _followed(asked: _Asked) -> Indicator:
+    """Of those under observation on the local day of `as_of`: checked that day."""
+    zone = clock.zone(tree.tz_of(asked.territory) if asked.territory else "Asia/Shanghai")
+    today = asked.at.astimezone(zone).date()
+    midnight = clock.start_of_day(today, str(zone))
+    rows: QuerySet[Order] = within(Order, asked.territory)
+    rows = rows.filter(first_day__lte=today, last_day__gte=today, start_at__lte=asked.at)
+    rows = rows.filter(Q(ended_at__isnull=True) | Q(ended_at__gt=asked.at))
+    checks = DailyCheck.objects.filter(contact=OuterRef("contact"), at__gte=midnight, at__lte=asked.at)
+    due = rows.values("contact").distinct()
+    done = rows.filter(Exists(checks)).values("contact").distinct()
+    return Indicator("followed_today", done.count(), due.count(), 0.8, True, WHO_2020, "R")
+
+
+def _completing(asked: _Asked) -> Indicator:
+    """Of observations that came to their end in these days, or broke off: completed."""
+    rows: QuerySet[Order] = within(Order, asked.territory)
+    rows = rows.filter(ended_at__gt=asked.since, ended_at__lte=asked.at)
+    done = rows.filter(end_reason__in=_COMPLETED).count()
+    return Indicator(
+        "completing", done, done + rows.filter(end_reason__in=_BROKEN).count(), None, True, PLAYBOOK, "V"
+    )
+
+
+def _known(asked: _Asked) -> QuerySet[Any]:
+    return asked.cases().filter(Exists(Contact.objects.filter(became_case=OuterRef("pk"))))
+
+
+def _among_contacts(asked: _Asked) -> Indicator:
+    """Cases that arose among known contacts."""
+    n = asked.cases().count()
+    return Indicator("among_contacts", _known(asked).count(), n, 0.8, True, WHO_2020, "R")
+
+
+def _in_quarantine(asked: _Asked) -> Indicator:
+    """Cases that arose among known contacts who were under observation by then."""
+    held = Order.objects.filter(contact__became_case=OuterRef("pk"), start_at__lte=OuterRef("found_at"))
+    n = asked.cases().count()
+    return Indicator(
+        "in_quarantine", asked.cases().filter(Exists(held)).count(), n, None, True, PLAYBOOK, "V"
+    )
+
+
+def _unlinked(asked: _Asked) -> Indicator:
+    """Cases not imported that nobody has linked to another case or found among contacts."""
+    rows = asked.cases().exclude(origin__in=_IMPORTED)
+    linked = Q(Exists(CaseLink.objects.filter(to_case=OuterRef("pk"))))
+    contact = Q(Exists(Contact.objects.filter(became_case=OuterRef("pk"), case__isnull=False)))
+    return Indicator(
+        "unlinked", rows.exclude(linked | contact).count(), rows.count(), None, False, PLAYBOOK, "V"
+    )
+
+
+def _without_contacts(asked: _Asked) -> Indicator:
+    """Cases, confirmed for a day or longer, of whom no contact is known."""
+    rows = asked.cases().filter(confirmed__lte=asked.at - INTERVIEWED_WITHIN)
+    named = Q(Exists(Contact.objects.filter(case=OuterRef("pk"))))
+    further = Q(Exists(Exposure.objects.filter(case=OuterRef("pk"))))
+    return Indicator(
+        "without_contacts", rows.exclude(named | further).count(), rows.count(), 0.1, False, USDR, "V"
+    )
+
+
+def _interviewed(asked: _Asked) -> Indicator:
+    """Cases investigated within 24 hours of being found."""
+    done_at = Step.objects.filter(case=OuterRef("pk"), kind="case.investigated").order_by("at").values("at")[:1]
+    rows = asked.cases().annotate(asked_at=Subquery(done_at, output_field=DateTimeField()))
+    done = rows.filter(asked_at__lte=F("found_at") + INTERVIEWED_WITHIN).filter(asked_at__lte=asked.at)
+    due = rows.filter(Q(found_at__lte=asked.at - INTERVIEWED_WITHIN) | Q(pk__in=done.values("pk")))
+    return Indicator("interviewed_24h", done.count(), due.count(), 1.0, True, USDR, "V")
+
+
+def _needed(asked: _Asked) -> Indicator:
+    """Cases interviewed for each case found among contacts."""
+    told = asked.cases().filter(Exists(Step.objects.filter(case=OuterRef("pk"), kind="case.investigated")))
+    found = _known(asked).count()
+    return Indicator("interviews_per_case", told.count(), found, None, False, PLAYBOOK, "V", is_ratio=True)
