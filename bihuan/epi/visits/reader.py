@@ -5,6 +5,7 @@ the manifest did. What a writer merges or deletes meanwhile is asked for again, 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -47,6 +48,7 @@ class Reader:
         self._seen: tuple[int, int, int] | None = None
         self._manifest = Manifest()
         self._open: dict[int, index.Index] = {}
+        self._opening = threading.Lock()
         self._writing = False
         self._places, self._people = Places(folder), People(folder)
 
@@ -127,14 +129,18 @@ class Reader:
         """The index of a segment, made again from the truth where it is missing or damaged."""
         found = self._open.get(segment.seq)
         if found is None:
-            path = self._path(segment, "index")
-            try:
-                found = index.Index(path)
-            except (OSError, ValueError) as error:
-                log.warning("%s; it is made again from the truth", error)
-                found = index.made(path, segment.day, self.stays_of(segment))
-            self._open[segment.seq] = found
+            with self._opening:  # many who ask at once make it once
+                found = self._open.get(segment.seq) or self._opened(segment)
+                self._open[segment.seq] = found
         return found
+
+    def _opened(self, segment: Segment) -> index.Index:
+        path = self._path(segment, "index")
+        try:
+            return index.Index(path)
+        except (OSError, ValueError) as error:
+            log.warning("%s; it is made again from the truth", error)
+            return index.made(path, segment.day, self.stays_of(segment))
 
     def stays_of(self, segment: Segment) -> Stays:
         """The stays of a segment, from the truth. Raises StoreError naming a damaged file."""
