@@ -1,9 +1,11 @@
-"""A backup is one tar file: `manifest.json`, `database.dump` (pg_dump's custom format), `keys`.
+"""A backup is one tar file: `manifest.json`, `database.dump` (pg_dump's custom format), `keys`, `visits.tar`.
 
 The dump is one consistent snapshot. The manifest says which version wrote it and the SHA-256 of every member.
 The keys (field encryption, audit seal, sessions) are needed to read identity numbers and to verify the audit
 chain on another machine; they go along unless left out, encrypted (scrypt, AES-256-GCM) when a passphrase is
-given.
+given. The visit store goes along as it stands between two writes, unless left out: a backup is not reached by
+the deletion of days, so keep one with visits no longer than visits are kept. What is over by then is deleted
+right after a restore.
 
     BackupError (Invalid)
     ├── NotABackup       not one of ours, damaged, or cut off
@@ -22,7 +24,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -35,11 +37,13 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from bihuan import __version__
 from bihuan.config import postgres
+from bihuan.epi.visits import snapshot
+from bihuan.epi.visits.layout import StoreError
 from bihuan.registry.errors import Conflict, Invalid
 from bihuan.registry.rls import CREATE_DOOR_ROLE
 
-FORMAT = 1
-MANIFEST, DUMP, KEYS = "manifest.json", "database.dump", "keys"
+FORMAT = 2  # 1: without visits
+MANIFEST, DUMP, KEYS, VISITS = "manifest.json", "database.dump", "keys", "visits.tar"
 KEY_FILES = ("field.key", "django-secret-key", "visits.key", "exchange.key")
 LOCK_PATIENCE = "15s"
 _SALT, _NONCE = 16, 12
@@ -68,7 +72,8 @@ class NotEmpty(Conflict):
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a backup says of itself. `keys` is "none", "plain" or "encrypted"; times are UTC."""
+    """What a backup says of itself. `keys` is "none", "plain" or "encrypted"; times are UTC; `visits` is the
+    number of stays in it, None without the visit store."""
 
     made_at: str
     version: str
@@ -78,6 +83,7 @@ class Manifest:
     keys: str
     sha256: Mapping[str, str] = field(default_factory=dict)
     format: int = FORMAT
+    visits: int | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +108,15 @@ class Place:
 
 
 def write(
-    file: Path, place: Place, *, home: Path, mode: str, mark: str, keys: bool, passphrase: str
+    file: Path,
+    place: Place,
+    *,
+    home: Path,
+    mode: str,
+    mark: str,
+    keys: bool,
+    passphrase: str,
+    visits: bool = True,
 ) -> Manifest:
     """Write a backup; the file appears under its name only when it is whole, with mode 0600."""
     making = file.with_name(file.name + ".making")
@@ -110,7 +124,8 @@ def write(
         folder = Path(name)
         _dump(folder / DUMP, place)
         kept = _write_keys(folder / KEYS, home=home, passphrase=passphrase) if keys else "none"
-        members = [path for path in (folder / DUMP, folder / KEYS) if path.exists()]
+        stays = _write_visits(folder / VISITS, home=home) if visits else None
+        members = [path for path in (folder / DUMP, folder / KEYS, folder / VISITS) if path.exists()]
         manifest = Manifest(
             made_at=datetime.now(UTC).isoformat(timespec="seconds"),
             version=__version__,
@@ -119,6 +134,7 @@ def write(
             mark=mark,
             keys=kept,
             sha256={path.name: _sha256(path) for path in members},
+            visits=stays,
         )
         (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2))
         handle = os.open(making, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -138,7 +154,7 @@ def opened(file: Path) -> Iterator[tuple[Manifest, Path]]:
         folder = Path(name)
         try:
             with tarfile.open(file) as tar:
-                for member in (MANIFEST, DUMP, KEYS):
+                for member in (MANIFEST, DUMP, KEYS, VISITS):
                     with contextlib.suppress(KeyError):
                         tar.extract(member, folder, filter="data")
             manifest = Manifest(**json.loads((folder / MANIFEST).read_text()))
@@ -175,8 +191,10 @@ def restore(
         )
     keys = _read_keys(folder / KEYS, manifest, passphrase=passphrase)
     _refuse_other_keys(keys, home=home, replace=replace)
-    _load(folder / DUMP, place)
-    _lay_keys(keys, home=home)
+    with _visits_beside(folder / VISITS, home=home, replace=replace) as lay_visits:
+        _load(folder / DUMP, place)
+        lay_visits()
+        _lay_keys(keys, home=home)
 
 
 # The database
@@ -235,6 +253,46 @@ def _run(words: list[str], place: Place, *, out: Any = None) -> None:
     if "lock timeout" in done.stderr:
         hint = "Somebody is using the database: stop the server and the worker first."
     raise BackupError(f"{Path(words[0]).name} failed: {done.stderr.strip()[-600:]}", hint=hint)
+
+
+# The visit store
+
+
+def _write_visits(target: Path, *, home: Path) -> int | None:
+    """The store as one tar, its segments linked while it is held; None when there is no store."""
+    store = home / "visits"
+    if not (store / "store.json").exists():
+        return None
+    with tempfile.TemporaryDirectory(prefix="visits-backup-", dir=home) as name:
+        copy = Path(name) / "visits"
+        stays = snapshot.take(store, copy)
+        with tarfile.open(target, "w") as tar:
+            tar.add(copy, arcname="visits")
+    return stays
+
+
+@contextmanager
+def _visits_beside(source: Path, *, home: Path, replace: bool) -> Iterator[Callable[[], None]]:
+    """Unpack and check the store of a backup beside the one here; what is given puts it in place."""
+    if not source.exists():
+        yield lambda: None
+        return
+    store = home / "visits"
+    if (store / "store.json").exists() and not replace:
+        raise NotEmpty(
+            f"There is a visit store in {store} already.",
+            hint="Choose an empty data folder (BIHUAN_HOME), or say --replace to lose what is here.",
+        )
+    home.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="visits-restore-", dir=home) as name:
+        with tarfile.open(source) as tar:
+            tar.extractall(name, filter="data")
+        copy = Path(name) / "visits"
+        try:
+            snapshot.check(copy)
+        except StoreError as error:
+            raise NotABackup(str(error)) from error
+        yield lambda: snapshot.put_in_place(copy, store)
 
 
 # The keys

@@ -7,10 +7,9 @@ class TracingConfig(AppConfig):
 
     def ready(self) -> None:
         from bihuan.registry import outbox
-        from bihuan.tracing.actions import gates
-        from bihuan.tracing import retention, retention_clusters, retention_investigations
+        from bihuan.tracing import notices, retention, retention_clusters, retention_investigations
 
         retention.register()
         retention_investigations.register()
         retention_clusters.register()
-        outbox.register_words(gates.OVER_LIMIT, gates.over_limit_in_words)
+        outbox.register_words(notices.OVER_LIMIT, notices.over_limit_in_words)

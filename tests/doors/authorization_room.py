@@ -253,6 +253,8 @@ def web_pages(facts: Facts) -> dict[str, list[dict[str, Any]]]:
         "loop": [{"public_id": facts.loop}],
         **{name: [{"job_id": facts.job}] for name in _JOB_PAGES},
         "policy_value": [{"key": "clocks.report_hours"}],
+        **{name: [{"public_id": facts.place}] for name in _PLACE_PAGES},
+        "entry_code": [{"public_id": one} for one in facts.people.values()],
         "chain_card": [{"public_id": facts.case}],
         "assistance_one": [{"public_id": facts.request}],
         "assistance_do": [{"public_id": facts.request, "said": said} for said in ("end", "answer", "request")],
@@ -274,6 +276,7 @@ def web_pages(facts: Facts) -> dict[str, list[dict[str, Any]]]:
 
 
 _DUTY_PAGES = ("duty", "duty_why", "duty_undo", "duty_waive", "duty_hand_over")
+_PLACE_PAGES = ("place", "place_edit", "place_active", "gate", "gate_records")
 _JOB_PAGES = ("import_job", "import_columns", "import_preview", "import_ledger", "import_mapping")
 #: Pages that hold lists, to be searched and taken as files.
 _LISTS = (
@@ -285,6 +288,7 @@ _LISTS = (
     "board_figures",
     "gap",
     "clearance",
+    "places",
     "reads",
     "my_duties",
     "chains",
@@ -327,6 +331,11 @@ def web_forms(facts: Facts) -> dict[str, dict[str, Any]]:
             "reason": "no reason",
         },
         "glass_end": {},
+        "place_new": {"name": "新店", "kind": "shop", "territory_code": GRID},
+        "place_edit": {"name": "改名", "kind": "shop", "territory_code": GRID},
+        "place_active": {"active": "1"},
+        "places_load": {},
+        "gate_records": {},
         "proposals_do": {
             "proposal": facts.proposal,
             "criterion": "other",

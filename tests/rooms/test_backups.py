@@ -8,6 +8,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -201,3 +202,64 @@ def test_a_backup_of_a_later_postgresql_is_refused_by_name(
                 Manifest(**told), members, there.place,
                 home=there.home, passphrase="", replace=False, is_empty=True,
             )  # fmt: skip
+
+
+def _store_with(home: Path, *days: int) -> Any:
+    """A visit store in a data folder with one stay each day."""
+    import numpy as np
+
+    from bihuan.epi.visits import Batch, VisitStore
+
+    store = VisitStore.create(home / "visits")
+    start = np.array([day * 1440 for day in days], np.int64)
+    ids = np.arange(1, len(days) + 1, dtype=np.uint64)
+    store.append(Batch(ids, ids, np.array(["shop"] * len(days), object), start, start))
+    return store
+
+
+def test_the_visit_store_goes_along_and_comes_back_whole(here: Machine, there: Machine, folder: Path) -> None:
+    from bihuan.epi.visits import VisitStore
+    from bihuan.epi.visits.spool import Spool
+    from tests.rules.spool_sender import A_BATCH, named
+
+    store = _store_with(here.home, 18_300, 18_301)
+    Spool(store.folder).put(named(1))
+    manifest = here.backup(folder / "v.bak")
+    assert manifest.visits == 2
+    there.restore(folder / "v.bak")
+    back = VisitStore(there.home / "visits")
+    assert back.stats().stays == 2
+    assert back.verify() == []
+    done = Spool(back.folder).merge()
+    assert done is not None
+    assert done.added == A_BATCH
+    assert [path.name for path in there.home.glob("visits-*")] == []
+
+
+def test_a_visit_store_here_is_not_overwritten_unless_asked_to(
+    here: Machine, there: Machine, folder: Path
+) -> None:
+    from bihuan.epi.visits import VisitStore
+
+    if not (here.home / "visits").exists():
+        _store_with(here.home, 18_300)
+    here.backup(folder / "w.bak")
+    _store_with(there.home, 18_310, 18_311, 18_312)
+    with pytest.raises(backups.NotEmpty, match="visit store"):
+        there.restore(folder / "w.bak")
+    assert VisitStore(there.home / "visits").stats().days == 3
+    there.restore(folder / "w.bak", replace=True)
+    assert VisitStore(there.home / "visits").stats().days < 3
+    assert not (there.home / "visits.old").exists()
+
+
+def test_a_backup_that_is_kept_long_leaves_the_visits_out(here: Machine, folder: Path) -> None:
+    if not (here.home / "visits").exists():
+        _store_with(here.home, 18_300)
+    manifest = backups.write(
+        folder / "x.bak", here.place, home=here.home, mode="demo", mark="", keys=True, passphrase="",
+        visits=False,
+    )  # fmt: skip
+    assert manifest.visits is None
+    with tarfile.open(folder / "x.bak") as tar:
+        assert "visits.tar" not in tar.getnames()

@@ -11,7 +11,7 @@ import pytest
 from bihuan.registry import clock, scope
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Invalid
-from bihuan.tracing.actions.forget_visits import due, forget, forget_due
+from bihuan.tracing.actions.forget_visits import due, forget, forget_due, note_by_hand
 from bihuan.tracing.actions.gates import GateRecord, StrangerInput, record_gate
 from bihuan.tracing.actions.places import PlaceInput, register_place
 from bihuan.tracing.actions.record_visits import record_rows
@@ -89,3 +89,12 @@ def test_a_forgotten_day_takes_no_visits(filled: Cast) -> None:
 def test_nobody_forgets_the_future(filled: Cast) -> None:
     with pytest.raises(Invalid):
         forget(date(2020, 6, 21), actor=WORKER, now=TODAY)
+
+
+def test_what_was_deleted_from_the_store_alone_is_entered_once(filled: Cast, home: Path) -> None:
+    from bihuan.epi.visits import VisitStore
+
+    VisitStore(home / "visits").forget((date(2020, 6, 6) - date(1970, 1, 1)).days)
+    assert (note_by_hand(), note_by_hand()) == (1, 0)
+    assert deletions()[0].reason == "by hand"
+    assert deletions()[0].stays == 1

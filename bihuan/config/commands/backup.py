@@ -23,9 +23,11 @@ File = Annotated[Path, typer.Argument(help="The backup file.", show_default=Fals
 def backup(
     file: File,
     keys: Annotated[bool, typer.Option(help="Take the keys along.")] = True,
+    visits: Annotated[bool, typer.Option(help="Take the visit store along.")] = True,
     json: Json = False,
 ) -> None:
-    """Write database and keys into one file. BIHUAN_BACKUP_PASSPHRASE encrypts the keys in it."""
+    """Write database, keys and visits into one file. Keep one with visits no longer than visits are kept; for
+    longer, --no-visits. BIHUAN_BACKUP_PASSPHRASE encrypts the keys in it."""
     file = file.expanduser().absolute()
     with command.on_the_database():
         manifest = backups.write(
@@ -36,12 +38,14 @@ def backup(
             mark=str(command.database_mark() or ""),
             keys=keys,
             passphrase=os.environ.get(PASSPHRASE, ""),
+            visits=visits,
         )
     told = {
         "file": str(file),
         "bytes": file.stat().st_size,
         "made_at": manifest.made_at,
         "keys": manifest.keys,
+        "visits": manifest.visits,
     }
     show(told, json=json, human=lambda console: _tell(console, file, manifest))
 
@@ -72,17 +76,29 @@ def restore(
         if manifest.mode in ("demo", "drill", "production"):
             home.remember_mode(manifest.mode)
         command.migrate(with_territories=False)
+        forgotten = _forget_what_is_over() if manifest.visits is not None else 0
     told = {
         "file": str(file),
         "made_at": manifest.made_at,
         "version": manifest.version,
         "keys": manifest.keys,
+        "visits": manifest.visits,
+        "visits_forgotten": forgotten,
     }
     show(
         told,
         json=json,
         human=lambda console: console.print(f"[green]✓[/] Restored what was on {manifest.made_at}."),
     )
+
+
+def _forget_what_is_over() -> int:
+    """Days whose time was up since the backup was made do not come back with it; how many stays they held."""
+    from bihuan.registry.actor import Actor
+    from bihuan.tracing.actions.forget_visits import forget_due
+
+    done = forget_due(actor=Actor.system("restore", door="cli"))
+    return done.stays if done else 0
 
 
 def _place() -> backups.Place:

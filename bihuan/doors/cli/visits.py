@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,6 +27,7 @@ from bihuan.epi.visits import VisitStore, by_day, secret
 from bihuan.epi.visits.cases import parse_time
 from bihuan.epi.visits.ingest import Ingested, Rejected, ingest
 from bihuan.epi.visits.near import ingest_near
+from bihuan.epi.visits.spool import Spool
 
 app = typer.Typer(
     no_args_is_help=True, help="Visits: entry records in, what the store holds, deletion when time is up."
@@ -100,10 +102,16 @@ def ingest_command(
             given=given,
             encoding=encoding,
             on_rejected=write,
-            on_batch=lambda rows: setattr(progress, "what", f"{_('reading visits')} {rows:,}"),
+            on_batch=partial(_between_parts, opened, Spool(folder), progress),
         )
         opened.compact()
     _say(done, folder, rejected, made=made, lang=spoken, json=json)
+
+
+def _between_parts(store: VisitStore, spool: Spool, progress: Any, rows: int) -> None:
+    """Gates and systems that send meanwhile do not wait for the end of a long file."""
+    progress.what = f"{_('reading visits')} {rows:,}"
+    spool.merge(store)
 
 
 @app.command("ingest-days")
@@ -267,6 +275,37 @@ def forget(
     with working(_("deleting")):
         done = opened.forget(day)
     show(asdict(done) | {"record": str(opened.folder / "retention.log")}, json=json)
+
+
+@app.command()
+def expire(
+    before: Annotated[
+        datetime | None,
+        typer.Option("--before", formats=DAY, help="The first day that stays; default: by the policy."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what the rule says.")] = False,
+    json: Json = False,
+) -> None:
+    """Delete visits whose time is up (the worker does it every night), with an entry under the audit chain.
+
+    Also what gates counted on those days and strangers they registered. `forget` does it to a store alone.
+    """
+    from bihuan.registry.actor import Actor
+    from bihuan.tracing.actions import forget_visits
+
+    rule = forget_visits.due()
+    held = [{"needs": needs, "from": str(day)} for needs, day in rule.holding]
+    said: dict[str, Any] = {
+        "days": rule.days, "source": rule.source, "before": str(rule.before), "held_by": held
+    }  # fmt: skip
+    if not dry_run:
+        actor = Actor.system("bihuan visits expire", door="cli")
+        if before is not None:
+            said |= asdict(forget_visits.forget(before.date(), actor=actor))
+        else:
+            done = forget_visits.forget_due(actor=actor)
+            said |= asdict(done) if done else {"stays": 0}
+    show(said, json=json)
 
 
 # --- what is said ----------------------------------------------------------------------------------------

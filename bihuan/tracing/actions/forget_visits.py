@@ -20,6 +20,7 @@ from bihuan.registry.errors import Invalid
 from bihuan.tracing import visits
 from bihuan.tracing.actions.record_visits import merge_waiting, told
 from bihuan.tracing.models import Cluster, GateCheck, Investigation, Place, Stranger, VisitDeletion
+from bihuan.tracing.queries.visit_store import retention_log
 
 KEY: Final = "retention.visits_days"
 BY_RULE, BY_HAND = "retention", "by hand"
@@ -108,6 +109,26 @@ def forget(
             checks=checks, strangers=strangers, reason=reason, source=source[:120], by_name=actor.name,
         )  # fmt: skip
     return deleted
+
+
+def note_by_hand(*, now: datetime | None = None) -> int:
+    """Enter deletions that `bihuan visits forget` did to the store alone, as its `retention.log` tells them,
+    under the audit chain; how many."""
+    lines = [line for line in retention_log(limit=1000) if line.get("days")]
+    known = set(VisitDeletion.objects.values_list("before", "days", "stays", "size"))
+    fresh = []
+    for line in reversed(lines):
+        told_by = (date.fromisoformat(line["before"]), line["days"], line["stays"], line["bytes"])
+        if told_by not in known:
+            before, days, stays, size = told_by
+            fresh.append(
+                VisitDeletion(
+                    at=moment_now(now), before=before, days=days, stays=stays, size=size,
+                    people=line["people"], reason=BY_HAND, by_name="bihuan visits forget",
+                )
+            )  # fmt: skip
+    VisitDeletion.objects.bulk_create(fresh)
+    return len(fresh)
 
 
 def _has_checks(before: date) -> bool:

@@ -31,6 +31,7 @@ from bihuan.tracing import visits
 from bihuan.tracing.actions.record_visits import PATIENCE, RIGHT, ready_store, spool, told
 from bihuan.tracing.errors import PlaceClosed, UnknownPlace
 from bihuan.tracing.models import GateCheck, Place, PlaceAlert, Stranger
+from bihuan.tracing.notices import OVER_LIMIT
 from bihuan.tracing.queries.places import head_counts
 from bihuan.tracing.rules import codes, gates
 
@@ -38,7 +39,6 @@ MOST: Final = 500  # records in one call: a device sends again what is left
 #: A device's clock may differ so much before its times are corrected, and noted.
 SKEW: Final = timedelta(minutes=1)
 LATE: Final = timedelta(minutes=1)
-OVER_LIMIT: Final = "place.over_limit"
 _MOBILE = re.compile(r"(?:\+?86)?(1[3-9]\d{9})")
 _OTHER = re.compile(r"[A-Z0-9]{5,20}")
 
@@ -311,10 +311,3 @@ def _watch_limit(place: Place, rules: GateRules, at: datetime) -> None:
         facts = {"place": place.public_id, "inside": inside, "limit": limit}
         key = f"over-limit/{place.public_id}/{at:%Y%m%d%H%M}"
         announce([NewNotice(owner.post_id, OVER_LIMIT, key, facts)], now=at)
-
-
-def over_limit_in_words(payload: Any) -> str:
-    """An alert as a digest says it."""
-    return _("%(place)s holds %(inside)s people; %(limit)s are allowed.") % {
-        name: payload.get(name, "") for name in ("place", "inside", "limit")
-    }
