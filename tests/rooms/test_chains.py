@@ -8,7 +8,6 @@ import pytest
 
 from bihuan.cases.actions import CaseInput, report_case
 from bihuan.registry import clock, scope, shredder
-from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Invalid, NotAllowed
 from bihuan.registry.people import PersonInput
 from bihuan.tracing.actions import LinkInput, link_cases
@@ -243,5 +242,6 @@ def test_why_somebody_was_taken_out_goes_with_her_identity(cast: Cast, chain: tu
         held = shredder.what_is_held(member.case.person_id).held
         assert [fact["event"] for one in held for fact in one.facts if "event" in fact] == ["年夜饭"]
         assert shredder.remains(member.case.person_id)["clusters"] > 0
-        shredder.shred_person(member.case.person_id, reason="期满", actor=Actor.system("test"))
+        (clusters,) = [one for one in shredder.shredders() if one.name == "clusters"]
+        clusters.shred([member.case.person_id])
         assert shredder.remains(member.case.person_id)["clusters"] == 0
