@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from bihuan.registry.actions.people import register_person
 from bihuan.registry.models import Person
 from bihuan.registry.people import PersonInput
 from bihuan.tracing.actions import assistance as verbs
+from bihuan.tracing.actions.assistance import thread
 from bihuan.tracing.errors import AssistanceClosed
 from bihuan.tracing.models import (
     AssistanceDelivery,
@@ -253,8 +254,6 @@ def test_more_than_the_need_justifies_is_not_kept(houses, noon) -> None:
     row = ask(asking, need="inform")
     with asking.acting():
         held = AssistanceRequest.objects.get(pk=row.pk)
-        from bihuan.tracing.actions.assistance import thread
-
         told = thread.told_of(held)
         told["fields"]["id_number"] = "420303198103040022"
         held.told, held.shared = thread.lock_away(held, told), [*held.shared, "id_number"]
@@ -305,6 +304,28 @@ def test_a_clock_that_is_a_year_wrong_over_there_does_no_harm(houses, noon) -> N
     arrived = there(row)
     assert arrived.received_at == NOON
     assert arrived.reply_due_at == NOON + timedelta(hours=2)
+
+
+def test_what_the_register_cannot_hold_hinders_nobody_from_acting(houses, noon) -> None:
+    asking, asked, line = houses
+    with asking.acting():
+        person = someone()
+        Person.unscoped.filter(pk=person.pk).update(sex="F", name="周小明")
+        given = verbs.AssistanceInput(
+            to_territory=ASKED, need="place_under_observation", reason="x", person_id=person.pk,
+            from_territory=NEXT_COUNTY, exposure_last=date(2020, 2, 12),
+        )  # fmt: skip
+        row = verbs.ask(given, actor=SYSTEM, now=NOON)
+        told = thread.told_of(row)
+        told["fields"] |= {"phone": "no number", "sex": "?", "age_years": "²", "exposure_last": "soon"}
+        row.told, row.shared = thread.lock_away(row, told), sorted(told["fields"])
+        row.save()
+    carry(asking, line)
+    with asked.acting():
+        done = verbs.accept(verbs.AcceptInput(there(row).public_id, confirm=True), actor=SYSTEM, now=NOON)
+    assert done.made_contact is not None
+    assert done.made_contact.exposure_last is None
+    assert (done.person.name, done.person.phone_index, done.person.sex) == ("周小明", "", "U")
 
 
 STEPS = st.lists(

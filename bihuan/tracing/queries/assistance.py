@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from bihuan.registry import access, territory
 from bihuan.registry.duplicates import find_duplicates
 from bihuan.registry.models import Person
-from bihuan.registry.people import PersonInput
+from bihuan.registry.people import SEXES, PersonInput, judge
 from bihuan.registry.secrets import keyring
 from bihuan.tracing.errors import UnknownAssistance
 from bihuan.tracing.models import (
@@ -357,20 +357,31 @@ def candidates(public_id: str, *, on: date) -> list[Candidate]:
 
 
 def person_input(told: Mapping[str, str], *, source: str, where: str, reported_on: date) -> PersonInput:
-    """The person as a request tells her."""
-    age = told.get("age_years", "")
-    return PersonInput(
+    """The person as a request tells her. What the register could not hold (a telephone number of no form) is
+    left out: it still stands on the page of the request."""
+    age, sex = told.get("age_years", ""), told.get("sex", "")
+    given = PersonInput(
         territory_code=where,
         name=told.get("name", ""),
-        sex=told.get("sex") or "U",
-        age_years=int(age) if age.isdigit() else None,
-        age_reported_on=reported_on if age.isdigit() else None,
+        sex=sex if sex in SEXES else "U",
+        age_years=int(age) if age.isdecimal() else None,
+        age_reported_on=reported_on if age.isdecimal() else None,
         id_number=told.get("id_number", ""),
         phone=told.get("phone", ""),
         address=told.get("address", ""),
         source="assistance",
         local_id=source,
     )
+    wrong = {fault.field for fault in judge(given, on=reported_on)}
+    empty = {
+        "name": "",
+        "id_number": "",
+        "phone": "",
+        "address": "",
+        "age_years": None,
+        "age_reported_on": None,
+    }
+    return replace(given, **{name: value for name, value in empty.items() if name in wrong})
 
 
 def outcomes_for(need: str) -> list[tuple[str, str]]:

@@ -22,6 +22,7 @@ from bihuan.registry.people import id_place, phone_place
 from bihuan.registry.secrets import keyring
 from bihuan.tracing.actions.assistance import thread
 from bihuan.tracing.actions.assistance.peers import route
+from bihuan.tracing.actions.confirm import KINDS
 from bihuan.tracing.actions.pseudonyms import counties_of, persons_of
 from bihuan.tracing.errors import AssistanceInvalid
 from bihuan.tracing.models import NEED_LABELS, AssistanceRequest, Contact, Peer
@@ -249,6 +250,9 @@ def _faults(given: AssistanceInput, own: str) -> list[dict[str, str]]:
     if given.need not in {key for key, _label in NEED_LABELS}:
         text = _("%(value)s is not allowed here.") % {"value": given.need}
         faults.append(_fault("need", "choice", text, ", ".join(key for key, _label in NEED_LABELS)))
+    if given.exposure_kind and given.exposure_kind not in KINDS:
+        text = _("%(value)s is not allowed here.") % {"value": given.exposure_kind}
+        faults.append(_fault("exposure_kind", "choice", text, ", ".join(sorted(KINDS))))
     if not given.reason.strip():
         faults.append(_fault("reason", "required", _("Say why this is needed: the other side acts on it.")))
     for name in ("reason", "question"):

@@ -199,13 +199,21 @@ def _confirm(row: AssistanceRequest, where: str, *, actor: Actor, at: datetime) 
             case=case or "",
             exposure_kind=kind if kind in KINDS else ExposureKind.UNKNOWN.value,
             setting=told.get("setting", "")[:200],
-            exposure_last=date.fromisoformat(last) if last else None,
+            exposure_last=_day(last),
             criterion=(_("Named in assistance request %(id)s of %(office)s") % _source(row))[:120],
             source_key=f"assistance:{row.public_id}",
         ),
         actor=actor,
         now=at,
     )
+
+
+def _day(text: str) -> date | None:
+    """A day as told; None for what is none."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _source(row: AssistanceRequest) -> dict[str, str]:
