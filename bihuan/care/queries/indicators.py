@@ -184,7 +184,8 @@ def _without_contacts(asked: _Asked) -> Indicator:
 
 def _interviewed(asked: _Asked) -> Indicator:
     """Cases investigated within 24 hours of being found."""
-    done_at = Step.objects.filter(case=OuterRef("pk"), kind="case.investigated").order_by("at").values("at")[:1]
+    steps = Step.objects.filter(case=OuterRef("pk"), kind="case.investigated")
+    done_at = steps.order_by("at").values("at")[:1]
     rows = asked.cases().annotate(asked_at=Subquery(done_at, output_field=DateTimeField()))
     done = rows.filter(asked_at__lte=F("found_at") + INTERVIEWED_WITHIN).filter(asked_at__lte=asked.at)
     due = rows.filter(Q(found_at__lte=asked.at - INTERVIEWED_WITHIN) | Q(pk__in=done.values("pk")))

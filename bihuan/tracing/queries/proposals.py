@@ -157,7 +157,7 @@ def _places(part: Sequence[ContactProposal]) -> tuple[tuple[str, str, int], ...]
     for proposal in part:
         there = {str(e.get("place") or ""): str(e.get("place_name") or "") for e in proposal.encounters}
         names |= there
-        counted.update(there)
+        counted.update(there.keys())
     return tuple((place, names[place], n) for place, n in counted.most_common() if place)
 
 
