@@ -373,14 +373,8 @@ def person_input(told: Mapping[str, str], *, source: str, where: str, reported_o
         local_id=source,
     )
     wrong = {fault.field for fault in judge(given, on=reported_on)}
-    empty = {
-        "name": "",
-        "id_number": "",
-        "phone": "",
-        "address": "",
-        "age_years": None,
-        "age_reported_on": None,
-    }
+    empty: dict[str, Any] = dict.fromkeys(("name", "id_number", "phone", "address"), "")
+    empty |= dict.fromkeys(("age_years", "age_reported_on"))
     return replace(given, **{name: value for name, value in empty.items() if name in wrong})
 
 
