@@ -89,7 +89,7 @@ def _words() -> dict[str, Any]:
         "source": _("Where it may have come from"),
         "no_hypotheses": _("No hypothesis."),
         "contacts": _("Contacts"),
-        "found": _("What was found"),
+        "found": _("Findings of the investigation"),
         "no_summary": _("Nothing written yet."),
         "looks": _("Looks at entry records"),
         "no_looks": _("Nobody has looked."),

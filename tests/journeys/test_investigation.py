@@ -1,0 +1,80 @@
+"""An investigator with one confirmed case: opened, drafted, told on a phone, closed, and the report taken
+along."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pypdf import PdfReader
+
+from tests import cast as people
+from tests.journeys.test_web import PASSWORD, log_in
+from tests.rooms.care_room import local
+from tests.rooms.investigation_room import CASE, UNKNOWN, a_case, market, visited
+
+
+@pytest.fixture
+def found(live: str, settings: Any, tmp_path: Path) -> Any:
+    """The evening of 12 February: a case confirmed in the morning, who was at the market on the 10th."""
+    from bihuan.registry import clock, scope
+
+    settings.BIHUAN_HOME = tmp_path
+    with clock.frozen(local("02-01 08:00")):
+        cast = people.make_cast()
+        with scope.system():
+            cast.officer.account.set_password(PASSWORD)
+            cast.officer.account.save()
+        with cast.officer.acting():
+            market(cast.officer)
+    visited([(CASE, "market", "02-10 09:00", 60), (UNKNOWN, "market", "02-10 09:30", 30)])
+    with clock.frozen(local("02-12 18:00")):
+        yield a_case(cast.officer)
+
+
+def tell(page: Any, day: str, where: str) -> None:
+    form = page.locator("#add-entry")
+    if not form.evaluate("e => e.open"):
+        form.locator("summary").click()
+    form.get_by_label("日期", exact=False).first.fill(day)
+    form.get_by_label("或用文字说明地点").fill(where)
+    form.get_by_role("button", name="保存").click()
+    page.locator(".inv-entry", has_text=where).wait_for()
+
+
+def test_from_a_case_to_a_closed_investigation_with_its_report(phone: Any, found: Any) -> None:
+    page = phone
+    log_in(page, "officer")
+    page.goto(f"/cases/{found.public_id}/")
+    page.get_by_role("link", name="开始流调").click()
+    page.get_by_role("button", name="开始流调").click()
+    page.get_by_role("heading", name="逐日行踪").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+    page.get_by_role("button", name="查看并起草").click()
+    entry = page.locator(".inv-entry.unconfirmed")
+    entry.wait_for()
+    assert "张湾市场" in entry.inner_text()
+    entry.locator("label.inv-pick").click()
+    page.get_by_role("button", name="确在该处").click()
+    page.locator(".inv-entry.confirmed").wait_for()
+
+    page.get_by_text("缺 2 天").wait_for()
+    for day, where in (("2020-02-11", "家中"), ("2020-02-12", "发热门诊")):
+        tell(page, day, where)
+
+    page.get_by_text("每日均有记录").wait_for()
+    page.get_by_role("heading", name="结束流调").click()
+    page.get_by_label("调查结论").fill("市场内感染")
+    page.locator("#close").get_by_role("button").click()
+    page.get_by_text("流调已按时结束").wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="报告（PDF）").click()
+    text = PdfReader(BytesIO(Path(download.value.path()).read_bytes())).pages[0].extract_text()
+    assert "张湾市场" in text
+    assert "发热门诊" in text
+
+    page.goto(f"/cases/{found.public_id}/")
+    assert page.get_by_text("病例的行踪").first.is_visible()
