@@ -41,6 +41,7 @@ _DUTY = (
     "state", "clock_known", "ended_at", "ended_day_only", "ended_recorded_at", "ended_by_account_id",
     "ended_by_post_id", "reason", "evidence",
 )  # fmt: skip
+_NOT_ENDED = "\t".join((NULL, "f", NULL, NULL, NULL, "", NULL))  # from ended_at to evidence
 _MOST_PLANS = 20_000
 
 _plans: dict[tuple[Any, ...], Plan | None] = {}
@@ -92,6 +93,7 @@ class Fresh:
         self.written: dict[tuple[Any, ...], _Written | None] = {}
         self.owing: dict[tuple[int, str], tuple[str, ...]] = {}
         self.loops: list[tuple[_Subject, _Written]] = []
+        self.heads: dict[tuple[str, ...], str] = {}
         self.by = f"{cell(actor.account_id)}\t{cell(actor.post_id)}"
 
     def run(self, events: Sequence[Any]) -> Left:
@@ -244,15 +246,20 @@ class Fresh:
         )
 
     def duty_tail(self, duty: Owed, bound: BoundDefinition, binding: int, base: datetime) -> str:
-        over = duty.state != 0
-        return bulk.line([
-            bound.name, duty.kind, duty.key, duty.stage, base + duty.opened, base + duty.due,
-            base + duty.warn, self.now, binding, duty.state, duty.clock_known,
-            None if duty.ended is None else base + duty.ended, duty.ended_day_only,
-            self.now if over else None, self.actor.account_id if over else None,
-            self.actor.post_id if over else None, duty.reason,
-            None if duty.evidence is None else store.dump(dict(duty.evidence)),
-        ])  # fmt: skip
+        names = (bound.name, duty.kind, duty.key, duty.stage)
+        head = self.heads.get(names)
+        if head is None:
+            head = self.heads[names] = bulk.line(names)
+        instant = self.instant
+        times = f"{instant(base + duty.opened)}\t{instant(base + duty.due)}\t{instant(base + duty.warn)}"
+        stands = f"{instant(self.now)}\t{binding}\t{duty.state}\t{cell(duty.clock_known)}"
+        if duty.ended is None:
+            return f"{head}\t{times}\t{stands}\t{_NOT_ENDED}"
+        evidence = NULL if duty.evidence is None else text(store.dump(dict(duty.evidence)))
+        return (
+            f"{head}\t{times}\t{stands}\t{instant(base + duty.ended)}\t{cell(duty.ended_day_only)}\t"
+            f"{instant(self.now)}\t{self.by}\t{text(duty.reason)}\t{evidence}"
+        )
 
     # --- rows --------------------------------------------------------------------------------------------
 
