@@ -47,6 +47,7 @@ GROUPS: tuple[tuple[tuple[str, str], ...], ...] = (
 TABS = (
     ("my_duties", "duty.view", "duties"),
     ("board", "board.view", "board"),
+    ("gate_choice", "visits.record", "gate"),
     ("people", "person.view", "people"),
     ("settings", "", "me"),
 )

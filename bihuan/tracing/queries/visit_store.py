@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import numpy as np
+
 from bihuan.epi.errors import EpiError
 from bihuan.epi.visits.spool import Spool, set_aside
 from bihuan.registry import clock
@@ -90,7 +92,7 @@ def view_store(language: str = "en") -> StoreView:
     return StoreView(
         True,
         stays=found.stays,
-        people=found.people,
+        people=int(np.count_nonzero(store.people.keys)),  # those blanked do not count
         places=found.places,
         size=found.truth_bytes,
         index_size=found.index_bytes,

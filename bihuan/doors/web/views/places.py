@@ -41,7 +41,7 @@ class PlaceForm(forms.Form):
         max_length=80,
         help_text=gettext_lazy("Code or name of the community, street or county."),
     )
-    address = forms.CharField(label=gettext_lazy("Address"), max_length=300, required=False)
+    address = forms.CharField(label=gettext_lazy("Where it is"), max_length=300, required=False)
     capacity = forms.IntegerField(
         label=gettext_lazy("People at once"),
         min_value=1,
@@ -147,7 +147,7 @@ def _columns(days: dict[int, GateDay]) -> list[Column[PlaceRow]]:
         Column("gate", _("Complete today"), gate),
         Column("kind", _("Kind"), lambda row: Cell(str(kinds.get(row.kind, row.kind)))),
         Column("territory", _("Territory"), lambda row: Cell(territories.below(row.territory_code))),
-        Column("address", _("Address"), lambda row: Cell(row.address or "–")),
+        Column("address", _("Where it is"), lambda row: Cell(row.address or "–")),
         Column("store_id", _("Id in entry records"), lambda row: Cell(row.store_id), shown=False),
     ]
 
