@@ -224,8 +224,8 @@ def curve(days: Sequence[CurveDay], *, title: str) -> SafeString:
 
 
 ICONS: Final = {
-    "gate": '<path d="M4 21V5.5A1.5 1.5 0 0 1 5.5 4h9A1.5 1.5 0 0 1 16 5.5V21"/><path d="M2.5 21h19M12 12.5h.01"'
-    '/><path d="M16 12h5m-2-2 2 2-2 2"/>',
+    "gate": '<path d="M4 21V5.5A1.5 1.5 0 0 1 5.5 4h9A1.5 1.5 0 0 1 16 5.5V21M2.5 21h19M12 12.5h.01"/>'
+    '<path d="M16 12h5m-2-2 2 2-2 2"/>',
     "duties": '<path d="M12 3.5a8.5 8.5 0 1 1-8 5.6"/><path d="m8.5 12 2.5 2.5 4.5-5"/>',
     "board": '<path d="M5 4h4a1.5 1.5 0 0 1 1.5 1.5v4A1.5 1.5 0 0 1 9 11H5a1.5 1.5 0 0 1-1.5-1.5v-4'
     "A1.5 1.5 0 0 1 5 4zM15 4h4a1.5 1.5 0 0 1 1.5 1.5v2H13.500v-2A1.5 1.5 0 0 1 15 4zM3.5 14h7v6h-7z"
