@@ -22,6 +22,7 @@ MOST = 2000
 _GRAINS = ((1, True, True), (7, True, True), (7, False, True), (14, False, True), (28, False, False))
 #: Shares of `most` tried for the cases that stay single.
 _SINGLE = (0.75, 0.5, 0.3, 0.15, 0.05, 0.01)
+_LARGEST = 2**62
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -182,16 +183,19 @@ def _lines(graph: ChainGraph, mark_of: Ints, marks: Marks) -> Lines:
 
 
 def _joined(*columns: Ints) -> Ints:
-    """One number a row, the same where all columns are."""
+    """One number a row, the same where all columns are; none of them is negative."""
     key = np.zeros(columns[0].size, np.int64)
+    largest = 1
     for column in columns:
-        _, code = np.unique(np.concatenate(([0], column)), return_inverse=True)
-        code = code[1:]
-        most = int(code.max(initial=0)) + 1
-        if most > 1:
-            key = np.unique(key * most + code, return_inverse=True)[1].astype(np.int64)
+        most = int(column.max(initial=0)) + 1
+        if largest * most >= _LARGEST:
+            key = np.unique(key, return_inverse=True)[1].astype(np.int64)
+            largest = int(key.max(initial=0)) + 1
+        key = key * most + column
+        largest *= most
     return key
 
 
 def _codes(words: tuple[str, ...]) -> Ints:
-    return np.unique(np.array(words, dtype=str), return_inverse=True)[1].astype(np.int64)
+    known: dict[str, int] = {}
+    return np.array([known.setdefault(word, len(known)) for word in words], np.int64)
