@@ -299,7 +299,7 @@ _LISTS = (
     "investigations",
 )
 #: Public data about rules, not about people.
-_PUBLIC_DATA = ("gap", "policy_value", "chains_export")
+_PUBLIC_DATA = ("gap", "policy_value", "chains_export", "gate")  # a gate opens to who records there
 
 
 def web_forms(facts: Facts) -> dict[str, dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,11 @@ from bihuan.epi.visits import VisitStore
 from bihuan.registry import clock, scope
 from bihuan.registry.errors import NotAllowed
 from bihuan.tracing import visits
-from bihuan.tracing.actions import gates
 from bihuan.tracing.actions.gates import GateRecord, StrangerInput, record_gate
 from bihuan.tracing.actions.places import PlaceInput, change_place, close_place, register_place
 from bihuan.tracing.errors import PlaceClosed, UnknownPlace
 from bihuan.tracing.models import GateCheck, PlaceAlert, Stranger
+from bihuan.tracing.queries.gates import strangers_of
 from bihuan.tracing.queries.places import find_place
 from bihuan.tracing.rules import codes
 from bihuan.tracing.rules.gates import Entry, how, missing
@@ -160,10 +159,11 @@ def test_a_stranger_is_kept_enciphered_and_stands_in_no_list(cast: Cast, gate: s
     with scope.system():
         kept = Stranger.unscoped.get()
     assert "外地人甲".encode() not in bytes(kept.told)
-    from bihuan.registry.secrets import keyring
-
-    place = gates.stranger_place(kept.place_id, visits.unsigned(kept.event))
-    assert json.loads(keyring().decrypt(kept.told, place=place))["origin"] == "襄阳"
+    with cast.officer.acting():
+        (found,) = strangers_of([kept.key]).values()
+    assert (found.name, found.origin, found.purpose) == ("外地人甲", "襄阳", "送货")
+    with cast.neighbor.acting():
+        assert strangers_of([kept.key]) == {}
 
 
 def test_too_many_inside_raise_an_alert_that_ends_when_they_leave(cast: Cast, gate: str) -> None:

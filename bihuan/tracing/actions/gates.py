@@ -32,6 +32,7 @@ from bihuan.tracing.actions.record_visits import PATIENCE, RIGHT, ready_store, s
 from bihuan.tracing.errors import PlaceClosed, UnknownPlace
 from bihuan.tracing.models import GateCheck, Place, PlaceAlert, Stranger
 from bihuan.tracing.notices import OVER_LIMIT
+from bihuan.tracing.queries.gates import stranger_place
 from bihuan.tracing.queries.places import head_counts
 from bihuan.tracing.rules import codes, gates
 
@@ -259,7 +260,9 @@ def _count(kept: Sequence[_Judged], place: Place, *, at: datetime, skew: timedel
             event=visits.signed(j.event),
             key=visits.signed(j.number),
             at=j.at,
-            told=ring.encrypt(_as_text(j.record.stranger), place=stranger_place(place.pk, j.event)),
+            told=ring.encrypt(
+                _as_text(j.record.stranger), place=stranger_place(place.pk, visits.signed(j.event))
+            ),
         )
         for j in kept
         if j.record.stranger is not None and j.number
@@ -267,11 +270,6 @@ def _count(kept: Sequence[_Judged], place: Place, *, at: datetime, skew: timedel
     with writing(actor):
         GateCheck.objects.bulk_create(checks, ignore_conflicts=True)
         Stranger.objects.bulk_create(strangers, ignore_conflicts=True)
-
-
-def stranger_place(place: int, event: int) -> str:
-    """What a stranger's cipher is bound to."""
-    return f"stranger:{place}:{visits.signed(event)}"
 
 
 def _as_text(told_by: StrangerInput) -> str:
