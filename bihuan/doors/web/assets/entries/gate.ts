@@ -77,10 +77,10 @@ function isWrongNumber(who: string): boolean {
 
 async function record(one: GateRecord): Promise<void> {
   try {
-    if (outbox) await outbox.put(one);
-    else {
-      await sendNow([one]);
-    }
+    if (outbox) {
+      await outbox.put(one);
+      await countQueue();
+    } else if (!(await sendNow([one]))) return; // what is wrong stands above
   } catch {
     show(t(outbox ? "noStore" : "offline"), "late");
     return;
@@ -88,7 +88,7 @@ async function record(one: GateRecord): Promise<void> {
   const lacking = missing(one).map((must) => t(must));
   const time = new Date(one.at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
   const head = one.medical ? t("medical") : `${t("recorded")} ${time}`;
-  show(lacking.length ? `${head} · ${t("incomplete")} ${lacking.join("、")}` : head, lacking.length ? "soon" : "done");
+  show(lacking.length ? `${head} · ${t("incomplete")} ${lacking.join(", ")}` : head, lacking.length ? "soon" : "done");
   fever.hidden = one.temperature === null || one.temperature < about.fever;
   reset();
   void send();
