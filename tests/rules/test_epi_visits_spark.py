@@ -79,7 +79,7 @@ def test_stays_are_never_joined_on_the_place_alone(dialect: str):
     asked = question.question(dialect, margin=15, short=60, long=1440)
     found = joins(asked.met, {"pyspark": "spark"}.get(dialect, dialect))
     pairs = [equal for kind, equal in found if equal and "SEMI" not in kind]
-    assert pairs == [{"place", "hour"}]
+    assert pairs == [{"place", "bucket"}]
     assert [equal for kind, equal in found if "SEMI" in kind] == [{"place"}]
 
 

@@ -2,7 +2,9 @@
 
 Two phases, never a plain join on place. First the visits of the cases, which are few, and which name the
 places and the days that matter. Then the stays at those places, joined on (place, hour) so that each meets
-only its neighbors: a pair is counted in the first hour that both touch, so once.
+only its neighbors. A stay stands in the one hour it begins in, so a pair is counted once; a visit stands in
+all hours in which a stay that meets it can begin. Stays of more than an hour can begin long before: for them
+there are buckets of their own, of six hours.
 
 Only the part of Ibis that writes SQL is used; its backends, and what they bring along, are not needed.
 """
@@ -18,8 +20,8 @@ from bihuan.epi.visits.batch import DAY_MINUTES
 if TYPE_CHECKING:
     from ibis import Table
 
-#: Minutes of a bucket: stays are joined by the hours they touch; a short stay touches one or two.
-BUCKET = 60
+#: Minutes of a bucket of short stays, and of long ones.
+BUCKET, LONG_BUCKET = 60, 360
 #: Relations the question is about, and their columns. `a`, `b`: first and last minute, on the store's clock.
 WINDOWS, BY_PERSON, VISITS, BY_PLACE = "windows", "stays_by_person", "visits", "stays_by_place"
 _STAYS = {"person": "int64", "place": "int64", "a": "int32", "b": "int32"}
@@ -54,7 +56,7 @@ def question(dialect: str, *, margin: int, short: int, long: int) -> Question:
     asked = (
         visits_of(tables[BY_PERSON], tables[WINDOWS]),
         days_of(tables[VISITS], margin=margin, short=short, long=long),
-        met_at(tables[VISITS], tables[BY_PLACE], margin=margin),
+        met_at(tables[VISITS], tables[BY_PLACE], margin=margin, short=short, long=long),
     )
     compiler = _compiler(dialect)
     return Question(*(compiler.to_sqlglot(expression).sql(compiler.dialect) for expression in asked))
@@ -86,22 +88,21 @@ def days_of(visits: Table, *, margin: int, short: int, long: int) -> Table:
     ).distinct()
 
 
-def met_at(visits: Table, stays: Table, *, margin: int) -> Table:
+def met_at(visits: Table, stays: Table, *, margin: int, short: int, long: int) -> Table:
     """Everybody at the places of the visits within `margin` minutes, added up by person."""
     import ibis
 
     case = visits.select("c", "place", own="person", since="a", until="b")
-    case = _in_hours(case, case.since - margin, case.until + margin)
-    there = stays.semi_join(visits, "place")
-    there = _in_hours(there, there.a, there.b)
-    pair = there.join(case, ["place", "hour"])
-    first, last = pair.since - margin, pair.until + margin
-    pair = pair.filter(
-        pair.b >= first,
-        pair.a <= last,
-        pair.person != pair.own,
-        pair.hour == ibis.greatest(pair.a // BUCKET, first // BUCKET),
+    first, last = case.since - margin, case.until + margin
+    case = ibis.union(
+        _in_buckets(case, (first - short) // BUCKET, last // BUCKET, 0),
+        _in_buckets(case, (first - long) // LONG_BUCKET, last // LONG_BUCKET, 1),
     )
+    there = stays.semi_join(visits, "place")
+    bucket = ibis.ifelse(there.b - there.a > short, there.a // LONG_BUCKET * 2 + 1, there.a // BUCKET * 2)
+    there = there.mutate(bucket=bucket)
+    pair = there.join(case, ["place", "bucket"])
+    pair = pair.filter(pair.b >= pair.since - margin, pair.a <= pair.until + margin, pair.person != pair.own)
     begin, end = ibis.greatest(pair.a, pair.since), ibis.least(pair.b, pair.until)
     apart = ibis.greatest(ibis.least(pair.a, pair.until), ibis.least(pair.since, pair.b))
     pair = pair.select(
@@ -116,8 +117,9 @@ def met_at(visits: Table, stays: Table, *, margin: int) -> Table:
     )
 
 
-def _in_hours(table: Table, since: Any, until: Any) -> Table:
-    """One row for every hour touched."""
+def _in_buckets(table: Table, first: Any, last: Any, kind: int) -> Table:
+    """One row for every bucket from the first to the last; those of long stays (kind 1) have odd numbers."""
     import ibis
 
-    return table.mutate(hour=ibis.range(since // BUCKET, until // BUCKET + 1)).unnest("hour")
+    found = table.mutate(n=ibis.range(first, last + 1)).unnest("n")
+    return found.mutate(bucket=found.n * 2 + kind).drop("n")

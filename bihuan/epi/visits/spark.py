@@ -44,6 +44,10 @@ _WINDOWS = "c LONG, person LONG, since LONG, until LONG"
 _STAYS = "person LONG, place LONG, start INT, minutes INT"
 
 
+#: Windows up to which every executor is told all of them (32 bytes each).
+_TOLD = 1_000_000
+
+
 class SparkError(EpiError):
     """Spark is not there, or did not answer."""
 
@@ -145,8 +149,10 @@ class _Spark:
 
     def windows(self, asked: Windows) -> None:
         columns = (range(asked.size), asked.person.tolist(), asked.since.tolist(), asked.until.tolist())
-        rows = list(zip(*columns, strict=True))
-        self.session.createDataFrame(rows, schema=_WINDOWS).createOrReplaceTempView(question.WINDOWS)
+        made = self.session.createDataFrame(list(zip(*columns, strict=True)), schema=_WINDOWS)
+        if asked.size <= _TOLD:  # Spark cannot know that they are few, and would exchange every stay
+            made = made.hint("broadcast")
+        made.createOrReplaceTempView(question.WINDOWS)
 
     def stays(self, name: str, files: bulk.Files) -> None:
         """The days below each other. The schema is given, so that no file is opened to look for it."""
