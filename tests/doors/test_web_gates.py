@@ -1,0 +1,131 @@
+"""Pages of places, gates and the visit store: what each post may do there, and that none tells who."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from bihuan.registry import clock
+from bihuan.tracing.models import Place
+from tests.cast import COMMUNITY, GRID, Cast, Member
+from tests.rooms.care_room import local
+
+pytestmark = pytest.mark.django_db
+MORNING = local("06-01 08:00")
+ID_NUMBER = "420303198103040022"
+
+
+@pytest.fixture(autouse=True)
+def home(settings: Any, tmp_path: Path) -> Any:
+    settings.BIHUAN_HOME = tmp_path
+    with clock.frozen(MORNING):
+        yield tmp_path
+
+
+def browser(who: Member) -> Client:
+    client = Client(headers={"accept-language": "zh-hans"})
+    client.force_login(who.account, backend="allauth.account.auth_backends.AuthenticationBackend")
+    return client
+
+
+@pytest.fixture
+def gate(cast: Cast) -> str:
+    form = {"name": "南门", "kind": "community_gate", "territory_code": GRID, "capacity": "1"}
+    answer = browser(cast.community).post("/places/new/", form)
+    assert answer.status_code == 302, answer.content.decode()
+    with cast.community.acting():
+        return str(Place.objects.get().public_id)
+
+
+def sent(*records: dict[str, Any]) -> str:
+    return json.dumps({"sent_at": MORNING.isoformat(), "records": list(records)})
+
+
+def one(event: str, **facts: Any) -> dict[str, Any]:
+    return {"event": event, "at": MORNING.isoformat(), "who": ID_NUMBER, "mask": True, **facts}
+
+
+def send(who: Member, gate: str, body: str) -> Any:
+    return browser(who).post(f"/gate/{gate}/records/", body, content_type="application/json")
+
+
+def test_a_grid_worker_records_and_reads_counts_only(cast: Cast, gate: str) -> None:
+    answer = send(cast.grid, gate, sent(one("a", temperature=36.5), one("b", who="13871234567")))
+    told = answer.json()
+    assert [a["status"] for a in told["answers"]] == ["recorded", "recorded"]
+    assert (told["inside"], told["limit"], told["over"]) == (2, 1, True)
+    page = browser(cast.grid).get(f"/places/{gate}/").content.decode()
+    assert ID_NUMBER not in page + answer.content.decode()
+    assert "超出限流" in page
+
+
+def test_what_cannot_be_read_is_refused_whole_and_not_repeated(cast: Cast, gate: str) -> None:
+    for wrong in (
+        "x", "{}", sent(one("a", temperature=99)), sent(one("a", direction="up")), sent({"event": "a"}),
+        sent(one("a", at="2020-06-01 08:00")), sent(one("a" * 65)),
+    ):  # fmt: skip
+        answer = send(cast.grid, gate, wrong)
+        assert answer.status_code == 422, wrong
+        assert ID_NUMBER not in answer.content.decode()
+
+
+def test_a_gate_elsewhere_is_not_found_and_an_officer_does_not_stand_at_one(cast: Cast, gate: str) -> None:
+    assert send(cast.officer, gate, sent(one("a"))).status_code == 403
+    assert browser(cast.officer).get(f"/gate/{gate}/").status_code == 403
+    assert browser(cast.neighbor).get(f"/places/{gate}/").status_code == 404
+
+
+def test_whoever_is_not_logged_in_is_sent_to_the_log_in(gate: str) -> None:
+    answer = Client().post(f"/gate/{gate}/records/", sent(), content_type="application/json")
+    assert answer.status_code == 302
+
+
+def test_the_page_that_a_device_keeps_names_no_account(cast: Cast, gate: str) -> None:
+    page = browser(cast.grid).get(f"/gate/{gate}/").content.decode()
+    assert cast.grid.account.username not in page
+    assert "<script>" not in page
+    worker = Client().get("/gate/worker.js")
+    assert worker["Service-Worker-Allowed"] == "/gate/"
+
+
+def test_a_list_is_loaded_whole_or_not_at_all(cast: Cast) -> None:
+    good = f"名称,类型,区划,容量,编号\n超市,商店,{COMMUNITY},80,shop-1\n市场,market,,200,m-1\n"
+    bad = good + "学校,月球,,x,s-1\n"
+    client = browser(cast.community)
+    for text, status, n in ((bad, 422, 0), (good, 302, 2)):
+        file = SimpleUploadedFile("list.csv", text.encode())
+        answer = client.post("/places/load/", {"file": file, "territory_code": COMMUNITY})
+        assert answer.status_code == status, answer.content.decode()
+        with cast.community.acting():
+            assert Place.objects.count() == n
+
+
+def test_the_store_is_shown_in_counts_to_whoever_may_see_logs(cast: Cast, gate: str) -> None:
+    send(cast.grid, gate, sent(one("a")))
+    page = browser(cast.inspector).get("/visits/")
+    assert page.status_code == 200
+    assert ID_NUMBER not in page.content.decode()
+    assert browser(cast.community).get("/visits/").status_code == 403
+
+
+def test_a_person_page_tells_how_many_days_are_held_and_issues_a_code(cast: Cast, gate: str) -> None:
+    from bihuan.registry.actions.people import register_person
+    from bihuan.registry.people import PersonInput
+    from bihuan.tracing.actions.pseudonyms import catch_up
+
+    send(cast.grid, gate, sent(one("a")))
+    with cast.officer.acting():
+        given = PersonInput(territory_code=GRID, name="欧阳晓岚", id_number=ID_NUMBER)
+        person = register_person(given, cast.officer.actor).public_id
+    assert "还没有通行码" in browser(cast.officer).get(f"/people/{person}/code/").content.decode()
+    catch_up(everybody=True)
+    page = browser(cast.officer).get(f"/people/{person}/").content.decode()
+    assert "有到访记录的日期共 1 天" in page
+    code = browser(cast.officer).get(f"/people/{person}/code/").content.decode()
+    assert "data:image/svg+xml;base64," in code
+    assert ID_NUMBER not in code
