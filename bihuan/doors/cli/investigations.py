@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 from django.utils import timezone
+from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
-from django.utils.translation import override
 from rich.console import Console
 
 from bihuan.doors.cli.output import Json, show, table
 from bihuan.doors.exchange.reports import investigation_report
+from bihuan.registry import audit
 from bihuan.registry.errors import Invalid
 from bihuan.tracing.queries.investigations import InvestigationRow, list_investigations
 
@@ -69,13 +70,10 @@ def report(
     out: Annotated[Path, typer.Option("--out", help="The PDF to write; it must not exist yet.")],
     lang: Annotated[str, typer.Option("--lang", help="zh-hans or en; default: that of the house.")] = "",
 ) -> None:
-    """Write the report of an investigation as PDF. It holds names; the access log tells that it was written."""
+    """Write the report of an investigation as PDF. It holds names; that it was written is logged."""
     if out.exists():
         raise Invalid(_("%(path)s exists already.") % {"path": out}, hint=_("Choose another name."))
-    if lang:
-        with override(lang):
-            made = investigation_report(investigation)
-    else:
+    with audit.through("cli", name=_("command line")), override(lang or get_language()):
         made = investigation_report(investigation)
     out.write_bytes(made)
     typer.echo(str(out))

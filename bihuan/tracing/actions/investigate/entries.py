@@ -37,6 +37,8 @@ _CHOICES = {
 _LONGEST = {"place_text": 200, "activity": 300, "companions": 300}
 #: Entries of one call.
 MOST = 2_000
+#: Numbers from here on are none of the database's.
+MOST_ID = 1 << 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,8 @@ def retract_entries(
 
 
 def _entry(found: Investigation, entry_id: int) -> TrackEntry:
-    entry = TrackEntry.objects.filter(investigation=found, id=entry_id, retracted_at=None).first()
+    rows = TrackEntry.objects.filter(investigation=found, retracted_at=None)
+    entry = rows.filter(id=entry_id).first() if 0 < entry_id < MOST_ID else None
     if entry is None:
         raise wrong("entry", "unknown", _("There is no entry %(id)s in this track.") % {"id": entry_id})
     return entry

@@ -76,7 +76,8 @@ def judge_hypothesis(
     too_long("reasons", reasons, 600)
     with writing(actor):
         found = locked(investigation_id)
-        one = SourceHypothesis.objects.filter(investigation=found, id=hypothesis_id).first()
+        rows = SourceHypothesis.objects.filter(investigation=found)
+        one = rows.filter(id=hypothesis_id).first() if 0 < hypothesis_id < 1 << 63 else None
         if one is None:
             raise wrong("hypothesis", "unknown", _("There is no such hypothesis in this investigation."))
         if standing == "ruled_out" and not reasons.strip():
