@@ -12,7 +12,13 @@ from tests.cast import COMMUNITY, COUNTY, NEXT_COUNTY, Cast
 
 
 def shop(**facts: object) -> PlaceInput:
-    told = {"name": "汉江超市", "territory_code": COMMUNITY, "kind": "shop", "store_id": "gate-1", "capacity": 80}
+    told = {
+        "name": "汉江超市",
+        "territory_code": COMMUNITY,
+        "kind": "shop",
+        "store_id": "gate-1",
+        "capacity": 80,
+    }
     return PlaceInput(**{**told, **facts})  # type: ignore[arg-type]
 
 
@@ -24,6 +30,16 @@ def test_a_place_registered_twice_is_one(cast: Cast) -> None:
         assert again.places[0] == first.places[0]
         gate = Place.objects.get(name="南门")
         assert gate.store_id == gate.public_id
+
+
+def test_a_place_without_an_id_is_known_by_its_name_where_it_is(cast: Cast) -> None:
+    with cast.community.acting():
+        first = register_places([shop(store_id="")], actor=cast.community.actor)
+        again = register_places([shop(store_id="", capacity=9)], actor=cast.community.actor)
+        assert again.places == first.places
+        assert (again.made, again.changed) == (0, 1)
+        with pytest.raises(PlaceInvalid):
+            register_places([shop(store_id=""), shop(store_id="")], actor=cast.community.actor)
 
 
 def test_what_a_list_tells_anew_is_changed_and_what_was_is_kept(cast: Cast) -> None:
@@ -39,13 +55,13 @@ def test_what_a_list_tells_anew_is_changed_and_what_was_is_kept(cast: Cast) -> N
 
 
 def test_wrong_rows_are_named_and_nothing_is_recorded(cast: Cast) -> None:
-    rows = [shop(), shop(name=" "), shop(store_id="b", kind="moon"), shop(store_id="c", capacity=0)]
+    rows = [shop(), shop(name=" "), shop(), shop(store_id="b", kind="moon"), shop(store_id="c", capacity=0)]
     with cast.community.acting():
         with pytest.raises(PlaceInvalid) as said:
             register_places(rows, actor=cast.community.actor)
         found = {(e["row"], e["field"], e["rule"]) for e in said.value.errors}
-        assert {(1, "name", "required"), (1, "store_id", "twice"), (2, "kind", "unknown")} <= found
-        assert (3, "capacity", "range") in found
+        assert {(1, "name", "required"), (2, "store_id", "twice"), (3, "kind", "unknown")} <= found
+        assert (4, "capacity", "range") in found
         assert not Place.objects.exists()
 
 

@@ -62,9 +62,11 @@ def register_place(given: PlaceInput, *, actor: Actor, now: datetime | None = No
 def register_places(
     given: Sequence[PlaceInput], *, actor: Actor, now: datetime | None = None
 ) -> PlacesRegistered:
-    """Register places, all or none. One whose `store_id` is known already is brought to what is told now; its
-    history keeps what was. Raises PlaceInvalid naming the rows that cannot be, NotAllowed outside the post's
-    territory.
+    """Register places, all or none.
+
+    One whose `store_id` is known already, or, told without one, whose name is known in its territory, is
+    brought to what is told now; its history keeps what was. Raises PlaceInvalid naming the rows that cannot
+    be, NotAllowed outside the post's territory.
     """
     at = moment_now(now)
     rows = [_cleaned(one) for one in given]
@@ -76,7 +78,8 @@ def register_places(
     if problems:
         raise _invalid(problems)
     authorize_all("place.write", (one.territory_code for one in rows))
-    known = [held.get(one.store_id) for one in rows]
+    named = _named(one for one in rows if not one.store_id)
+    known = [held.get(one.store_id) or named.get(_name(one)) for one in rows]
     fresh = [_new(one, at) for one, old in zip(rows, known, strict=True) if old is None]
     differing = [old for one, old in zip(rows, known, strict=True) if old is not None and _bring(old, one)]
     with writing(actor):
@@ -133,6 +136,19 @@ def _held(store_ids: Iterable[str]) -> dict[str, Place]:
         return {place.store_id: place for place in Place.objects.filter(store_id__in=set(store_ids))}
 
 
+def _named(given: Iterable[PlaceInput]) -> dict[tuple[str, str], Place]:
+    """Places of the scope by territory and name, for those that were told without an id."""
+    wanted = {_name(one) for one in given}
+    rows = Place.objects.filter(
+        territory_code__in={code for code, _name in wanted}, name__in={name for _code, name in wanted}
+    ).order_by("-id")
+    return {(place.territory_code, place.name): place for place in rows} if wanted else {}
+
+
+def _name(one: PlaceInput) -> tuple[str, str]:
+    return ("", "") if one.store_id else (one.territory_code, one.name)
+
+
 def _new(one: PlaceInput, at: datetime) -> Place:
     facts = asdict(one)
     public_id = place_id()
@@ -185,12 +201,14 @@ def _problems(row: int, one: PlaceInput) -> list[dict[str, Any]]:
 
 
 def _meeting_each_other(rows: Sequence[PlaceInput]) -> list[dict[str, Any]]:
-    first: dict[str, int] = {}
-    text = _("The same id stands in a row before.")
+    """The same id twice, or the same name in a territory twice where neither bears an id."""
+    first: dict[tuple[str, ...], int] = {}
+    by_id, by_name = _("The same id stands in a row before."), _("The same place stands in a row before.")
+    hint = _("If they are two, give each an id of its own.")
     return [
-        _problem(n, "store_id", "twice", text)
+        _problem(n, "store_id", "twice", by_id if one.store_id else by_name, "" if one.store_id else hint)
         for n, one in enumerate(rows)
-        if one.store_id and first.setdefault(one.store_id, n) != n
+        if one.name and first.setdefault((one.store_id,) if one.store_id else _name(one), n) != n
     ]
 
 
