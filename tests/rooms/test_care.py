@@ -616,6 +616,15 @@ def test_the_person_page_tells_everything_once_in_order(cast: Cast):
         person_page(contact.person.public_id)
 
 
+def test_the_person_page_calls_a_duty_done_late_by_its_name(cast: Cast):
+    contact = make_contact(cast.officer, "02-14 09:00")
+    do(cast.community, "02-18 11:00", tracing.record_located, contact.public_id)
+    with cast.officer.acting(), clock.frozen(local("02-18 12:00")):
+        page = person_page(contact.person.public_id)
+    late = next(entry for entry in page.entries if entry.what == "duty.done")
+    assert late.data["label"] == {"zh": "找到本人", "en": "Find the person"}
+
+
 def test_every_stage_of_the_loops_feeds_one_arc_of_one_ring():
     rings = find_rings()
     assert list(rings) == ["admission", "data"]

@@ -15,6 +15,7 @@ from bihuan.care.queries.orders import OrderView, running_order
 from bihuan.cases.models import Case, CaseRevision, Step, Test
 from bihuan.cases.queries.facts import moments_from
 from bihuan.loops.models import Duty, Loop
+from bihuan.loops.queries.duties import duty_labels
 from bihuan.registry import audit, clock
 from bihuan.registry.audit import Look
 from bihuan.registry.errors import NotFound
@@ -306,11 +307,19 @@ _ENDED = {1: "duty.done", 2: "duty.waived"}
 def _ended_duties(loops: list[Loop]) -> list[Entry]:
     """Duties that were done late or waived: those done in time already show as the fact that ended them."""
     refs = {loop.id: (loop.subject_kind, loop.subject_ref) for loop in loops}
+    ended = Duty.objects.filter(loop_id__in=list(refs), state__in=list(_ENDED), ended_at__isnull=False)
+    shown = [duty for duty in ended if duty.state != 1 or (duty.ended_at and duty.ended_at > duty.due_at)]
+    labels = duty_labels((duty.binding_id, duty.kind) for duty in shown)
     found = []
-    for duty in Duty.objects.filter(loop_id__in=list(refs), state__in=list(_ENDED), ended_at__isnull=False):
-        if duty.ended_at is None or (duty.state == 1 and duty.ended_at <= duty.due_at):
-            continue
-        data = {"duty": duty.id, "kind": duty.kind, "due_at": duty.due_at.isoformat(), "reason": duty.reason}
+    for duty in shown:
+        assert duty.ended_at is not None
+        data = {
+            "duty": duty.id,
+            "kind": duty.kind,
+            "label": dict(labels[duty.binding_id, duty.kind]),
+            "due_at": duty.due_at.isoformat(),
+            "reason": duty.reason,
+        }
         precision = "day" if duty.ended_day_only else "minute"
         found.append(
             Entry(

@@ -17,6 +17,7 @@ from bihuan.doors.web import evidence, seen, words
 from bihuan.doors.web.shapes import Moment
 from bihuan.doors.web.templatetags.bihuan import case_word
 from bihuan.registry import clock
+from bihuan.registry.text import label
 from bihuan.tracing.queries.words import EXPOSURE_LABELS
 
 Data = Mapping[str, Any]
@@ -99,8 +100,11 @@ def _titles() -> dict[str, Callable[[Data], tuple[str, str]]]:
         "check.follow_up": lambda d: (_("Followed up"), _symptoms(d)),
         "test.sampled": lambda d: (_("Specimen taken"), ""),
         "test.result": lambda d: (_("Test result"), case_word(str(d.get("result", "")))),
-        "duty.done": lambda d: (_("Done late"), str(d.get("kind", ""))),
-        "duty.waived": lambda d: (_("Waived"), str(d.get("reason", ""))),
+        "duty.done": lambda d: (_("Done late"), label(d.get("label") or {})),
+        "duty.waived": lambda d: (
+            _("Waived"),
+            " · ".join(part for part in (label(d.get("label") or {}), str(d.get("reason", ""))) if part),
+        ),
     }
 
 

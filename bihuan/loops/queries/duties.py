@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -149,6 +149,13 @@ class DutyCounts:
     open: int
     due_soon: int
     late: int
+
+
+def duty_labels(asked: Iterable[tuple[int, str]]) -> dict[tuple[int, str], Mapping[str, str]]:
+    """What kinds of duties are called, by the policy they were opened under: (binding id, kind) to label."""
+    wanted = set(asked)
+    bound = bindings.load({binding for binding, _kind in wanted})
+    return {(binding, kind): bindings.why(bound[binding], kind)["label"] for binding, kind in wanted}
 
 
 def count_duties(asked: DutyFilter | None = None, *, as_of: datetime | None = None) -> DutyCounts:
