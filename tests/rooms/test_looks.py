@@ -235,3 +235,15 @@ def test_an_entry_told_lets_nobody_look_at_its_place_by_another_name(
             cast.officer, "02-12 18:00", look_place, world.public_id, "market", purpose=WHY,
             since=local("02-10 00:00"), until=local("02-11 00:00"),
         )  # fmt: skip
+
+
+def test_a_case_whose_person_moved_away_is_still_investigated(cast: Cast, world: Investigation) -> None:
+    from bihuan.registry.models import Person
+
+    with scope.system():
+        Person.objects.filter(id=world.case.person_id).update(territory_code=NEXT_COUNTY + "001")
+    with cast.officer.acting(), clock.frozen(local("02-12 18:00")), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL ROLE bihuan_door")
+        found = look_track(world.public_id, purpose=WHY, actor=cast.officer.actor)
+        cursor.execute("RESET ROLE")
+    assert len(found.rows) == 2

@@ -181,7 +181,7 @@ def find_investigation(public_id: str, *, now: datetime | None = None) -> Invest
     """Raises UnknownInvestigation when there is none in the scope."""
     at = now or clock.now()
     rows = _annotated(Investigation.objects.filter(public_id=public_id))
-    found = rows.select_related("case__person").first()
+    found = rows.select_related("case").first()
     if found is None:
         raise UnknownInvestigation(public_id)
     tz = clock.zone(tz_of(found.territory_code))

@@ -19,6 +19,7 @@ from bihuan.policy.values import value
 from bihuan.registry import access, audit, scope
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Conflict, Invalid
+from bihuan.registry.models import Person
 from bihuan.registry.text import name_of
 from bihuan.tracing import visits
 from bihuan.tracing.actions import pseudonyms
@@ -35,7 +36,8 @@ MARGIN_KEY = "investigation.look_margin_hours"
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Somebody who may look, for one open investigation: at [since, until] (UTC) and no further."""
+    """Somebody who may look, for one open investigation: at [since, until] (UTC) and no further. `root` is
+    the person of the case, as joined with her other records."""
 
     investigation: Investigation
     case: Case
@@ -44,6 +46,7 @@ class Gate:
     at: datetime
     since: datetime
     until: datetime
+    root: int
 
     @property
     def window(self) -> tuple[datetime, datetime]:
@@ -79,7 +82,7 @@ def enter(investigation_id: str, *, purpose: str, actor: Actor, now: datetime | 
     Raises UnknownInvestigation (none in the scope), NotAllowed (no `visits.look` there; a broken glass does
     not let one look), InvestigationClosed, Invalid (no purpose).
     """
-    rows = Investigation.objects.select_for_update(of=("self",)).select_related("case__person")
+    rows = Investigation.objects.select_for_update(of=("self",)).select_related("case")
     found = rows.filter(public_id=investigation_id).first()
     if found is None:
         raise UnknownInvestigation(investigation_id)
@@ -106,8 +109,22 @@ def enter(investigation_id: str, *, purpose: str, actor: Actor, now: datetime | 
     hours = timedelta(hours=float(value(MARGIN_KEY, found.territory_code, found.opened_at).value))
     until = min(found.window_to or at, at)
     return Gate(
-        found, found.case, purpose.strip()[:200], actor, at, found.source_from - hours, min(until + hours, at)
+        found,
+        found.case,
+        purpose.strip()[:200],
+        actor,
+        at,
+        found.source_from - hours,
+        min(until + hours, at),
+        _root(found),
     )
+
+
+def _root(found: Investigation) -> int:
+    """The person of the case, who may have moved out of the territory since."""
+    with everywhere():
+        known = Person.objects.filter(id=found.case.person_id).values_list("root_id", flat=True).first()
+    return known or found.case.person_id
 
 
 def noted(
@@ -126,7 +143,7 @@ def noted(
     names the investigation and what was asked, as those words may name the case. People living elsewhere
     are noted too, who is shown only their county: their own house is to see it.
     """
-    others = sorted(set(persons) - {gate.case.person_id, gate.case.person.root_id})
+    others = sorted(set(persons) - {gate.case.person_id, gate.root})
     words = {
         "track": _("where a case was"),
         "met": _("who was where a case was"),
@@ -173,7 +190,8 @@ def everywhere() -> Iterator[None]:
 
 def case_numbers(gate: Gate) -> list[int]:
     """The signed keyed numbers of the case; [] if the register holds nothing a gate could have recorded."""
-    return sorted(next(iter(pseudonyms.keys_of([gate.case.person_id]).values()), []))
+    with everywhere():  # the case is of this territory, also if the person has moved since
+        return sorted(next(iter(pseudonyms.keys_of([gate.case.person_id]).values()), []))
 
 
 def small_numbers(store: VisitStore, keys: Sequence[int]) -> list[int]:

@@ -186,7 +186,7 @@ class _Asked:
         for e in found:
             key = keys[e.person]
             who = ("p", joined[key]) if key in joined else ("k", key)
-            if who != ("p", self.gate.case.person.root_id):
+            if who != ("p", self.gate.root):
                 groups.setdefault(who, []).append(e)
         made = [
             self._row(met, keys, names, weights, in_sight=in_sight, counties=counties, order=order)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from django.utils.translation import gettext as _
 
-from bihuan.cases.actions.common import writing
+from bihuan.cases.actions.common import writing, zone_of
 from bihuan.epi.visits import backward, trace
 from bihuan.epi.visits.windows import Window
 from bihuan.registry.actor import Actor
@@ -28,6 +28,7 @@ from bihuan.tracing.actions.looks.gate import (
     small_numbers,
 )
 from bihuan.tracing.models import Place, SourceHypothesis, TrackEntry
+from bihuan.tracing.rules.window import day_bounds
 
 #: Stays shown of one look.
 AT_MOST = 500
@@ -149,7 +150,7 @@ def look_common(
     investigation_ids: Sequence[str], *, purpose: str, actor: Actor, now: datetime | None = None
 ) -> CommonLook:
     """Where the cases of several open investigations were together in the days they may have been infected
-    (from `source_from` on to the opening of their window or onset, whichever is later)."""
+    (from the longest incubation before, to the day of onset)."""
     ids = list(dict.fromkeys(investigation_ids))
     if len(ids) < 2:
         raise Invalid(_("Common places need at least two investigations."), code="look-too-few")
@@ -189,6 +190,9 @@ def look_common(
 
 
 def _source_window(gate: Gate) -> tuple[datetime, datetime]:
-    """The days in which the case may have been infected: until the end of the window's first days (onset)."""
-    since, until = gate.investigation.source_from, gate.window[1]
-    return since, max(since, until)
+    """The days in which the case may have been infected: until the end of the day of onset; without symptoms
+    until it could pass it on itself."""
+    since, until = gate.investigation.source_from, gate.window[0]
+    if gate.case.date_onset is not None:
+        until = day_bounds(gate.case.date_onset, tz=zone_of(gate.case.territory_code))[1]
+    return since, max(since, min(until, gate.until))
