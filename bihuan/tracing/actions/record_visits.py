@@ -7,6 +7,7 @@ a log or an error. Small batches of many senders are made durable in a spool and
 from __future__ import annotations
 
 import csv
+import fcntl
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -106,11 +107,20 @@ def _spool(folder: str) -> Spool:
 def ready_store() -> tuple[VisitStore, bytes]:
     """The store and its key, made if there is none yet. Raises VisitsInvalid if one lacks the other."""
     with told():
-        store = visits.open_store() or VisitStore.create(visits.folder())
-        is_new = store.stats().segments == 0
-        key = visits.key(make=is_new)
+        store = visits.open_store() or _made()
+        has_key = visits.key_path().exists()
+        key = visits.key(make=not has_key and store.stats().segments == 0)
         store.check_key(secret.fingerprint(key))
     return store, key
+
+
+def _made() -> VisitStore:
+    """A new store; of two processes that begin one at once, the second finds that of the first."""
+    folder = visits.folder()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (folder.parent / "visits.making").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return VisitStore.create(folder)
 
 
 @contextmanager

@@ -118,7 +118,8 @@ class PlacesOut(Schema):
 
 
 class PlaceChange(Schema):
-    """Facts to change; those not named stay. `active` false closes the place."""
+    """Facts to change; those not named, or null, stay; only `capacity` null means no limit. `active` false
+    closes the place."""
 
     name: str | None = Field(None, min_length=1, max_length=200)
     name_en: str | None = Field(None, max_length=200)
@@ -172,7 +173,9 @@ def register_many_places(call: Call, body: PlacesIn) -> PlacesOut:
 @operation(router, "PUT", "/places/{place}", right="place.write", response=PlaceWhole)
 def update_place(call: Call, place: str, body: PlaceChange) -> PlaceWhole:
     """Change facts of a place, or close it"""
-    change_place(place, body.dict(exclude_unset=True), actor=call.actor)
+    told = body.dict(exclude_unset=True)
+    facts = {name: value for name, value in told.items() if value is not None or name == "capacity"}
+    change_place(place, facts, actor=call.actor)
     return _whole(place)
 
 
