@@ -11,6 +11,8 @@ from typing import Final
 from django.utils.translation import gettext as _
 
 from bihuan.cases.actions.common import authorize, moment_now, writing, zone_of
+from bihuan.cases.models import Case
+from bihuan.cases.rules import Classification, Outcome
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Conflict, Invalid
 from bihuan.registry.models import Person
@@ -67,7 +69,7 @@ def confirm_proposals(
         _require_reason(reason)
         known = [p for p in found if p.state == CONFIRMED]
         waiting = [p for p in found if p.state != CONFIRMED]
-        _refuse(waiting)
+        _refuse(waiting, _cases_of(waiting))
         people = dict(
             Person.objects.filter(id__in=[p.person_id for p in waiting]).values_list("id", "territory_code")
         )
@@ -148,8 +150,16 @@ def _require_reason(reason: str) -> None:
         )
 
 
-def _refuse(waiting: Sequence[ContactProposal]) -> None:
-    """Whoever was dismissed or sent is not confirmed silently; nobody is confirmed who is not known."""
+def _cases_of(waiting: Sequence[ContactProposal]) -> set[int]:
+    """Those who are cases themselves."""
+    ids = [p.person_id for p in waiting if p.person_id is not None]
+    rows = Case.objects.filter(person__root_id__in=ids).exclude(classification=Classification.DISCARDED.value)
+    return set(rows.exclude(outcome=Outcome.RECOVERED.value).values_list("person__root_id", flat=True))
+
+
+def _refuse(waiting: Sequence[ContactProposal], cases: set[int]) -> None:
+    """Whoever was dismissed or sent is not confirmed silently; nobody is confirmed who is not known, or who
+    is a case: a case is linked, not observed as a contact."""
     errors = []
     for proposal in waiting:
         if proposal.state != PROPOSED:
@@ -158,6 +168,8 @@ def _refuse(waiting: Sequence[ContactProposal]) -> None:
             text = _("%(id)s lives elsewhere: ask that territory for assistance.")
         elif proposal.person_id is None:
             text = _("It is not known who %(id)s is: ask the place for its register.")
+        elif proposal.person_id in cases:
+            text = _("%(id)s is a case already: link the two cases instead.")
         else:
             continue
         params = {"id": proposal.public_id, "state": proposal.get_state_display()}
