@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from bihuan.care import actions as care
 from bihuan.care.models import Order
 from bihuan.loops.models import Loop
-from bihuan.registry import scope
+from bihuan.registry import clock, scope
 from bihuan.registry.errors import Conflict, Invalid, NotAllowed, NotFound
 from bihuan.registry.people import PersonInput
 from bihuan.tracing.actions.investigate import close_investigation
@@ -28,6 +28,7 @@ from bihuan.tracing.actions.proposals_decide import (
     send_proposals,
 )
 from bihuan.tracing.models import CaseLink, Contact, ContactProposal, Exposure
+from bihuan.tracing.queries.proposals import ProposalFilter, list_proposals
 from bihuan.tracing.rules.seats import Passenger, Seat, Vehicle, VehicleKind
 from tests.cast import COMMUNITY, GRID, NEXT_COUNTY, Cast
 from tests.rooms.care_room import assert_holds, do, duties, li, local, owed
@@ -417,3 +418,17 @@ def test_four_hundred_names_take_as_many_statements_as_forty(cast, scene):
     statements(cast, scene, 2)  # what is read once a process
     few = statements(cast, scene, 40)
     assert few == statements(cast, scene, 120)
+
+
+def test_the_list_tells_who_why_and_where_by_part(cast, scene):
+    found(cast, scene)
+    with cast.officer.acting(), clock.frozen(local(WHEN)):
+        shown = list_proposals(scene.public_id, ProposalFilter())
+        unknown = list_proposals(scene.public_id, ProposalFilter(part="unknown", least_minutes=1_000))
+    assert [row.person.name for row in shown.rows if row.person] == ["周小明"]
+    assert (shown.counts["open"], shown.counts["unknown"], shown.counts["elsewhere"]) == (1, 1, 1)
+    assert {place: n for place, _name, n in shown.places} == {"market": 1, "bath": 1}
+    assert shown.rows[0].candidates
+    assert unknown.rows == ()
+    with cast.neighbor.acting(), pytest.raises(NotFound):
+        list_proposals(scene.public_id, ProposalFilter())
