@@ -23,7 +23,7 @@ from typing import Any
 from django.db import connection
 
 NULL = r"\N"
-_SWITCH_SECONDS = 0.0005  # how long a thread waits for the interpreter while another one computes
+_SWITCH_SECONDS = 0.00005  # how long a thread waits for the interpreter while another one computes
 # Statements that answer nothing anybody reads: they keep their place in the queue.
 _UNANSWERED = ("SAVEPOINT ", "RELEASE SAVEPOINT ", "SELECT set_config(")
 

@@ -134,8 +134,12 @@ def _known(keys: Sequence[str]) -> dict[str, tuple[int, str]]:
     if not keys:
         return {}
     with connection.cursor() as cursor:
+        # One by one by the index: for thousands of keys at once the planner rather reads the whole table.
         cursor.execute(
-            "SELECT source_key, id, public_id FROM cases_case WHERE source_key = ANY(%s)", [list(keys)]
+            "SELECT found.* FROM unnest(%s::text[]) AS asked (key) CROSS JOIN LATERAL ("
+            "SELECT source_key, id, public_id FROM cases_case"
+            ' WHERE source_key = asked.key COLLATE "C" LIMIT 1) AS found',
+            [list(keys)],
         )
         return {key: (pk, public_id) for key, pk, public_id in cursor.fetchall()}
 

@@ -63,7 +63,7 @@ def register_rows(inputs: Sequence[PersonInput | Ready], actor: Actor) -> list[i
     prepared = people.prepare_many(told, on=clock.today()) if told else []
     made = iter([_spell(*pair) for pair in zip(prepared, new_ids("P", len(prepared)), strict=True)])
     rows = [next(made) if isinstance(person, PersonInput) else person for person in inputs]
-    return [row["id"] for row in _store_rows(rows, actor)]
+    return [n for n, _created_at in _store_rows(rows, actor)]
 
 
 def get_ready(inputs: Sequence[PersonInput], *, on: date) -> list[Ready | None]:
@@ -192,26 +192,30 @@ def _spell(prepared: Prepared, public_id: str) -> Ready:
 
 def _store(prepared: Sequence[Prepared], actor: Actor) -> list[Person]:
     rows = [_spell(*pair) for pair in zip(prepared, new_ids("P", len(prepared)), strict=True)]
-    return [_instance(row) for row in _store_rows(rows, actor)]
+    return [_instance(_row(n, at, one)) for (n, at), one in zip(_store_rows(rows, actor), rows, strict=True)]
 
 
-def _store_rows(people_ready: Sequence[Ready], actor: Actor) -> list[dict[str, Any]]:
-    """Insert in chunks with one statement each; the columns as stored."""
+def _store_rows(people_ready: Sequence[Ready], actor: Actor) -> list[tuple[int, datetime]]:
+    """Insert in chunks with one statement each; the number of each row and when it was made."""
     now, stored = clock.now(), []
     copying = len(people_ready) >= _WORTH_COPY and bulk.copies("registry_person")
     with transaction.atomic(), attributed(actor):
         for start in range(0, len(people_ready), _CHUNK):
             part = people_ready[start : start + _CHUNK]
             ids = bulk.take(SEQUENCE, len(part))
-            rows = [{"id": n, "created_at": now, **one.columns} for n, one in zip(ids, part, strict=True)]
             if copying:
                 at = now.isoformat()
                 lines = [f"{n}\t{n}\t{at}\t{one.line}" for n, one in zip(ids, part, strict=True)]
                 bulk.put("registry_person", ("id", "root_id", "created_at", *_TOLD), lines)
             else:  # COPY is not open to a role under row-level security: one JSON text is next to it
+                rows = [_row(n, now, one) for n, one in zip(ids, part, strict=True)]
                 bulk.write(_INSERT, [json.dumps(rows, default=_as_json, ensure_ascii=False)])
-            stored += rows
+            stored += [(n, now) for n in ids]
     return stored
+
+
+def _row(number: int, created_at: datetime, one: Ready) -> dict[str, Any]:
+    return {"id": number, "created_at": created_at, **one.columns}
 
 
 def _as_json(value: Any) -> str:
