@@ -5,8 +5,8 @@ python scripts/screenshots.py --url http://127.0.0.1:8000   the same from a demo
 python scripts/screenshots.py --all --into FOLDER    every page wide and narrow, light and dark, zh and en
 python scripts/screenshots.py --only board --only person   only pages of these names
 
-It logs in with the accounts of the demo, looks, and changes nothing: the one file it offers to the wizard
-is made up here and only previewed.
+It logs in with the accounts of the demo and looks. The file it offers to the wizard is made up here and only
+previewed; if no investigation is open, it opens one.
 """
 
 from __future__ import annotations
@@ -104,6 +104,38 @@ def import_preview(page: Any) -> None:
     page.wait_for_url("**/preview/")
 
 
+def investigation(page: Any) -> None:
+    """An investigation with its draft: the one that is open, else of the newest confirmed case. The only thing
+    this script adds to a demo."""
+    page.goto("/investigations/")
+    known = page.locator("main a[href*='/investigations/I-']")
+    if known.count():
+        known.first.click()
+        return
+    page.goto("/cases/?classification=confirmed")
+    page.locator("main table a[href*='C-'], main table a[href*='P-']").first.click()
+    page.locator("a[href*='/investigations/of/']").first.click()
+    page.locator("main form button.primary").first.click()
+    page.wait_for_url("**/investigations/I-*")
+    page.locator("main form[action*='draft'] button").first.click()
+    page.wait_for_load_state("networkidle")
+    page.locator("main a[href*='/contacts/']").first.click()
+    page.locator("main form button.primary").first.click()
+    page.wait_for_load_state("networkidle")
+    page.goto("/investigations/")
+    known.first.click()
+
+
+def contacts_met(page: Any) -> None:
+    investigation(page)
+    page.locator("main a[href*='/contacts/']").first.click()
+
+
+def chains(page: Any) -> None:
+    page.goto("/chains/")
+    page.wait_for_timeout(800)  # the canvas is drawn after the document came
+
+
 #: What the README and the other pages of docs show.
 SHOWN = (
     Shot("board", "command", at("/board/")),
@@ -112,6 +144,8 @@ SHOWN = (
     Shot("duties-phone", "community", at("/duties/"), PHONE),
     Shot("person", "cdc", first_late_person),
     Shot("import", "cdc", import_preview, (1400, 440)),
+    Shot("investigation", "cdc", investigation, (1400, 1000)),
+    Shot("chains", "cdc", chains, (1400, 900)),
 )
 #: Every page, for looking at them.
 EVERY = (
@@ -131,6 +165,17 @@ EVERY = (
     Shot("import-start", "cdc", at("/import/")),
     Shot("import-columns", "cdc", import_columns),
     Shot("import-preview", "cdc", import_preview),
+    Shot("investigations", "cdc", at("/investigations/")),
+    Shot("investigation", "cdc", investigation),
+    Shot("contacts-met", "cdc", contacts_met),
+    Shot("indicators", "cdc", at("/contact-indicators/")),
+    Shot("chains", "cdc", chains),
+    Shot("chains-list", "cdc", at("/chains/list/")),
+    Shot("clusters", "cdc", at("/clusters/")),
+    Shot("assistance", "cdc", at("/assistance/")),
+    Shot("places", "cdc", at("/places/")),
+    Shot("gates", "community", at("/gate/")),
+    Shot("visits", "admin", at("/visits/")),
     Shot("policy", "cdc", at("/policy/")),
     Shot("settings", "cdc", at("/settings/")),
     Shot("patterns", "cdc", at("/patterns/")),
