@@ -105,8 +105,8 @@ def import_preview(page: Any) -> None:
 
 
 def investigation(page: Any) -> None:
-    """An investigation with its draft: the one that is open, else of the newest confirmed case. The only thing
-    this script adds to a demo."""
+    """An investigation with its draft: the one that is open, else of the newest confirmed case. The only
+    thing this script adds to a demo."""
     page.goto("/investigations/")
     known = page.locator("main a[href*='/investigations/I-']")
     if known.count():

@@ -21,6 +21,7 @@ def compile_for(subject: str) -> Callable[[str], Condition]:
     """The compiler of conditions over the facts of one kind of subject."""
     return lambda text: _compile(subject, text)
 
+
 _TIMES = frozenset({FactType.DATE, FactType.TIMESTAMP})
 
 

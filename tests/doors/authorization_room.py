@@ -257,7 +257,9 @@ def web_pages(facts: Facts) -> dict[str, list[dict[str, Any]]]:
         "entry_code": [{"public_id": one} for one in facts.people.values()],
         "chain_card": [{"public_id": facts.case}],
         "assistance_one": [{"public_id": facts.request}],
-        "assistance_do": [{"public_id": facts.request, "said": said} for said in ("end", "answer", "request")],
+        "assistance_do": [
+            {"public_id": facts.request, "said": said} for said in ("end", "answer", "request")
+        ],
         "proposals": [{"public_id": facts.investigation}],
         "proposals_do": [
             {"public_id": facts.investigation, "what": what} for what in ("find", "confirm", "name")

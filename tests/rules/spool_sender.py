@@ -1,5 +1,5 @@
-"""A sender to be killed: `python -m tests.rules.spool_sender FOLDER NUMBER`. Sends batches NUMBER, NUMBER + 10 …
-into a spool and settles each. "done N" on stdout is given after batch N is durable."""
+"""A sender to be killed: `python -m tests.rules.spool_sender FOLDER NUMBER`. Sends batches NUMBER, NUMBER +
+10 … into a spool and settles each. "done N" on stdout is given after batch N is durable."""
 
 from __future__ import annotations
 

@@ -144,7 +144,10 @@ class CloseForm(_Form):
     """What the investigation found. Why days are missing is asked for where days are missing."""
 
     summary = forms.CharField(
-        label=gettext_lazy("Findings of the investigation"), max_length=4000, required=False, widget=forms.Textarea
+        label=gettext_lazy("Findings of the investigation"),
+        max_length=4000,
+        required=False,
+        widget=forms.Textarea,
     )
     no_track_reason = forms.CharField(
         label=gettext_lazy("Why nothing can be known of the days missing"), max_length=300, required=False

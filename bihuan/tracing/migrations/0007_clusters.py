@@ -81,7 +81,11 @@ class Migration(migrations.Migration):
                 (
                     "status",
                     models.CharField(
-                        choices=[("open", "Open"), ("closed", "Event over"), ("merged", "Merged into another")],
+                        choices=[
+                            ("open", "Open"),
+                            ("closed", "Event over"),
+                            ("merged", "Merged into another"),
+                        ],
                         default="open",
                         max_length=8,
                     ),
@@ -186,7 +190,11 @@ class Migration(migrations.Migration):
                 (
                     "status",
                     models.CharField(
-                        choices=[("open", "Open"), ("closed", "Event over"), ("merged", "Merged into another")],
+                        choices=[
+                            ("open", "Open"),
+                            ("closed", "Event over"),
+                            ("merged", "Merged into another"),
+                        ],
                         default="open",
                         max_length=8,
                     ),

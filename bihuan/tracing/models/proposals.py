@@ -1,5 +1,5 @@
-"""Who may have been a contact: proposed from presence, named by somebody, or on a passenger list, until a person
-decides."""
+"""Who may have been a contact: proposed from presence, named by somebody, or on a passenger list, until
+a person decides."""
 
 from __future__ import annotations
 
@@ -60,12 +60,13 @@ class ContactProposal(ScopedModel):
     """Somebody who may have been a contact of an investigation's case. It obliges nobody: only a person's
     decision makes a contact of it.
 
-    `number` is the signed keyed number of the visit store (None when named or on a list), `person` who that is,
-    None while it is not known or lives elsewhere; then `county` is all that is told of her. `order` 2 is a
-    contact of a contact. `encounters` say why: [{case, other, place, place_name, setting, from, to, minutes, how}],
-    times as ISO in UTC, `other` the signed number of the contact in between; of a list {vehicle, carriage, row,
-    seat, role}. `later` are encounters that came to light after the decision. `score` orders the list and is no
-    probability; its parts are in weighted minutes. `territory_code` is the investigation's.
+    `number` is the signed keyed number of the visit store (None when named or on a list), `person` who
+    that is, None while it is not known or lives elsewhere; then `county` is all that is told of her.
+    `order` 2 is a contact of a contact. `encounters` say why: [{case, other, place, place_name,
+    setting, from, to, minutes, how}], times as ISO in UTC, `other` the signed number of the contact in
+    between; of a list {vehicle, carriage, row, seat, role}. `later` are encounters that came to light
+    after the decision. `score` orders the list and is no probability; its parts are in weighted
+    minutes. `territory_code` is the investigation's.
     """
 
     public_id = WordField(max_length=20, unique=True, default=proposal_id)
