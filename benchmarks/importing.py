@@ -156,8 +156,12 @@ def _measure(
 
 def _hold_against_the_log() -> None:
     """The loops that came of it hold, or there is no figure."""
+    from django.db import connection
+
     from bihuan.loops.queries import check
 
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")  # as PostgreSQL does by itself a minute later
     if violations := check().violations:
         raise SystemExit(f"Loops are broken, no figure: {violations[:3]}")
 
