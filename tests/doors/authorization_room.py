@@ -267,7 +267,7 @@ def web_pages(facts: Facts) -> dict[str, list[dict[str, Any]]]:
         "proposal": [{"public_id": facts.proposal}],
         "chains_export": [{"what": name} for name in ("links.csv", "cases.csv", "chains.graphml")],
         "investigation_new": [{"public_id": facts.case}],
-        **{name: [{"public_id": facts.investigation}] for name in ("investigation", "investigation_report")},
+        **{name: [{"public_id": facts.investigation}] for name in _INQUIRY_PAGES},
         "investigation_entry": [{"public_id": facts.investigation, "entry_id": facts.entry}],
         "investigation_do": [
             {"public_id": facts.investigation, "what": what}
@@ -278,6 +278,7 @@ def web_pages(facts: Facts) -> dict[str, list[dict[str, Any]]]:
 
 
 _DUTY_PAGES = ("duty", "duty_why", "duty_undo", "duty_waive", "duty_hand_over")
+_INQUIRY_PAGES = ("investigation", "investigation_report", "look_place")
 _PLACE_PAGES = ("place", "place_edit", "place_active", "gate", "gate_records")
 _JOB_PAGES = ("import_job", "import_columns", "import_preview", "import_ledger", "import_mapping")
 #: Pages that hold lists, to be searched and taken as files.
@@ -299,6 +300,7 @@ _LISTS = (
     "chains_list",
     "clusters",
     "investigations",
+    "look_common",
 )
 #: Public data about rules, not about people.
 _PUBLIC_DATA = ("gap", "policy_value", "chains_export", "gate")  # a gate opens to who records there
@@ -348,6 +350,13 @@ def web_forms(facts: Facts) -> dict[str, dict[str, Any]]:
         "investigation_new": {"purpose": "no reason"},
         "investigation_entry": {"day": "2020-02-11", "place_text": "x", "source": "interview"},
         "investigation_report": {},
+        "look_place": {
+            "place": "x",
+            "since": "2020-02-10T00:00",
+            "until": "2020-02-11T00:00",
+            "purpose": "no reason",
+        },
+        "look_common": {"purpose": "no reason", "one": [facts.investigation, "I-0000000000"]},
         "investigation_do": {"purpose": "", "reason": "", "summary": "", "entry": [str(facts.entry)]},
         "cluster_new": {"name": "x", "territory": COUNTY, "setting": "unknown", "cases": facts.case},
         "cluster_edit": {"name": "x", "territory": COUNTY, "setting": "unknown"},
@@ -460,6 +469,18 @@ def api_bodies(facts: Facts) -> dict[str, Any]:
             "until": "2020-02-11T00:00:00+08:00",
         },
         "look_at_common": {"purpose": "no reason", "investigations": [facts.investigation, "I-0000000000"]},
+        "find_contacts": {"purpose": "no reason"},
+        "name_contact": {"person": facts.person, "last": "2020-02-14T12:00:00+08:00"},
+        "confirm_proposed_contacts": {
+            "proposals": [facts.proposal],
+            "criterion": "other",
+            "reason": "no reason",
+        },
+        "dismiss_proposed_contacts": {"proposals": [facts.proposal], "reason": "no reason"},
+        "reconsider_proposed_contacts": {"proposals": [facts.proposal], "reason": "no reason"},
+        "send_proposed_contacts": {"proposals": [facts.proposal], "reason": "no reason"},
+        "resolve_proposed_contact": {"person": facts.person},
+        "take_back_proposed_contact": {"reason": "no reason"},
         "open_cluster": {"name": "x", "territory_code": COUNTY, "cases": [facts.case]},
         "add_cluster_cases": {"cases": [facts.case]},
         "remove_cluster_case": {"case": facts.case, "reason": "no reason"},
@@ -478,6 +499,7 @@ _SEARCHED_API = {
     "get_chains_picture",
     "get_chains_statistics",
     "get_clearance",
+    "get_contact_indicators",
     "get_curve",
     "get_gap",
     "get_ledger",

@@ -6,21 +6,30 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import isfinite
 from typing import Any, Final
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
 from bihuan.cases.models import Case
 from bihuan.cases.queries import people
 from bihuan.cases.queries.people import PersonBrief
 from bihuan.registry import clock
+from bihuan.registry.errors import Invalid
 from bihuan.registry.models import Person
 from bihuan.tracing.errors import UnknownInvestigation, UnknownProposal
 from bihuan.tracing.models import Contact, ContactProposal, Investigation
 from bihuan.tracing.models.proposals import CONFIRMED, DISMISSED, PROPOSED, SENT
 from bihuan.tracing.queries.criteria import contact_policy
 from bihuan.tracing.rules import OPEN_STATUSES
-from bihuan.tracing.rules.criteria import Candidate, ContactFacts, ContactPolicy, suggest_criterion
+from bihuan.tracing.rules.criteria import (
+    Candidate,
+    ContactFacts,
+    ContactPolicy,
+    counted_kinds,
+    suggest_criterion,
+)
 from bihuan.tracing.rules.seats import Seat, Vehicle, VehicleKind
 from bihuan.tracing.rules.settings import SettingKind
 
@@ -55,7 +64,8 @@ class ProposalFilter:
 @dataclass(frozen=True, slots=True)
 class ProposalRow:
     """One name. `person` None = not known, or out of sight. `candidates` are criteria that may apply; `also`
-    the public id of an open contact record of hers, `case` of a case she is."""
+    the public id of an open contact record of hers, `case` of a case she is; `investigation` the
+    one it stands in, `is_open` whether that goes on."""
 
     public_id: str
     origin: str
@@ -84,6 +94,8 @@ class ProposalRow:
     also: str = ""
     case: str = ""
     candidates: tuple[Candidate, ...] = ()
+    investigation: str = ""
+    is_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +151,62 @@ def list_proposals(public_id: str, given: ProposalFilter, *, at: datetime | None
     )
 
 
+@dataclass(frozen=True, slots=True)
+class ProposalPage:
+    """Some rows of a part. `next` is where the list goes on, "" at its end; `criteria` those that count."""
+
+    rows: tuple[ProposalRow, ...]
+    next: str
+    criteria: tuple[str, ...]
+
+
+def page_of_proposals(
+    investigation: Investigation,
+    given: ProposalFilter,
+    *,
+    cursor: str = "",
+    size: int = 50,
+    at: datetime | None = None,
+) -> ProposalPage:
+    """Up to `size` names of one part behind `cursor`, the highest score first. Decisions in between neither
+    skip nor repeat anybody. Whoever shows them logs it. Raises Invalid (a cursor that is none)."""
+    policy = contact_policy(investigation.case.territory_code, at or clock.now())
+    within = ContactProposal.objects.filter(investigation=investigation)
+    rows = _filtered(within.filter(_OF_PART.get(given.part, _OF_PART["open"])), given)
+    if cursor:
+        score, minutes, pk = _position(cursor)
+        behind = Q(score=score) & (Q(minutes__lt=minutes) | Q(minutes=minutes, id__gt=pk))
+        rows = rows.filter(Q(score__lt=score) | behind)
+    found = list(rows[: size + 1])
+    last = found[size - 1] if len(found) > size else None
+    return ProposalPage(
+        tuple(rows_of(found[:size], investigation, policy)),
+        f"{last.score!r} {last.minutes} {last.pk}" if last else "",
+        tuple(kind.value for kind in counted_kinds(policy)),
+    )
+
+
+def _position(cursor: str) -> tuple[float, int, int]:
+    try:
+        score, minutes, pk = cursor.split(" ")
+        told = float(score), int(minutes), int(pk)
+        if not isfinite(told[0]) or not 0 <= told[1] < 2**31 or not 0 <= told[2] < 2**63:
+            raise ValueError
+    except ValueError as error:
+        raise Invalid(_("The list cannot be gone on with from here."), code="cursor") from error
+    return told
+
+
+def require_of(investigation_id: str, ids: Sequence[str]) -> None:
+    """Raises UnknownInvestigation, and UnknownProposal for one that is not of this investigation."""
+    investigation = find_investigation(investigation_id)
+    rows = ContactProposal.objects.filter(investigation=investigation, public_id__in=set(ids))
+    known = set(rows.values_list("public_id", flat=True))
+    other = next((one for one in ids if one not in known), None)
+    if other is not None:
+        raise UnknownProposal(other)
+
+
 def _filtered(rows: QuerySet[ContactProposal], given: ProposalFilter) -> QuerySet[ContactProposal]:
     if given.place:
         rows = rows.filter(encounters__contains=[{"place": given.place}])
@@ -180,6 +248,7 @@ def rows_of(
         _row(
             p,
             known.get(p.person_id or 0),
+            investigation,
             policy,
             also=open_contacts.get(p.person_id or 0, ""),
             case=cases.get(p.person_id or 0, ""),
@@ -197,6 +266,7 @@ def _households(ids: Sequence[int]) -> dict[int, int]:
 def _row(
     p: ContactProposal,
     person: PersonBrief | None,
+    investigation: Investigation,
     policy: ContactPolicy,
     *,
     also: str,
@@ -231,6 +301,8 @@ def _row(
         also=also,
         case=case,
         candidates=tuple(suggest_criterion(facts_of(p, same_home=same_home), policy)),
+        investigation=investigation.public_id,
+        is_open=investigation.status == Investigation.OPEN,
     )
 
 
@@ -259,7 +331,7 @@ def find_proposal(public_id: str) -> tuple[ProposalRow, Investigation, ContactPo
 def why_of(contact_public_id: str) -> list[ProposalRow]:
     """Why somebody is on the list of contacts: the proposals that were confirmed for this contact."""
     rows = ContactProposal.objects.select_related("contact", "investigation__case").filter(
-        contact__public_id=contact_public_id
+        contact__public_id=contact_public_id, state=CONFIRMED
     )
     found = list(rows.order_by("decided_at", "id"))
     return [

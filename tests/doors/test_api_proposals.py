@@ -1,0 +1,207 @@
+"""Contacts of an investigation through the API: looked for, decided by a person, and the duties from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bihuan.registry import clock, scope
+from bihuan.registry.models import AccessLog
+from bihuan.tracing.actions.investigate import close_investigation
+from bihuan.tracing.models import Contact, VisitLook
+from tests.cast import COMMUNITY, COUNTY, NEXT_COUNTY, Cast, make_cast
+from tests.doors.api_room import Api, token_for
+from tests.rooms.care_room import assert_holds, do, local, owed
+from tests.rooms.investigation_room import (
+    CASE,
+    NEXT,
+    UNKNOWN,
+    ZHOU,
+    a_case,
+    checked,
+    market,
+    opened,
+    registered,
+    visited,
+)
+
+NOW = "02-12 18:00"
+WU = checked("42030319720101003")
+
+
+@pytest.fixture
+def cast(db: Any, settings: Any, tmp_path: Path) -> Cast:
+    settings.BIHUAN_HOME = tmp_path
+    with clock.frozen(local("02-01 08:00")):
+        made = make_cast()
+        with made.officer.acting():
+            market(made.officer)
+        registered("周小明", ZHOU)
+        registered("武强", WU)
+        registered("孙晓梅", NEXT, territory_code=f"{NEXT_COUNTY}001")
+    visited(
+        [
+            (CASE, "market", "02-10 09:00", 60),
+            (ZHOU, "market", "02-10 09:10", 40),
+            (WU, "market", "02-10 09:30", 30),
+            (NEXT, "market", "02-10 09:30", 20),
+            (UNKNOWN, "market", "02-10 09:50", 10),
+        ]
+    )
+    return made
+
+
+@pytest.fixture
+def at(cast: Cast) -> str:
+    return f"/investigations/{opened(cast.officer, a_case(cast.officer)).public_id}/contacts"
+
+
+def listed(api: Api, at: str, **asked: Any) -> list[dict[str, Any]]:
+    return api.get(at, asked).json()["items"]
+
+
+def test_from_a_look_to_duties_at_the_street(cast: Cast, at: str) -> None:
+    api = Api(token_for(cast.officer))
+    with clock.frozen(local(NOW)):
+        found = api.post(f"{at}/find", {"purpose": "contacts"}).json()
+        assert found == {"state": "found", "total": 4, "made": 4, "updated": 0, "same": 0, "again": 0}
+        page = api.get(at).json()
+        assert (page["counts"]["open"], page["counts"]["elsewhere"], page["counts"]["unknown"]) == (2, 1, 1)
+        first = page["items"][0]
+        assert (first["person"]["name"], first["minutes"], first["contact"]) == ("周*明", 40, None)
+        assert first["encounters"][0]["place"] == "张湾市场"
+        assert "other" in page["criteria"]
+        body = {"proposals": [first["id"]], "criterion": "other", "reason": "同桌"}
+        done = api.post(f"{at}/confirm", body, idempotency_key="once")
+        assert done.status_code == 200, done.content
+        again = api.post(f"{at}/confirm", body, idempotency_key="once")
+        assert again.json() == done.json()
+        assert again["Idempotent-Replay"] == "true"
+        assert done.json()["made"] == 1
+        contact = done.json()["contacts"][0]
+        (row,) = listed(api, at, part="confirmed")
+        assert (row["contact"], row["criterion"], row["reason"]) == (contact, "other", "同桌")
+        assert api.get(f"/contact-proposals/{row['id']}").json() == row
+    assert owed(contact) == {"locate"}
+    assert_holds()
+    with scope.system():
+        assert [look.kind for look in VisitLook.objects.all()] == ["met"]
+        assert AccessLog.objects.filter(fields__contains=["location"]).exists()
+
+
+def test_one_is_dismissed_one_sent_one_told_and_one_taken_back(cast: Cast, at: str) -> None:
+    api = Api(token_for(cast.officer))
+    with clock.frozen(local(NOW)):
+        api.post(f"{at}/find", {"purpose": "contacts"})
+        zhou, wu = (row["id"] for row in listed(api, at))
+        far, who = (listed(api, at, part=part)[0]["id"] for part in ("elsewhere", "unknown"))
+        assert listed(api, at, part="elsewhere")[0]["person"] is None
+        assert api.post(f"{at}/dismiss", {"proposals": [wu], "reason": "戴口罩"}).json()["n"] == 1
+        assert api.post(f"{at}/reconsider", {"proposals": [wu], "reason": "同桌"}).json()["n"] == 1
+        sent = api.post(f"{at}/send", {"proposals": [far], "reason": "密接"}).json()
+        assert sent["requests"][far].startswith("R-")
+        told = {"person": {"name": "吴远", "phone": "13800002222", "territory_code": COMMUNITY}}
+        assert api.post(f"/contact-proposals/{who}/resolve", told).json()["id"] == who
+        body = {"proposals": [zhou, wu, who], "criterion": "other", "reason": "x"}
+        assert api.post(f"{at}/confirm", body).json()["made"] == 3
+        back = api.post(f"/contact-proposals/{zhou}/take-back", {"reason": "认错人"}).json()
+        assert back == {"id": zhou, "released": True}
+        named = api.post(f"{at}/name", {"person": {"name": "冯梅"}, "last": "2020-02-11T12:00:00+08:00"})
+        assert (named.status_code, named.json()["state"]) == (201, "proposed")
+    assert_holds()
+
+
+def test_the_list_goes_page_by_page_and_loses_nobody_to_a_decision_in_between(cast: Cast, at: str) -> None:
+    api = Api(token_for(cast.officer))
+    with clock.frozen(local(NOW)):
+        api.post(f"{at}/find", {"purpose": "contacts"})
+        first = api.get(at, {"limit": 1}).json()
+        assert [row["person"]["name"] for row in first["items"]] == ["周*明"]
+        api.post(f"{at}/dismiss", {"proposals": [first["items"][0]["id"]], "reason": "x"})
+        second = api.get(at, {"limit": 1, "cursor": first["next"]}).json()
+        assert [row["person"]["name"] for row in second["items"]] == ["武*"]
+        assert second["next"] is None
+        assert api.get(at, {"cursor": "nonsense"}).status_code == 422
+        assert listed(api, at, least_minutes=31) == []
+
+
+def test_strangers_find_nothing_and_those_who_may_not_look_cannot(cast: Cast, at: str) -> None:
+    api = Api(token_for(cast.officer))
+    with clock.frozen(local(NOW)):
+        api.post(f"{at}/find", {"purpose": "contacts"})
+        one = listed(api, at)[0]["id"]
+        body = {"proposals": [one], "criterion": "other", "reason": "x"}
+        stranger = Api(token_for(cast.neighbor))
+        assert stranger.get(at).status_code == 404
+        assert stranger.get(f"/contact-proposals/{one}").status_code == 404
+        assert stranger.post(f"{at}/find", {"purpose": "x"}).status_code == 404
+        assert stranger.post(f"{at}/confirm", body).status_code == 404
+        assert stranger.post(f"/contact-proposals/{one}/take-back", {"reason": "x"}).status_code == 404
+        command = Api(token_for(cast.command))
+        assert command.post(f"{at}/find", {"purpose": "x"}).status_code == 403
+        assert command.post(f"{at}/confirm", body).status_code == 403
+    with scope.system():
+        assert not Contact.objects.exists()
+
+
+def test_no_purpose_no_reason_and_no_criterion_of_the_edition_are_refused(cast: Cast, at: str) -> None:
+    api = Api(token_for(cast.officer))
+    with clock.frozen(local(NOW)):
+        for purpose in ("", "  "):
+            assert api.post(f"{at}/find", {"purpose": purpose}).status_code == 422
+        api.post(f"{at}/find", {"purpose": "contacts"})
+        one = listed(api, at)[0]["id"]
+        refused = api.post(f"{at}/confirm", {"proposals": [one], "criterion": "secondary", "reason": "x"})
+        assert refused.status_code == 422
+        assert "criterion-not-counted" in refused.json()["type"]
+        for body in ({"proposals": [one], "criterion": "other", "reason": " "},
+                     {"proposals": [], "criterion": "other", "reason": "x"}):  # fmt: skip
+            assert api.post(f"{at}/confirm", body).status_code == 422
+        body = {"proposals": ["N-0000000000"], "criterion": "other", "reason": "x"}
+        assert api.post(f"{at}/confirm", body).status_code == 404
+        assert api.get(at, {"part": "everybody"}).status_code == 422
+    with scope.system():
+        assert not Contact.objects.exists()
+
+
+def test_a_closed_investigation_shows_decisions_and_no_whereabouts(cast: Cast, at: str) -> None:
+    api = Api(token_for(cast.officer))
+    number = at.split("/")[2]
+    with clock.frozen(local(NOW)):
+        api.post(f"{at}/find", {"purpose": "contacts"})
+        one = listed(api, at)[0]["id"]
+    do(cast.officer, NOW, close_investigation, number, summary="s", no_track_reason="拒绝配合")
+    with clock.frozen(local(NOW)):
+        row = listed(api, at)[0]
+        assert (row["encounters"], row["setting"], row["last"]) == ([], None, None)
+        assert api.get(at, {"place": "market"}).status_code == 409
+        assert api.post(f"{at}/find", {"purpose": "x"}).status_code == 409
+        body = {"proposals": [one], "criterion": "other", "reason": "x"}
+        assert api.post(f"{at}/confirm", body).status_code == 409
+
+
+def test_proposals_of_another_investigation_are_not_decided_under_this_one(cast: Cast, at: str) -> None:
+    api = Api(token_for(cast.officer))
+    with clock.frozen(local(NOW)):
+        api.post(f"{at}/find", {"purpose": "contacts"})
+        one = listed(api, at)[0]["id"]
+        other = api.post("/cases", {"territory_code": COMMUNITY, "person": {"name": "柳"}}).json()["id"]
+        made = api.post("/investigations", {"case": other, "purpose": "x"}).json()["id"]
+        body = {"proposals": [one], "reason": "x"}
+        assert api.post(f"/investigations/{made}/contacts/dismiss", body).status_code == 404
+
+
+def test_indicators_of_a_territory_with_what_they_are_made_of(cast: Cast, at: str) -> None:
+    api = Api(token_for(cast.officer))
+    with clock.frozen(local(NOW)):
+        found = api.get("/contact-indicators", {"territory": COUNTY}).json()
+        told = {one["key"]: one for one in found["items"]}
+        assert (found["territory"], found["days"], len(told)) == (COUNTY, 14, 9)
+        assert (told["unlinked"]["numerator"], told["unlinked"]["denominator"]) == (1, 1)
+        assert (told["followed_today"]["value"], told["followed_today"]["met"]) == (None, None)
+        before = api.get("/contact-indicators", {"territory": COUNTY, "as_of": "2020-02-05"}).json()
+        assert {one["denominator"] for one in before["items"]} == {0}
+        assert api.get("/contact-indicators", {"territory": NEXT_COUNTY}).status_code == 403
+        assert Api(token_for(cast.laboratory)).get("/contact-indicators").status_code == 403
