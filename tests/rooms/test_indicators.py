@@ -1,0 +1,140 @@
+"""Indicators of contact tracing on a world made by hand: what is counted, of what, and as of when."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from bihuan.care import actions as care
+from bihuan.care.queries.indicators import Indicator, tracing_indicators
+from bihuan.cases.actions import record_investigation
+from bihuan.cases.models import Case
+from bihuan.tracing.actions import record_located
+from bihuan.tracing.models import Contact
+from tests.cast import COUNTY, GRID, NEXT_COUNTY, Cast
+from tests.rooms.care_room import do, li, local, make_case, make_contact, zhou
+
+pytestmark = pytest.mark.django_db
+
+
+def told(cast: Cast, when: str, territory: str = COUNTY) -> dict[str, Indicator]:
+    with cast.officer.acting():
+        return {one.key: one for one in tracing_indicators(territory, as_of=local(when)).rows}
+
+
+def shares(cast: Cast, when: str, territory: str = COUNTY) -> dict[str, tuple[int, int]]:
+    return {key: (one.numerator, one.denominator) for key, one in told(cast, when, territory).items()}
+
+
+@pytest.fixture
+def source(cast: Cast) -> Case:
+    """Confirmed on 12 February at nine, found then, investigated that evening."""
+    found = make_case(
+        cast.officer, "02-12 10:00", person=li(), classification="confirmed",
+        date_onset=date(2020, 2, 10), date_confirmation=local("02-12 09:00"),
+    )  # fmt: skip
+    do(cast.officer, "02-12 20:00", record_investigation, found.public_id)
+    return found
+
+
+def named(cast: Cast, source: Case, name: str) -> Contact:
+    person = zhou(local_id=name)
+    return make_contact(
+        cast.officer, "02-12 17:00", person=person, case=source.public_id, exposure_last=date(2020, 2, 12)
+    )
+
+
+def placed(cast: Cast, contact: Contact, when: str) -> None:
+    do(cast.community, when, record_located, contact.public_id)
+    do(cast.command, when, care.record_placed, care.OrderInput(contact.public_id, place="汉江路12号"))
+
+
+def test_where_nothing_happened_there_is_nothing_to_divide_by(cast):
+    found = told(cast, "02-14 12:00")
+    assert len(found) == 9
+    assert {(one.numerator, one.denominator, one.value, one.is_met) for one in found.values()} == {
+        (0, 0, None, None)
+    }
+
+
+def test_traced_counts_who_was_placed_in_72_hours_and_nobody_whose_clock_runs(cast, source):
+    quick, slow = named(cast, source, "1"), named(cast, source, "2")
+    placed(cast, quick, "02-12 20:00")
+    assert shares(cast, "02-12 19:00")["traced_72h"] == (0, 0)
+    assert shares(cast, "02-14 12:00")["traced_72h"] == (1, 1)
+    placed(cast, slow, "02-15 10:00")
+    late = told(cast, "02-15 12:00")["traced_72h"]
+    assert (late.numerator, late.denominator, late.value, late.is_met) == (1, 2, 0.5, False)
+    assert shares(cast, "02-15 12:00", GRID)["traced_72h"] == (1, 2)
+
+
+def test_followed_up_today_is_of_those_under_observation_on_that_local_day(cast, source):
+    one, two = named(cast, source, "1"), named(cast, source, "2")
+    placed(cast, one, "02-12 20:00")
+    placed(cast, two, "02-12 20:00")
+    given = care.CheckInput(contact=one.public_id, kind="temperature", value=36.5)
+    do(cast.community, "02-13 08:30", care.record_daily_checks, [given])
+    assert shares(cast, "02-13 07:00")["followed_today"] == (0, 2)
+    assert shares(cast, "02-13 23:00")["followed_today"] == (1, 2)
+    assert shares(cast, "02-14 00:10")["followed_today"] == (0, 2)
+    assert shares(cast, "02-12 12:00")["followed_today"] == (0, 0)
+
+
+def test_completing_is_of_ends_and_breaks_and_leaves_out_who_became_a_case(cast, source):
+    whole, gone, ill = (named(cast, source, name) for name in "123")
+    for one in (whole, gone, ill):
+        placed(cast, one, "02-12 20:00")
+    do(cast.officer, "02-14 09:00", care.convert_contact_to_case, ill.public_id)
+    assert shares(cast, "02-14 12:00")["completing"] == (0, 0)
+    do(cast.community, "02-20 09:00", care.record_lost, gone.public_id, reason="搬走")
+    assert shares(cast, "02-20 12:00")["completing"] == (0, 1)
+    care.sweep(local("02-27 00:30"))
+    assert shares(cast, "02-27 12:00")["completing"] == (1, 2)
+    assert shares(cast, "02-19 12:00")["completing"] == (0, 0)
+
+
+def test_cases_among_contacts_their_links_and_the_interviews_it_took(cast, source):
+    ill, free = named(cast, source, "1"), named(cast, source, "2")
+    placed(cast, ill, "02-12 20:00")
+    do(cast.officer, "02-14 09:00", care.convert_contact_to_case, ill.public_id)
+    do(cast.officer, "02-14 10:00", care.convert_contact_to_case, free.public_id)
+    found = shares(cast, "02-14 12:00")
+    assert found["among_contacts"] == (2, 3)
+    assert found["in_quarantine"] == (1, 3)
+    assert found["unlinked"] == (1, 3)  # the first case
+    assert found["interviews_per_case"] == (1, 2)
+    before = shares(cast, "02-13 12:00")
+    assert (before["among_contacts"], before["unlinked"]) == ((0, 1), (1, 1))
+
+
+def test_an_imported_case_needs_no_link(cast, source):
+    make_case(
+        cast.officer, "02-13 10:00", person=zhou(), classification="confirmed", origin="imported",
+        date_confirmation=local("02-13 09:00"),
+    )  # fmt: skip
+    assert shares(cast, "02-13 12:00")["unlinked"] == (1, 1)
+    assert shares(cast, "02-13 12:00")["among_contacts"] == (0, 2)
+
+
+def test_without_contacts_and_interviewed_wait_for_a_day_before_they_blame(cast, source):
+    named(cast, source, "1")
+    make_case(
+        cast.officer, "02-13 10:00", person=zhou(local_id="x"), classification="confirmed",
+        date_confirmation=local("02-13 09:00"),
+    )  # fmt: skip
+    early = shares(cast, "02-13 12:00")
+    assert (early["without_contacts"], early["interviewed_24h"]) == ((0, 1), (1, 1))
+    later = told(cast, "02-14 12:00")
+    assert (later["without_contacts"].value, later["interviewed_24h"].value) == (0.5, 0.5)
+    assert (later["without_contacts"].is_met, later["interviewed_24h"].is_met) == (False, False)
+
+
+def test_what_lies_before_the_days_asked_about_or_elsewhere_is_not_counted(cast, source):
+    named(cast, source, "1")
+    assert shares(cast, "02-20 12:00")["among_contacts"] == (0, 1)
+    assert set(shares(cast, "02-27 12:00").values()) == {(0, 0)}
+    assert set(shares(cast, "02-20 12:00", NEXT_COUNTY).values()) == {(0, 0)}
+    with cast.neighbor.acting():
+        rows = tracing_indicators("", as_of=local("02-20 12:00")).rows
+    assert {one.denominator for one in rows} == {0}
