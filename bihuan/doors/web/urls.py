@@ -15,6 +15,7 @@ from bihuan.doors.web.views import (
     indicators,
     investigation,
     lists,
+    looks,
     loop,
     patterns,
     person,
@@ -63,7 +64,9 @@ urlpatterns = [
     path("assistance/<str:public_id>/<slug:said>/", assistance.say, name="assistance_do"),
     path("investigations/", investigation.investigations, name="investigations"),
     path("investigations/of/<str:public_id>/", investigation.investigation_new, name="investigation_new"),
+    path("investigations/common/", looks.common, name="look_common"),
     path("investigations/<str:public_id>/", investigation.investigation, name="investigation"),
+    path("investigations/<str:public_id>/place/", looks.place, name="look_place"),
     path("investigations/<str:public_id>/report/", investigation.report, name="investigation_report"),
     path(
         "investigations/<str:public_id>/do/<slug:what>/",

@@ -70,6 +70,7 @@ def investigations(request: HttpRequest) -> HttpResponse:
              "current": key == status}
             for key, text in _tabs().items()
         ],
+        "may_look": bool(registry_access.may(None, LOOK)),
         "empty_title": _("No investigation here"),
         "empty_text": _("An investigation is opened from the page of a person who is a case."),
     }  # fmt: skip

@@ -144,8 +144,17 @@ def _investigations(found: PersonPage) -> list[dict[str, Any]]:
             and case.classification != "discarded"
             and all(row.status != "open" for row in known)
         )
-        rows.append({"case": case.public_id, "known": known, "may_open": bool(may_open)})
+        sees = _may_see_chains(case.territory_code)
+        chain = f"{reverse('web:chains')}?root={case.public_id}" if sees else ""
+        rows.append({"case": case.public_id, "known": known, "may_open": bool(may_open), "chain": chain})
     return rows
+
+
+def _may_see_chains(code: str) -> bool:
+    """Chains tell who fell ill when: for posts that see the health of a whole territory."""
+    right = "case.view"
+    whole = registry_access.reach(None, right) == "below"
+    return whole and bool(registry_access.may(None, right, field_class=seen.HEALTH, territory_code=code))
 
 
 def _loop_state(loop: LoopProgress | None, outcome: str) -> str:
