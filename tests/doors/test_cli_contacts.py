@@ -1,0 +1,65 @@
+"""`bihuan contacts`: who was proposed, masked and without whereabouts; how tracing goes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from bihuan.doors.cli.main import run
+from bihuan.registry import clock, scope
+from bihuan.registry.models import AccessLog
+from bihuan.registry.people import PersonInput
+from bihuan.tracing.actions.proposals import name_person
+from tests.cast import COUNTY, GRID, Cast
+from tests.rooms.care_room import do, local
+from tests.rooms.investigation_room import a_case, opened
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _home(settings, tmp_path):
+    settings.BIHUAN_HOME = tmp_path
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:
+    capsys.readouterr()
+    with clock.frozen(local("02-12 18:00")):
+        answer = run(list(words))
+    out = capsys.readouterr()
+    assert answer == code, out.err
+    return out.out + out.err
+
+
+def test_names_are_masked_places_are_not_told_and_the_look_is_logged(cast: Cast, capsys) -> None:
+    scene = opened(cast.officer, a_case(cast.officer))
+    feng = PersonInput(territory_code=GRID, name="冯小梅", phone="13800003333")
+    do(
+        cast.officer, "02-12 17:30", name_person, scene.public_id, feng, last=local("02-11 12:00"),
+        place="家宴", minutes=90,
+    )  # fmt: skip
+    text = said(capsys, "contacts", "list", scene.public_id, "--json")
+    told: Any = json.loads(text)
+    assert told["counts"]["open"] == 1
+    assert (told["contacts"][0]["name"], told["contacts"][0]["minutes"]) == ("冯*梅", 90)
+    assert "家宴" not in text
+    assert "冯*梅" in said(capsys, "contacts", "list", scene.public_id)
+    with scope.system():
+        assert AccessLog.objects.filter(purpose=f"bihuan contacts list {scene.public_id}").count() == 2
+    said(capsys, "contacts", "list", scene.public_id, "--part", "all", code=2)
+    said(capsys, "contacts", "list", "I-0000000000", code=4)
+
+
+def test_indicators_as_of_a_day_are_those_of_its_end(cast: Cast, capsys) -> None:
+    a_case(cast.officer)
+    asked = ("contacts", "indicators", "--territory", COUNTY)
+    told = json.loads(said(capsys, *asked, "--as-of", "2020-02-12", "--json"))
+    assert told["as_of"].startswith("2020-02-12T23:59")
+    found = {one["key"]: one for one in told["indicators"]}
+    assert (found["unlinked"]["numerator"], found["unlinked"]["denominator"]) == (1, 1)
+    before = json.loads(said(capsys, *asked, "--as-of", "2020-02-11", "--json"))
+    assert {one["denominator"] for one in before["indicators"]} == {0}
+    assert "1 / 1" in said(capsys, *asked)
+    said(capsys, *asked, "--as-of", "yesterday", code=2)
