@@ -129,6 +129,13 @@ def _held(ids: Sequence[str]) -> tuple[list[ContactProposal], Investigation]:
 def _criterion(word: str, investigation: Investigation, at: datetime) -> tuple[Criterion, str]:
     policy = contact_policy(investigation.case.territory_code, at)
     allowed = counted_kinds(policy)
+    if not word.strip():
+        raise Invalid(
+            _("Choose the criterion by which these are close contacts."),
+            hint=_("It counts: %(kinds)s.") % {"kinds": ", ".join(kind.value for kind in allowed)},
+            code="criterion-needed",
+            details={"field": "criterion"},
+        )
     if word not in {kind.value for kind in allowed}:
         raise Invalid(
             _("The edition in force does not count “%(kind)s” as a close contact.") % {"kind": word},

@@ -45,6 +45,7 @@ LOOK_LABELS = [
     ("met", _("Who was where a case was")),
     ("place", _("Who was at a place")),
     ("common", _("Where cases were together")),
+    ("stranger", _("What gates registered of a number")),
 ]
 
 

@@ -20,6 +20,7 @@ from bihuan.cases.verbs import Verb
 from bihuan.doors.web import cards, seen, timeline, whys
 from bihuan.doors.web.access import access
 from bihuan.doors.web.forms import VerbForm, add_errors, values_of
+from bihuan.doors.web.namings import namings
 from bihuan.doors.web.shapes import Why
 from bihuan.doors.web.templatetags.bihuan import case_word
 from bihuan.loops.queries import DutyFilter, find_duties, sight
@@ -76,6 +77,7 @@ def person(request: HttpRequest, public_id: str) -> HttpResponse:
         "actions": _actions(found),
         "moments": timeline.moments_of(found.entries, shown),
         "whys": _whys(found),
+        "namings": namings(found, shown),
         "owed": cards.cards(duties, now=now),
         "loops": [
             {

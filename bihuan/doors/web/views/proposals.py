@@ -21,6 +21,7 @@ from django.views.decorators.http import require_POST
 from bihuan.care.actions import take_back
 from bihuan.doors.web import places, seen
 from bihuan.doors.web.access import access
+from bihuan.doors.web.namings import criterion_labels, sentence
 from bihuan.loops.queries import sight
 from bihuan.registry import access as registry_access
 from bihuan.registry import clock, territory
@@ -29,6 +30,7 @@ from bihuan.registry.errors import BihuanError, Invalid, NotFound
 from bihuan.registry.people import PersonInput
 from bihuan.tracing.actions import proposals as verbs
 from bihuan.tracing.actions import proposals_decide as decide
+from bihuan.tracing.actions.looks import StrangerLook, look_stranger
 from bihuan.tracing.queries import proposals as reads
 from bihuan.tracing.queries.clusters import SETTING_LABELS
 from bihuan.tracing.queries.proposals import ProposalFilter, ProposalList, ProposalRow
@@ -42,27 +44,6 @@ LOOK: Final = "visits.look"
 TOLD: Final = 3
 #: Bytes of a passenger list: a ship's has a few thousand lines.
 LIST_BYTES: Final = 2_000_000
-
-
-def criterion_labels() -> Mapping[str, str]:
-    """Words for the kinds of `contact.kinds`."""
-    return {
-        "household": _("Same household or room"),
-        "care": _("Care or treatment"),
-        "aerosol": _("Aerosol procedures in the same space"),
-        "workplace": _("Same office or workshop"),
-        "class": _("Same class"),
-        "canteen": _("Same canteen"),
-        "lift": _("Same lift"),
-        "dining": _("Meal or entertainment in a closed space"),
-        "hospital_visit": _("Hospital visit"),
-        "transport": _("Near on a vehicle"),
-        "environment": _("Contaminated environment"),
-        "physical": _("Direct physical contact"),
-        "face_to_face": _("Face to face, nearby"),
-        "other": _("Judged by the investigator"),
-        "secondary": _("Contact of a contact"),
-    }
 
 
 def part_labels() -> Mapping[str, str]:
@@ -224,34 +205,6 @@ def _name(row: ProposalRow) -> str:
     if row.person_id is not None:
         return _("out of sight")
     return _("Number %(id)s") % {"id": f"…{(row.number or 0) & 0xFFFFF:05x}"}
-
-
-def sentence(e: Mapping[str, Any]) -> str:
-    """One encounter in words: when, where, for how long, and from whom it is known."""
-    place = str(e.get("place_name") or "") or _("an unnamed place")
-    if e.get("seat"):
-        seat = e["seat"]
-        told = " ".join(str(seat[k]) for k in ("carriage", "room", "seat") if seat.get(k))
-        row = seat.get("row")
-        where = told or (_("row %(n)s") % {"n": row} if row else _("seat not known"))
-        words = {"when": _clock(e.get("to"))[:5], "vehicle": place, "seat": where}
-        return _("%(when)s on %(vehicle)s: %(seat)s") % words
-    words = {"from": _clock(e.get("from")), "to": _clock(e.get("to"), hour_only=True), "place": place}
-    words["n"] = str(e.get("minutes") or 0)
-    if e.get("named"):
-        return _("%(from)s–%(to)s at %(place)s, named in an interview") % words
-    if not e.get("to"):
-        return _("%(from)s entered %(place)s; for how long is not known") % words
-    if e.get("other"):
-        return _("%(from)s–%(to)s at %(place)s, %(n)s minutes together with a contact") % words
-    return _("%(from)s–%(to)s at %(place)s, %(n)s minutes together") % words
-
-
-def _clock(text: Any, *, hour_only: bool = False) -> str:
-    if not text:
-        return "?"
-    at = timezone.localtime(datetime.fromisoformat(str(text)))
-    return at.strftime("%H:%M" if hour_only else "%m-%d %H:%M")
 
 
 # --- deciding -----------------------------------------------------------------------------------------
@@ -529,13 +482,19 @@ def proposal(request: HttpRequest, public_id: str) -> HttpResponse:
         seen.note([row.person_id], [seen.LOCATION], why % {"id": public_id, "of": investigation.public_id})
     may = registry_access.may(None, WRITE, territory_code=investigation.territory_code).allowed
     labels = criterion_labels()
+    may_resolve = may and is_open and row.state == "proposed" and row.person_id is None
     form: forms.Form = WhoForm()
+    asked: StrangerLook | None = None
     if request.method == "POST":
         registry_access.require(WRITE, territory_code=investigation.territory_code)
-        answer = _one(request, row, investigation.public_id)
-        if isinstance(answer, HttpResponse):
-            return answer
-        form = answer
+        if request.POST.get("do") == "registered":
+            asked = look_stranger(public_id, purpose=request.POST.get("purpose", ""), actor=_actor(request))
+            form = WhoForm(initial={"name": asked.name, "phone": asked.phone})
+        else:
+            answer = _one(request, row, investigation.public_id)
+            if isinstance(answer, HttpResponse):
+                return answer
+            form = answer
     zh = (get_language() or "zh").startswith("zh")
     context = {
         "one": investigation,
@@ -543,7 +502,12 @@ def proposal(request: HttpRequest, public_id: str) -> HttpResponse:
         "row": row,
         "tells": tells,
         "form": form,
-        "may_resolve": may and is_open and row.state == "proposed" and row.person_id is None,
+        "may_resolve": may_resolve,
+        "may_ask_gates": may_resolve
+        and row.number is not None
+        and not row.county
+        and registry_access.may(None, LOOK, territory_code=investigation.territory_code).allowed,
+        "asked": asked,
         "may_take_back": may and row.state == "confirmed",
         "candidates": [
             (labels[c.criterion.value], c.zh if zh else c.en, c.counts.value, c.clause)

@@ -12,6 +12,7 @@ from bihuan.tracing.actions.looks.places import (
     look_common,
     look_place,
 )
+from bihuan.tracing.actions.looks.strangers import StrangerLook, look_stranger
 from bihuan.tracing.actions.looks.track import Recorded, TrackLook, look_track
 
 __all__ = [
@@ -24,11 +25,13 @@ __all__ = [
     "PlaceName",
     "Present",
     "Recorded",
+    "StrangerLook",
     "TrackLook",
     "enter",
     "look_common",
     "look_met",
     "look_place",
+    "look_stranger",
     "look_track",
     "noted",
 ]

@@ -149,6 +149,7 @@ def noted(
         "met": _("who was where a case was"),
         "place": _("who was at a place"),
         "common": _("where cases were together"),
+        "stranger": _("what gates registered of a number"),
     }
     about = _("Investigation %(id)s: %(what)s") % {"id": gate.investigation.public_id, "what": words[kind]}
     with everywhere():

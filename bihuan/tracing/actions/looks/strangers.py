@@ -1,0 +1,60 @@
+"""Who a keyed number is, as somebody told it at a gate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from bihuan.cases.actions.common import writing
+from bihuan.registry.actor import Actor
+from bihuan.registry.errors import Conflict
+from bihuan.tracing.actions.looks.gate import enter, noted
+from bihuan.tracing.errors import UnknownProposal
+from bihuan.tracing.models import ContactProposal
+from bihuan.tracing.models.proposals import PROPOSED
+from bihuan.tracing.queries.gates import strangers_of
+
+
+@dataclass(frozen=True, slots=True)
+class StrangerLook:
+    """What the stranger behind a proposal told at gates of this territory: never where or when she was there.
+    `found` is False where no gate registered her, or her registration is deleted."""
+
+    investigation: str
+    look_id: int
+    found: bool
+    name: str = ""
+    phone: str = ""
+    origin: str = ""
+
+
+def look_stranger(
+    proposal_id: str, *, purpose: str, actor: Actor, now: datetime | None = None
+) -> StrangerLook:
+    """Open what gates registered of the number of one proposal, while it is not known who it is.
+
+    Raises UnknownProposal, Conflict (it is known who it is, or she lives elsewhere, or it was decided), and
+    what `gate.enter` does.
+    """
+    with writing(actor):
+        rows = ContactProposal.objects.select_related("investigation")
+        proposal = rows.filter(public_id=proposal_id).first()
+        if proposal is None:
+            raise UnknownProposal(proposal_id)
+        gate = enter(proposal.investigation.public_id, purpose=purpose, actor=actor, now=now)
+        is_asked = proposal.person_id is None and not proposal.county and proposal.state == PROPOSED
+        if not is_asked or proposal.number is None:
+            raise Conflict(
+                _("Gates are asked only about a number nobody knows: %(id)s is none.") % {"id": proposal_id},
+                code="look-known",
+            )
+        told = strangers_of([proposal.number]).get(proposal.number)
+        note = noted(
+            gate, "stranger", persons=(), rows=int(told is not None), since=gate.since, until=gate.until
+        )
+        public_id = gate.investigation.public_id
+        if told is None:
+            return StrangerLook(public_id, note.pk, found=False)
+        return StrangerLook(public_id, note.pk, True, told.name, told.phone, told.origin)
