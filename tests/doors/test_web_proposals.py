@@ -1,0 +1,328 @@
+"""Contacts of a case on the page: listed with why, decided with a criterion, and what is refused."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from bihuan.registry import audit, clock, scope
+from bihuan.registry.secrets import keyring
+from bihuan.tracing import visits
+from bihuan.tracing.actions.investigate import close_investigation
+from bihuan.tracing.models import Contact, ContactProposal, Investigation, Place, Stranger, VisitLook
+from bihuan.tracing.queries.gates import stranger_place
+from tests.cast import COMMUNITY, NEXT_COUNTY, Cast, Member, make_cast
+from tests.rooms.care_room import do, local
+from tests.rooms.investigation_room import (
+    CASE,
+    NEXT,
+    UNKNOWN,
+    ZHOU,
+    a_case,
+    market,
+    opened,
+    registered,
+    visited,
+)
+
+NOW = "02-12 18:00"
+VISITS = [
+    (CASE, "market", "02-10 09:00", 60), (ZHOU, "market", "02-10 09:10", 40),
+    (NEXT, "market", "02-10 09:30", 20), (UNKNOWN, "market", "02-10 09:50", 10),
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _home(settings: Any, tmp_path: Path) -> None:
+    settings.BIHUAN_HOME = tmp_path
+
+
+@pytest.fixture
+def cast(db: Any) -> Cast:
+    with clock.frozen(local("02-01 08:00")):
+        return make_cast()
+
+
+@pytest.fixture
+def world(cast: Cast) -> Investigation:
+    """An open investigation whose case met 周小明, somebody of the next county, and a number of nobody."""
+    with cast.officer.acting():
+        market(cast.officer)
+    visited(VISITS)
+    registered("周小明", ZHOU)
+    registered("孙晓梅", NEXT, territory_code=f"{NEXT_COUNTY}001")
+    return opened(cast.officer, a_case(cast.officer))
+
+
+@pytest.fixture
+def found(cast: Cast, world: Investigation) -> dict[str, str]:
+    """Public id of each proposal: zhou, next (lives elsewhere), nobody."""
+    post(cast.officer, "proposals_do", world.public_id, "find", purpose="找出密接")
+    with scope.system():
+        rows = list(ContactProposal.objects.all())
+    return {("zhou" if p.person_id else "next" if p.county else "nobody"): p.public_id for p in rows}
+
+
+def browser(member: Member) -> Client:
+    client = Client(headers={"accept-language": "zh-hans"})
+    client.force_login(member.account, backend="allauth.account.auth_backends.AuthenticationBackend")
+    return client
+
+
+def get(member: Member, name: str, *args: Any, when: str = NOW, **query: Any) -> Any:
+    with clock.frozen(local(when)):
+        return browser(member).get(reverse(f"web:{name}", args=args), query)
+
+
+def post(member: Member, page: str, *args: Any, **data: Any) -> Any:
+    with clock.frozen(local(NOW)):
+        return browser(member).post(reverse(f"web:{page}", args=args), data, follow=True)
+
+
+def decide(member: Member, one: Investigation, what: str, *ids: str, **told: Any) -> Any:
+    return post(member, "proposals_do", one.public_id, what, proposal=list(ids), **told)
+
+
+def read(answer: Any) -> str:
+    return re.sub(r"\s+", " ", answer.content.decode())
+
+
+def close(cast: Cast, one: Investigation) -> None:
+    do(cast.officer, NOW, close_investigation, one.public_id, summary="s", no_track_reason="拒绝配合")
+
+
+def test_an_empty_list_says_what_brings_names(cast: Cast, world: Investigation) -> None:
+    body = read(get(cast.officer, "proposals", world.public_id))
+    assert "还没有人被列出" in body or "尚无" in body
+    assert reverse("web:proposals_do", args=[world.public_id, "find"]) in body
+
+
+def test_each_part_lists_its_own_and_says_why(cast: Cast, world: Investigation, found: Any) -> None:
+    body = read(get(cast.officer, "proposals", world.public_id))
+    assert "周*明" in body
+    assert "周小明" not in body, "lists name nobody in full"
+    assert "02-10 09:10–09:50" in body and "张湾市场" in body and "40" in body  # noqa: PT018
+    for part, mine, others in (
+        ("unknown", "nobody", ("zhou", "next")),
+        ("elsewhere", "next", ("zhou", "nobody")),
+    ):
+        page = read(get(cast.officer, "proposals", world.public_id, part=part))
+        assert found[mine] in page
+        assert not any(found[other] in page for other in others)
+    elsewhere = read(get(cast.officer, "proposals", world.public_id, part="elsewhere"))
+    assert "茅箭区" in elsewhere
+    assert "孙" not in elsewhere, "only the county is told of somebody who lives elsewhere"
+
+
+def test_filters_narrow_the_list(cast: Cast, world: Investigation, found: Any) -> None:
+    def lists(**query: Any) -> bool:
+        return found["zhou"] in read(get(cast.officer, "proposals", world.public_id, **query))
+
+    assert lists(minutes=40, place="market", setting="market")
+    assert not lists(minutes=41)
+    assert not lists(place="bath")
+    assert not lists(setting="dining")
+    assert not lists(score="1")
+    assert lists(minutes="many", part="nonsense"), "what cannot be read narrows nothing"
+
+
+def test_confirming_without_a_criterion_says_what_to_do(cast: Cast, world: Investigation, found: Any) -> None:
+    wrong = (
+        ({"reason": "同桌"}, "请选择据以判定密接的标准"),
+        ({"criterion": "other", "reason": " "}, "理由随决定留存"),
+        ({"criterion": "nonsense", "reason": "x"}, "nonsense"),
+    )
+    for told, says in wrong:
+        answer = decide(cast.officer, world, "confirm", found["zhou"], **told)
+        assert answer.status_code == 422, told
+        assert says in read(answer)
+    assert decide(cast.officer, world, "confirm", criterion="other", reason="x").status_code == 422
+    with scope.system():
+        assert not Contact.objects.exists()
+
+
+def test_the_page_of_a_contact_says_why_as_far_as_the_reader_sees(
+    cast: Cast, world: Investigation, found: Any
+) -> None:
+    decide(cast.officer, world, "confirm", found["zhou"], criterion="other", reason="同桌交谈")
+    with scope.system():
+        contact = Contact.objects.select_related("person").get()
+    where = "02-10 09:10–09:50"
+    page = read(get(cast.officer, "person", contact.person.public_id))
+    for text in ("为何是密切接触者", "流调人员判定", "同桌交谈", cast.officer.actor.name, where):
+        assert text in page, text
+    assert reverse("web:proposal", args=[found["zhou"]]) in page
+    street = read(get(cast.community, "person", contact.person.public_id))
+    assert "同桌交谈" in street
+    assert where not in street, "those who follow up need not know where"
+    assert reverse("web:proposal", args=[found["zhou"]]) not in street
+    close(cast, world)
+    page = read(get(cast.officer, "person", contact.person.public_id))
+    assert "同桌交谈" in page
+    assert where not in page, "no whereabouts once the investigation is over"
+
+
+def test_a_contact_told_otherwise_says_what_was_recorded(cast: Cast, world: Investigation) -> None:
+    from bihuan.tracing.actions import ContactInput, confirm_contact
+
+    person = registered("冯梅", "").public_id
+    given = ContactInput(
+        person=person, case=world.case.public_id, territory_code=COMMUNITY, criterion="共同居住"
+    )
+    do(cast.officer, NOW, confirm_contact, given)
+    page = read(get(cast.officer, "person", person))
+    assert "为何是密切接触者" in page
+    assert "共同居住" in page
+
+
+def test_dismissed_ones_move_and_can_be_decided_again(cast: Cast, world: Investigation, found: Any) -> None:
+    assert decide(cast.officer, world, "dismiss", found["zhou"], reason="").status_code == 422
+    decide(cast.officer, world, "dismiss", found["zhou"], reason="隔窗")
+    assert found["zhou"] not in read(get(cast.officer, "proposals", world.public_id))
+    page = read(get(cast.officer, "proposals", world.public_id, part="dismissed"))
+    assert found["zhou"] in page
+    assert "隔窗" in page
+    decide(cast.officer, world, "reconsider", found["zhou"], reason="同桌")
+    assert found["zhou"] in read(get(cast.officer, "proposals", world.public_id))
+
+
+def test_for_somebody_elsewhere_a_request_is_made(cast: Cast, world: Investigation, found: Any) -> None:
+    decide(cast.officer, world, "send", found["next"], need="place_under_observation", reason="密接")
+    with scope.system():
+        request = ContactProposal.objects.get(public_id=found["next"]).request
+    page = read(get(cast.officer, "proposals", world.public_id, part="sent"))
+    assert reverse("web:assistance_one", args=[request]) in page
+    assert get(cast.officer, "assistance_one", request).status_code == 200
+
+
+def test_a_naming_in_error_is_taken_back(cast: Cast, world: Investigation, found: Any) -> None:
+    decide(cast.officer, world, "confirm", found["zhou"], criterion="other", reason="同桌")
+    answer = post(cast.officer, "proposal", found["zhou"], do="take_back", reason="认错人")
+    assert answer.redirect_chain[-1][0] == reverse("web:proposals", args=[world.public_id])
+    with scope.system():
+        contact = Contact.objects.select_related("person").get()
+    assert contact.release_reason == "named_in_error"
+    assert "认错人" in read(get(cast.officer, "proposal", found["zhou"]))
+    page = read(get(cast.officer, "person", contact.person.public_id))
+    assert reverse("web:proposal", args=[found["zhou"]]) not in page
+
+
+def test_a_closed_investigation_shows_decisions_and_no_whereabouts(
+    cast: Cast, world: Investigation, found: Any
+) -> None:
+    decide(cast.officer, world, "confirm", found["zhou"], criterion="other", reason="同桌交谈")
+    close(cast, world)
+    page = read(get(cast.officer, "proposals", world.public_id, part="confirmed"))
+    assert "同桌交谈" in page
+    assert "已结束：只显示决定，不显示行踪" in page
+    assert "09:10" not in page
+    assert "09:10" not in read(get(cast.officer, "proposal", found["zhou"]))
+    assert decide(cast.officer, world, "dismiss", found["nobody"], reason="x").status_code == 409
+
+
+@pytest.mark.parametrize("who", ["neighbor", "other_city", "community", "grid", "doctor", "inspector"])
+def test_nobody_else_finds_them(cast: Cast, world: Investigation, found: Any, who: str) -> None:
+    member = getattr(cast, who)
+    refused = (404,) if who in ("neighbor", "other_city") else (403, 404)
+    assert get(member, "proposals", world.public_id).status_code in refused
+    assert get(member, "proposal", found["zhou"]).status_code in refused
+    assert (
+        decide(member, world, "confirm", found["zhou"], criterion="other", reason="x").status_code in refused
+    )
+    with scope.system():
+        assert not Contact.objects.exists()
+
+
+def test_who_read_the_list_stands_with_those_on_it(cast: Cast, world: Investigation, found: Any) -> None:
+    get(cast.colleague, "proposals", world.public_id)
+    with scope.system():
+        zhou = ContactProposal.objects.get(public_id=found["zhou"]).person_id
+        looks = [look for look in audit.who_looked(zhou) if world.public_id in look.purpose]
+    assert {look.who for look in looks} >= {cast.colleague.actor.name, cast.officer.actor.name}
+
+
+# --- what gates registered ----------------------------------------------------------------------------
+
+
+def at_a_gate(cast: Cast, **told: str) -> None:
+    """A gate of the county registered the number of nobody."""
+    with scope.system():
+        place, number = Place.objects.get(), visits.number_of(UNKNOWN, with_key=visits.key())
+        text = "{" + ", ".join(f'"{k}": "{v}"' for k, v in told.items()) + "}"
+        Stranger.objects.create(
+            place=place, territory_code=place.territory_code, event=7, key=number, at=local("02-10 09:50"),
+            told=keyring().encrypt(text, place=stranger_place(place.pk, 7)),
+        )  # fmt: skip
+
+
+def test_what_a_gate_registered_fills_the_form_and_the_look_is_noted(
+    cast: Cast, world: Investigation, found: Any
+) -> None:
+    at_a_gate(cast, name="吴远", phone="13871234567", origin="襄阳", purpose="送货")
+    page = read(get(cast.officer, "proposal", found["nobody"]))
+    assert "查看入口登记的信息" in page
+    assert "吴远" not in page
+    answer = post(cast.officer, "proposal", found["nobody"], do="registered", purpose="核实身份")
+    page = read(answer)
+    assert 'value="吴远"' in page and 'value="13871234567"' in page and "襄阳" in page  # noqa: PT018
+    assert "送货" not in page, "no more than is needed"
+    with scope.system():
+        look = VisitLook.objects.get(kind="stranger")
+        assert (look.rows, look.purpose, look.by_name) == (1, "核实身份", cast.officer.actor.name)
+        looks = audit.who_looked(world.case.person_id)
+    assert any("核实身份" in look.purpose for look in looks)
+    post(cast.officer, "proposal", found["nobody"], name="吴远", phone="13871234567", territory=COMMUNITY)
+    with scope.system():
+        assert ContactProposal.objects.get(public_id=found["nobody"]).person.name == "吴远"
+
+
+def test_no_gate_registered_the_number(cast: Cast, world: Investigation, found: Any) -> None:
+    page = read(post(cast.officer, "proposal", found["nobody"], do="registered", purpose="核实身份"))
+    assert "入口未登记过此编号" in page
+    with scope.system():
+        assert VisitLook.objects.get(kind="stranger").rows == 0
+
+
+def test_gates_are_not_asked_without_purpose_right_or_open_investigation(
+    cast: Cast, world: Investigation, found: Any
+) -> None:
+    at_a_gate(cast, name="吴远", phone="13871234567")
+
+    def asked(member: Member, which: str = "nobody", purpose: str = "核实身份") -> Any:
+        answer = post(member, "proposal", found[which], do="registered", purpose=purpose)
+        assert "吴远" not in read(answer)
+        return answer.status_code
+
+    assert asked(cast.officer, purpose=" ") == 422
+    assert asked(cast.officer, "zhou") == 409
+    assert asked(cast.officer, "next") == 409
+    assert asked(cast.command) == 403
+    assert asked(cast.neighbor) == 404
+    close(cast, world)
+    assert "查看入口登记的信息" not in read(get(cast.officer, "proposal", found["nobody"]))
+    assert asked(cast.officer) == 409
+    with scope.system():
+        assert not VisitLook.objects.filter(kind="stranger").exists()
+
+
+# --- indicators ---------------------------------------------------------------------------------------
+
+
+def test_indicators_of_an_empty_territory_claim_nothing(cast: Cast) -> None:
+    page = read(get(cast.officer, "contact_indicators"))
+    assert "0 / 0" in page
+    assert "%</td>" not in page.replace("≥", "") or "–" in page
+
+
+def test_indicators_count_what_happened(cast: Cast, world: Investigation, found: Any) -> None:
+    before = read(get(cast.officer, "contact_indicators", when="02-12 17:30"))
+    decide(cast.officer, world, "confirm", found["zhou"], criterion="other", reason="同桌")
+    page = read(get(cast.officer, "contact_indicators", when="02-12 19:00"))
+    assert "0 / 1" in page
+    assert page != before
+    assert get(cast.grid, "contact_indicators").status_code in (403, 404)
