@@ -41,6 +41,12 @@ def criterion_labels() -> Mapping[str, str]:
     }
 
 
+def spoken(criterion: str) -> str:
+    """A criterion as a contact record keeps it ("kind: reason", or free text of a list), in words."""
+    kind, sign, reason = criterion.partition(": ")
+    return f"{criterion_labels().get(kind, kind)}{sign}{reason}"
+
+
 def sentence(e: Mapping[str, Any]) -> str:
     """One encounter in words: when, where, for how long, and from whom it is known."""
     place = str(e.get("place_name") or "") or _("an unnamed place")

@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 from bihuan.care.queries import Entry
 from bihuan.care.queries.words import END_LABELS, ORDER_KIND_LABELS, SYMPTOM_LABELS
 from bihuan.doors.web import evidence, seen, words
+from bihuan.doors.web.namings import spoken
 from bihuan.doors.web.shapes import Moment
 from bihuan.doors.web.templatetags.bihuan import case_word
 from bihuan.registry import clock
@@ -78,7 +79,7 @@ def _titles() -> dict[str, Callable[[Data], tuple[str, str]]]:
             " · ".join(p for p in (_word(EXPOSURE_LABELS, d.get("kind")), str(d.get("setting") or "")) if p),
         ),
         "contact.exposed_again": lambda d: (_("A further exposure"), _word(EXPOSURE_LABELS, d.get("kind"))),
-        "contact.confirmed": lambda d: (_("Named a close contact"), str(d.get("criterion") or "")),
+        "contact.confirmed": lambda d: (_("Named a close contact"), spoken(str(d.get("criterion") or ""))),
         "contact.located": lambda d: (_("Person found"), ""),
         "contact.released": lambda d: (_("Released"), _word(END_LABELS, d.get("reason"))),
         "order.started": lambda d: (

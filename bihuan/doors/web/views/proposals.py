@@ -301,7 +301,7 @@ class NameForm(forms.Form):
         super().__init__(*args, **kwargs)
         own = territory.find(investigation.territory_code)
         self.fields |= {
-            "name": forms.CharField(label=_("Name"), max_length=80),
+            "name": forms.CharField(label=_("Name of the person"), max_length=80),
             "phone": forms.CharField(label=_("Phone"), max_length=30, required=False),
             "id_number": forms.CharField(label=_("Identity number"), max_length=30, required=False),
             "territory": forms.CharField(
@@ -461,7 +461,7 @@ class WhoForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields |= {
-            "name": forms.CharField(label=_("Name"), max_length=80),
+            "name": forms.CharField(label=_("Name of the person"), max_length=80),
             "phone": forms.CharField(label=_("Phone"), max_length=30, required=False),
             "id_number": forms.CharField(label=_("Identity number"), max_length=30, required=False),
             "territory": forms.CharField(label=_("Lives in"), max_length=80, help_text=_(
