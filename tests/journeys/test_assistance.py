@@ -64,7 +64,7 @@ def test_a_request_goes_to_the_next_county_and_its_answer_comes_back(page: Any, 
     page.select_option("#panel-body select[name=territory_code]", STREET)
     page.check("#panel-body input[name=confirm]")
     page.click("#panel-body .btn.primary")
-    page.wait_for_selector(".chip >> text=已受理")
+    page.wait_for_selector(".chip >> text=已接收")
     page.click(".btn.primary.big >> text=反馈")
     page.check("#panel-body input[value=placed]", force=True)
     page.fill("#panel-body textarea[name=note]", "已集中隔离")

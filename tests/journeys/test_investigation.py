@@ -58,7 +58,7 @@ def test_from_a_case_to_a_closed_investigation_with_its_report(phone: Any, found
     entry.wait_for()
     assert "张湾市场" in entry.inner_text()
     entry.locator("label.inv-pick").click()
-    page.get_by_role("button", name="确在该处").click()
+    page.get_by_role("button", name="本人到过").click()
     page.locator(".inv-entry.confirmed").wait_for()
 
     page.get_by_text("缺 2 天").wait_for()

@@ -348,7 +348,7 @@ class Migration(migrations.Migration):
                     "certainty",
                     models.CharField(
                         choices=[
-                            ("confirmed", "Confirmed"),
+                            ("confirmed", "Certain"),
                             ("likely", "Likely"),
                             ("unconfirmed", "Not confirmed"),
                         ],
@@ -443,7 +443,7 @@ class Migration(migrations.Migration):
                     "certainty",
                     models.CharField(
                         choices=[
-                            ("confirmed", "Confirmed"),
+                            ("confirmed", "Certain"),
                             ("likely", "Likely"),
                             ("unconfirmed", "Not confirmed"),
                         ],

@@ -104,7 +104,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("proposed", "Proposed"),
-                            ("confirmed", "Confirmed"),
+                            ("confirmed", "Confirmed as contact"),
                             ("dismissed", "Dismissed"),
                             ("sent", "Sent to another territory"),
                         ],
@@ -187,7 +187,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("proposed", "Proposed"),
-                            ("confirmed", "Confirmed"),
+                            ("confirmed", "Confirmed as contact"),
                             ("dismissed", "Dismissed"),
                             ("sent", "Sent to another territory"),
                         ],

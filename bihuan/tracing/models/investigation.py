@@ -22,7 +22,7 @@ SOURCE_LABELS = [
     ("other", _("Other source")),
 ]
 CERTAINTY_LABELS = [
-    ("confirmed", _("Confirmed")),
+    ("confirmed", _("Certain")),
     ("likely", _("Likely")),
     ("unconfirmed", _("Not confirmed")),
 ]

@@ -22,7 +22,7 @@ SENT: Final = "sent"
 
 PROPOSAL_LABELS = [
     (PROPOSED, _("Proposed")),
-    (CONFIRMED, _("Confirmed")),
+    (CONFIRMED, _("Confirmed as contact")),
     (DISMISSED, _("Dismissed")),
     (SENT, _("Sent to another territory")),
 ]

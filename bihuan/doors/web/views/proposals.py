@@ -52,7 +52,7 @@ def part_labels() -> Mapping[str, str]:
         "unknown": _("Not known who"),
         "elsewhere": _("Living elsewhere"),
         "second": _("Contacts of contacts"),
-        "confirmed": _("Confirmed"),
+        "confirmed": _("Confirmed as contact"),
         "dismissed": _("Dismissed"),
         "sent": _("Sent for assistance"),
     }
