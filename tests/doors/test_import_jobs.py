@@ -92,6 +92,21 @@ def test_the_same_file_twice_changes_nothing(trees, tmp_path):
     assert totals() == before
 
 
+@pytest.mark.parametrize("chunk", [1, 30])
+def test_a_known_row_that_stands_twice_is_told_the_same_wherever_a_chunk_ends(trees, tmp_path, chunk):
+    line = "A1,,,男,40,2020-01-20,2020-01-25,普通型,"
+    bring(write(tmp_path, line), MAP)
+    job = make(write(tmp_path, line, line, line.replace("40", "41"), name="again.csv"), MAP)
+    counts = run.run(job.public_id, chunk=chunk)
+    assert counts.as_dict() == {"rows": 3, "accepted": 0, "revised": 0, "duplicate": 2, "rejected": 1}
+    assert [rule for _line, _status, rule, _column in findings(job)] == [
+        "same.imported",
+        "same.row",
+        "id.twice",
+    ]
+    assert totals()["cases"] == 1
+
+
 def test_a_changed_row_becomes_a_revision_and_a_blank_takes_nothing_back(trees, tmp_path):
     bring(write(tmp_path, *GOOD), MAP)
     path = write(tmp_path, "1,,,男,40,2020-01-19,,危重型,2020-02-03", GOOD[1])

@@ -319,6 +319,7 @@ class _Runner:
         """Decide each row: rejected, a repetition, a revision, or new; and write the last two."""
         self.known = self._known(works)
         fresh: dict[str, Work] = {}
+        met: dict[str, Work] = {}  # of this chunk; those of earlier chunks the database knows
         for work in works:
             row = work.row
             if row.rejected:
@@ -326,8 +327,8 @@ class _Runner:
             before = self.known.get(row.key)
             if before is not None and before.last_job_id == self.job.id:
                 self._twice(work, before.content, before.last_line)
-            elif row.key in fresh:
-                self._twice(work, fresh[row.key].row.content, fresh[row.key].row.line)
+            elif (earlier := met.setdefault(row.key, work)) is not work:
+                self._twice(work, earlier.row.content, earlier.row.line)
             elif before is not None and before.content == row.content:
                 work.subject = before.subject_id
                 work.note_duplicate("same.imported", subject=before.subject_id)
