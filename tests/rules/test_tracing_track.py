@@ -25,7 +25,7 @@ from bihuan.tracing.rules.track import (
     union,
     untold,
 )
-from bihuan.tracing.rules.window import Anchors, WindowPolicy, asked_window, local_days
+from bihuan.tracing.rules.asked_window import Anchors, WindowPolicy, asked_window, local_days
 
 SHANGHAI, BERLIN = ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/Berlin")
 ZERO = datetime(2020, 3, 28, 16, tzinfo=UTC)  # midnight in Shanghai; Berlin turns its clocks on the 29th

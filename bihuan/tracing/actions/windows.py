@@ -14,7 +14,14 @@ from bihuan.loops.queries.duties import DutyRow
 from bihuan.policy.values import value
 from bihuan.registry import scope
 from bihuan.tracing.models import Investigation
-from bihuan.tracing.rules.window import Anchors, AskedWindow, WindowPolicy, asked_window, day_bounds, first_of
+from bihuan.tracing.rules.asked_window import (
+    Anchors,
+    AskedWindow,
+    WindowPolicy,
+    asked_window,
+    day_bounds,
+    first_of,
+)
 
 DUTY = "investigation"
 

@@ -10,7 +10,7 @@ from itertools import combinations
 from math import asin, cos, radians, sin, sqrt
 from zoneinfo import ZoneInfo
 
-from bihuan.tracing.rules.window import day_bounds, local_days
+from bihuan.tracing.rules.asked_window import day_bounds, local_days
 
 #: No journey is faster than this: somewhat above the cruising speed of an airliner (about 900 km/h).
 FASTEST_KMH = 1000.0

@@ -28,7 +28,7 @@ from bihuan.tracing.actions.looks.gate import (
     small_numbers,
 )
 from bihuan.tracing.models import Place, SourceHypothesis, TrackEntry
-from bihuan.tracing.rules.window import day_bounds
+from bihuan.tracing.rules.asked_window import day_bounds
 
 #: Stays shown of one look.
 AT_MOST = 500
