@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bihuan.tracing.rules.asked_window import Anchors, WindowPolicy, asked_window, local_days
 from bihuan.tracing.rules.track import (
     PARTS,
     Certainty,
@@ -25,7 +26,6 @@ from bihuan.tracing.rules.track import (
     union,
     untold,
 )
-from bihuan.tracing.rules.asked_window import Anchors, WindowPolicy, asked_window, local_days
 
 SHANGHAI, BERLIN = ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/Berlin")
 ZERO = datetime(2020, 3, 28, 16, tzinfo=UTC)  # midnight in Shanghai; Berlin turns its clocks on the 29th
