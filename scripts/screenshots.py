@@ -116,7 +116,7 @@ def investigation(page: Any) -> None:
     page.locator("main table a[href*='C-'], main table a[href*='P-']").first.click()
     page.locator("a[href*='/investigations/of/']").first.click()
     page.locator("main form button.primary").first.click()
-    page.wait_for_url("**/investigations/I-*")
+    page.wait_for_url(lambda found: "/investigations/I-" in found)
     page.locator("main form[action*='draft'] button").first.click()
     page.wait_for_load_state("networkidle")
     page.locator("main a[href*='/contacts/']").first.click()
