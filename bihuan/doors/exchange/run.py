@@ -42,7 +42,8 @@ from .reader import RawRow, open_table
 from .rows import RowReader
 from .writers import writer_of
 
-CHUNK = 2_000
+CHUNK = 4_000
+_FIRST_CHUNK = 500  # the first is read while nothing is stored: a small one, so that storing begins soon
 LEDGER_COLUMNS = (
     *("job_id", "territory_code", "number", "line", "status", "is_revision"),
     *("row_key", "subject_id", "findings"),
@@ -219,6 +220,7 @@ class _Runner:
 
     def __init__(self, job: ImportJob, *, progress: Progress | None, chunk: int) -> None:
         self.job, self.progress, self.chunk = job, progress, chunk
+        self.next_chunk = min(chunk, _FIRST_CHUNK)
         self.path = Path(job.path)
         self.mapping: ColumnMapping = mappings.loads(job.mapping, name=job.list_id or "mapping")
         zone = ZoneInfo(self.mapping.timezone)
@@ -294,7 +296,8 @@ class _Runner:
     ) -> list[Work]:
         """The next rows, parsed, placed and prepared: all that can be done without asking the database."""
         works = []
-        for number, raw in islice(rows, self.chunk):
+        size, self.next_chunk = self.next_chunk, min(self.chunk, 2 * self.next_chunk)
+        for number, raw in islice(rows, size):
             row = reader.read(raw, number)
             code = places.place(row, reader.column_of) if self.mapping.kind != LINKS else self._near()
             works.append(Work(row, code))
