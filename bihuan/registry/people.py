@@ -117,10 +117,13 @@ def try_prepare(person: PersonInput, *, on: date) -> Prepared | None:
     return None if judged.faults else _prepared(person, judged, keyring())
 
 
-def prepare_many(people: Sequence[PersonInput], *, on: date) -> list[Prepared]:
-    """The stored forms in order; one `Invalid` names all faults of all rows (`row` counts from 0)."""
+def prepare_many(
+    people: Sequence[PersonInput], *, on: date, rows: Sequence[int] | None = None
+) -> list[Prepared]:
+    """The stored forms in order; one `Invalid` names all faults of all rows. `rows`: how the caller counts
+    them (from 0 if not said)."""
     ring, ready, errors = keyring(), [], []
-    for row, person in enumerate(people):
+    for row, person in zip(range(len(people)) if rows is None else rows, people, strict=True):
         judged = _judge(person, on)
         if judged.faults:
             errors += [{"row": row, **fault.as_dict()} for fault in judged.faults]

@@ -157,3 +157,20 @@ def test_a_database_error_in_the_midst_keeps_the_chunks_before_it_and_the_job_re
         assert check().violations == []
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE loops_duty CASCADE")
+
+
+def test_a_person_refused_late_rejects_her_own_row_and_no_other(trees, tmp_path):
+    """Whose birth date is not that of her number is only found when she is to be registered."""
+    path = tmp_path / "list.csv"
+    born = "  出生日期: {field: person.birth_date}\n  发病日期:"
+    told = [f"{n},甲{n},,男,30,,2020-01-20,2020-01-25,普通型," for n in range(1, 4)]
+    told.insert(2, f"9,乙,{NUMBERS[0]},,,1950-02-03,2020-01-20,2020-01-25,普通型,")
+    header = HEADER.replace("发病日期", "出生日期,发病日期")
+    path.write_text(header + "\n".join(told) + "\n", encoding="utf-8")
+    with clock.frozen(LATER):
+        job = make(path, MAP.replace("  发病日期:", born), look_for_duplicates=False)
+        counts = run.run(job.public_id)
+    assert [(line, rule) for line, status, rule, _ in findings(job) if status == "rejected"] == [
+        (4, "write.refused")
+    ]
+    assert (counts.accepted, counts.rejected) == (3, 1)

@@ -119,10 +119,14 @@ def report_cases(
         )
     with writing(actor):
         known = _known([given.source_key for given in told if given.source_key])
-        fresh = [one for one in judged if one.given.source_key is None or one.given.source_key not in known]
-        rows = iter(_write(fresh, actor=actor, at=at))
+        fresh = {
+            row: one
+            for row, one in enumerate(judged)
+            if one.given.source_key is None or one.given.source_key not in known
+        }
+        made = iter(_write(list(fresh.values()), actor=actor, at=at, rows=list(fresh)))
     taken = [
-        known[given.source_key] if given.source_key is not None and given.source_key in known else next(rows)
+        known[given.source_key] if given.source_key is not None and given.source_key in known else next(made)
         for given in told
     ]
     return ReportResult(
@@ -152,23 +156,25 @@ def _get_ready(inputs: Sequence[CaseInput]) -> None:
     ready_loops(events=_EVENTS_OF_MOST * len(inputs), subjects=len(inputs))
 
 
-def _write(fresh: Sequence[Judged], *, actor: Actor, at: datetime) -> list[tuple[int, str]]:
+def _write(
+    fresh: Sequence[Judged], *, actor: Actor, at: datetime, rows: Sequence[int]
+) -> list[tuple[int, str]]:
     if not fresh:
         return []
     if bulk.current() is not None:
         _get_ready([one.given for one in fresh])
-    people = person_ids([one.given.ready or one.given.person for one in fresh], actor)
+    people = person_ids([one.given.ready or one.given.person for one in fresh], actor, rows=rows)
     public_ids = new_ids("C", len(fresh))
     zones = {code: zone_of(code) for code in {one.given.territory_code for one in fresh}}
-    rows: list[list[Any]] = []
+    lines: list[list[Any]] = []
     news: list[NewEvent] = []
     for one, person_id, public_id in zip(fresh, people, public_ids, strict=True):
         given = one.given
         events = _life(given, one.moments, at, zones[given.territory_code])
-        rows.append(_row(given, public_id, person_id, one.moments, events[0], at, actor))
+        lines.append(_row(given, public_id, person_id, one.moments, events[0], at, actor))
         for event in events:
             news.append(news_of(event, public_id, given.territory_code, person_id, given.reported_by_id))
-    ids = insert_rows(Case, COLUMNS, rows)
+    ids = insert_rows(Case, COLUMNS, lines)
     tell_loops(news, actor=actor, now=at, fresh=True)
     return list(zip(ids, public_ids, strict=True))
 
@@ -196,10 +202,11 @@ def _life_of(
     return tuple(life(facts, tz))
 
 
-def person_ids(people: Sequence[Who], actor: Actor) -> list[int]:
-    """Row ids of people: registered now, found by public id, or given. Raises NotFound for an unknown one."""
-    fresh = [person for person in people if isinstance(person, PersonInput | Ready)]
-    registered = iter(register_rows(fresh, actor))
+def person_ids(people: Sequence[Who], actor: Actor, *, rows: Sequence[int]) -> list[int]:
+    """Row ids of people: registered now, found by public id, or given. Raises NotFound for an unknown one,
+    and Invalid for those who cannot be registered, by their numbers in `rows`."""
+    fresh = {row: who for row, who in zip(rows, people, strict=True) if isinstance(who, PersonInput | Ready)}
+    registered = iter(register_rows(list(fresh.values()), actor, rows=list(fresh)))
     wanted = {person for person in people if isinstance(person, str)}
     known = dict(Person.objects.filter(public_id__in=wanted).values_list("public_id", "id")) if wanted else {}
     for public_id in wanted:

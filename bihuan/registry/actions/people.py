@@ -54,16 +54,20 @@ def register_people(inputs: Sequence[PersonInput], actor: Actor) -> list[Person]
     return _store(people.prepare_many(inputs, on=clock.today()), actor)
 
 
-def register_rows(inputs: Sequence[PersonInput | Ready], actor: Actor) -> list[int]:
-    """`register_people` for thousands: only their row ids are answered. Whoever is ready was judged."""
+def register_rows(
+    inputs: Sequence[PersonInput | Ready], actor: Actor, *, rows: Sequence[int] | None = None
+) -> list[int]:
+    """`register_people` for thousands: only their row ids are answered. Whoever is ready was judged. `rows`:
+    how the caller counts them, for the faults `Invalid` names (from 0 if not said)."""
     if not inputs:
         return []
     _require_writing({p.territory_code for p in inputs if p.territory_code})
-    told = [person for person in inputs if isinstance(person, PersonInput)]
-    prepared = people.prepare_many(told, on=clock.today()) if told else []
+    counted = range(len(inputs)) if rows is None else rows
+    told = {row: p for row, p in zip(counted, inputs, strict=True) if isinstance(p, PersonInput)}
+    prepared = people.prepare_many(list(told.values()), on=clock.today(), rows=list(told)) if told else []
     made = iter([_spell(*pair) for pair in zip(prepared, new_ids("P", len(prepared)), strict=True)])
-    rows = [next(made) if isinstance(person, PersonInput) else person for person in inputs]
-    return [n for n, _created_at in _store_rows(rows, actor)]
+    ready = [next(made) if isinstance(person, PersonInput) else person for person in inputs]
+    return [n for n, _created_at in _store_rows(ready, actor)]
 
 
 def get_ready(inputs: Sequence[PersonInput], *, on: date) -> list[Ready | None]:

@@ -107,8 +107,12 @@ def confirm_contacts(
         )
     with writing(actor):
         known = _known([given.source_key for given in inputs if given.source_key])
-        fresh = [given for given in inputs if given.source_key is None or given.source_key not in known]
-        made = iter(_write(fresh, actor=actor, at=at, zones=zones))
+        fresh = {
+            row: given
+            for row, given in enumerate(inputs)
+            if given.source_key is None or given.source_key not in known
+        }
+        made = iter(_write(list(fresh.values()), actor=actor, at=at, zones=zones, rows=list(fresh)))
     taken = [
         known[given.source_key] if given.source_key is not None and given.source_key in known else next(made)
         for given in inputs
@@ -154,22 +158,27 @@ def _known(keys: Sequence[str]) -> dict[str, tuple[int, str]]:
 
 
 def _write(
-    fresh: Sequence[ContactInput], *, actor: Actor, at: datetime, zones: Mapping[str, ZoneInfo]
+    fresh: Sequence[ContactInput],
+    *,
+    actor: Actor,
+    at: datetime,
+    zones: Mapping[str, ZoneInfo],
+    rows: Sequence[int],
 ) -> list[tuple[int, str]]:
     if not fresh:
         return []
-    people = person_ids([given.person for given in fresh], actor)
+    people = person_ids([given.person for given in fresh], actor, rows=rows)
     sources = _sources(fresh)
-    rows: list[list[Any]] = []
+    lines: list[list[Any]] = []
     told: list[NewEvent] = []
     for given, person_id in zip(fresh, people, strict=True):
         tz = zones[given.territory_code]
         named = moment(given.confirmed if given.confirmed is not None else at, tz)
         assert named is not None
         public_id = new_id("K")
-        rows.append(_row(given, public_id, person_id, sources.get(given.case), named, tz, at, actor))
+        lines.append(_row(given, public_id, person_id, sources.get(given.case), named, tz, at, actor))
         told.append(_opening(given, public_id, person_id, named, tz))
-    ids = insert_rows(Contact, COLUMNS, rows)
+    ids = insert_rows(Contact, COLUMNS, lines)
     tell_loops(told, actor=actor, now=at, fresh=True)
     return [(pk, event.subject_id) for pk, event in zip(ids, told, strict=True)]
 
