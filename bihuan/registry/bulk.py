@@ -54,10 +54,9 @@ class Lane:
     def settle(self) -> None:
         """Wait until everything is written; raise what went wrong."""
         self._idle.wait()
-        error, self._error = self._error, None
-        if error is not None:
+        if self._error is not None:  # and again, to whoever goes on all the same, until it is taken back
             with connection.wrap_database_errors:
-                raise error
+                raise self._error
 
     def abandon(self) -> None:
         """The transaction will be taken back: leave out what is not written yet."""
@@ -88,8 +87,9 @@ class Lane:
             self.add(lambda: _send(self.raw, sql, params))
             return None
         if last.startswith("ROLLBACK"):
-            self._idle.wait()  # what failed is taken back now
+            self._idle.wait()  # what failed is taken back now, and what was done once may be undone
             self._error = None
+            self.done.clear()
         else:
             self.settle()
         return execute(sql, params, many, context)
@@ -105,10 +105,8 @@ def lane() -> Iterator[Lane]:
     connection.ensure_connection()
     made = Lane(connection.connection, copies=_copy_is_open("registry_person"))
     token = _lane.set(made)
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(_SWITCH_SECONDS)
     try:
-        with connection.execute_wrapper(made.gate):
+        with _switching_soon(), connection.execute_wrapper(made.gate):
             yield made
             made.settle()
     except BaseException:
@@ -116,8 +114,29 @@ def lane() -> Iterator[Lane]:
         raise
     finally:
         made.end()
-        sys.setswitchinterval(interval)
         _lane.reset(token)
+
+
+_switching = threading.Lock()
+_lanes_open, _interval_before = 0, 0.0
+
+
+@contextmanager
+def _switching_soon() -> Iterator[None]:
+    """The interval is the whole process's: the first of several lanes sets it, the last puts it back."""
+    global _lanes_open, _interval_before
+    with _switching:
+        if not _lanes_open:
+            _interval_before = sys.getswitchinterval()
+            sys.setswitchinterval(_SWITCH_SECONDS)
+        _lanes_open += 1
+    try:
+        yield
+    finally:
+        with _switching:
+            _lanes_open -= 1
+            if not _lanes_open:
+                sys.setswitchinterval(_interval_before)
 
 
 def current() -> Lane | None:

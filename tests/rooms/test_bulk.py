@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from datetime import timedelta
 
 import pytest
@@ -78,6 +79,40 @@ def test_an_error_behind_is_raised_at_the_end_of_the_lane_at_the_latest(notes):
     with pytest.raises(IntegrityError), transaction.atomic(), bulk.lane():
         _put((1, "one"), (1, "two"))
     assert notes() == []
+
+
+def _swallow(look):
+    with transaction.atomic(), bulk.lane():
+        _put((1, "one"), (1, "two"))
+        with pytest.raises(IntegrityError):
+            look()
+
+
+def test_whoever_swallows_an_error_behind_hears_of_it_again_at_the_end(notes):
+    with pytest.raises(IntegrityError):
+        _swallow(notes)
+    assert notes() == []
+
+
+def test_what_was_done_once_is_done_again_when_a_savepoint_took_it_back(notes):
+    with transaction.atomic(), bulk.lane():
+        assert bulk.first_time("a")
+        assert not bulk.first_time("a")
+        with pytest.raises(RuntimeError):
+            _put_and_fail((1, "goes"))
+        assert bulk.first_time("a")
+
+
+def test_lanes_that_overlap_leave_the_interval_of_threads_as_it_was():
+    before = sys.getswitchinterval()
+    first, second = bulk._switching_soon(), bulk._switching_soon()
+    first.__enter__()
+    during = sys.getswitchinterval()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert sys.getswitchinterval() == during < before
+    second.__exit__(None, None, None)
+    assert sys.getswitchinterval() == before
 
 
 def test_what_a_savepoint_takes_back_is_gone_and_the_rest_stays(notes):
