@@ -129,7 +129,9 @@ class AssistanceRequest(ScopedModel):
     `number` (a signed keyed number of the visit store) stands on an asking side that may not know who it is.
     `shared` are the names of the fields that crossed; what they hold is in `told` (cipher of JSON), on both
     sides, until the need ends. `is_served`: False for a request that came for a place we do not answer for;
-    it goes back by itself, and nobody here owes anything. `reply_due_at` is the pack's clock. Times in UTC,
+    it goes back by itself, and nobody here owes anything. `handed_over_at`: since when the other side has the
+    person: on the asking side by its acceptance with a contact named there, on the asked side by its receipt for
+    the return. `reply_due_at` is the pack's clock. Times in UTC,
     of this side's clock.
     """
 
@@ -160,6 +162,7 @@ class AssistanceRequest(ScopedModel):
     )
     made_person = models.BooleanField(default=False)
     is_served = models.BooleanField(default=True)
+    handed_over_at = models.DateTimeField(null=True, blank=True)
     assigned_territory = models.CharField(max_length=CODE_LENGTH, blank=True)
     status = models.CharField(max_length=16, choices=STANDING_LABELS, default=Status.DRAFT.value)
     returned = models.CharField(max_length=16, choices=RETURN_LABELS, blank=True)

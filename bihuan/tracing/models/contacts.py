@@ -18,6 +18,7 @@ STATUS_LABELS = [
     (Status.RELEASED.value, _("Released")),
     (Status.BECAME_CASE.value, _("Became a case")),
     (Status.LOST.value, _("Not found")),
+    (Status.HANDED_OVER.value, _("Handed over")),
 ]
 EXPOSURE_LABELS = [
     (ExposureKind.HOUSEHOLD.value, _("Same household")),
@@ -60,7 +61,8 @@ class Contact(ScopedModel):
     """A person exposed to a case. One row per person and source case.
 
     `exposure_last` is the deciding last exposure; later exposures stand in `Exposure`. `confirmed_at` is when
-    the person was named a close contact, from which the loop counts.
+    the person was named a close contact, from which the loop counts. `handed_over_at`: when another territory had
+    taken the person over by an assistance request, and while it has.
     """
 
     territory_code = TerritoryCodeField()  # without an index of its own: see county_field
@@ -84,6 +86,7 @@ class Contact(ScopedModel):
     located_at = models.DateTimeField(null=True, blank=True)
     located_precision = models.CharField(max_length=6, default="minute")
     lost_at = models.DateTimeField(null=True, blank=True)
+    handed_over_at = models.DateTimeField(null=True, blank=True)
     symptomatic_at = models.DateTimeField(null=True, blank=True)
     released_at = models.DateTimeField(null=True, blank=True)
     release_reason = models.CharField(max_length=24, blank=True)

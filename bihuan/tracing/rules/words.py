@@ -12,6 +12,7 @@ class Status(StrEnum):
     RELEASED = "released"
     BECAME_CASE = "became_case"
     LOST = "lost"
+    HANDED_OVER = "handed_over"
 
 
 OPEN_STATUSES = frozenset({Status.CANDIDATE, Status.CONFIRMED})
