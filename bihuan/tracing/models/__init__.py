@@ -22,9 +22,11 @@ from bihuan.tracing.models.clusters import (
 from bihuan.tracing.models.contacts import (
     EXPOSURE_LABELS,
     STATUS_LABELS,
+    WHY_ENDED_LABELS,
     CaseLink,
     Contact,
     Exposure,
+    NamingEnd,
     contact_id,
 )
 from bihuan.tracing.models.gates import MUST_LABELS, GateCheck, PlaceAlert, Stranger, VisitDeletion
@@ -60,6 +62,7 @@ __all__ = [
     "SOURCE_LABELS",
     "STANDING_LABELS",
     "STATUS_LABELS",
+    "WHY_ENDED_LABELS",
     "AssistanceDelivery",
     "AssistanceMessage",
     "AssistanceNote",
@@ -73,6 +76,7 @@ __all__ = [
     "Exposure",
     "GateCheck",
     "Investigation",
+    "NamingEnd",
     "Peer",
     "Place",
     "PlaceAlert",

@@ -79,6 +79,7 @@ class Contact(ScopedModel):
     setting = models.CharField(max_length=200, blank=True)
     exposure_first = models.DateField(null=True, blank=True)
     exposure_last = models.DateField(null=True, blank=True)
+    own_last = models.DateField(null=True, blank=True)
     criterion = models.CharField(max_length=120, blank=True)
     status = models.CharField(max_length=12, choices=STATUS_LABELS, default=Status.CONFIRMED.value)
     confirmed_at = models.DateTimeField()
@@ -110,14 +111,20 @@ class Contact(ScopedModel):
 
 
 class Exposure(ScopedModel):
-    """A further exposure of a contact, heard of later. Append-only."""
+    """A further exposure of a contact: another case, or another day, told later. Append-only.
+
+    `last` None = the day is not known. `criterion` says why it counts, `source_key` is the number of the
+    record it came by, so that the same record is taken once.
+    """
 
     contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="exposures")
     case = models.ForeignKey("cases.Case", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     first = models.DateField(null=True, blank=True)
-    last = models.DateField()
+    last = models.DateField(null=True, blank=True)
     kind = models.CharField(max_length=24, choices=EXPOSURE_LABELS, default=ExposureKind.UNKNOWN.value)
     setting = models.CharField(max_length=200, blank=True)
+    criterion = models.CharField(max_length=120, blank=True)
+    source_key = WordField(max_length=120, null=True, blank=True, unique=True, db_collation="C")
     recorded_at = models.DateTimeField()
     by_account_id = models.BigIntegerField(null=True)
     by_post_id = models.BigIntegerField(null=True)
@@ -128,6 +135,49 @@ class Exposure(ScopedModel):
 
     def __str__(self) -> str:
         return f"{self.contact_id} {self.last}"
+
+
+WHY_ENDED_LABELS = [
+    ("source_excluded", _("The source case was excluded")),
+    ("withdrawn", _("Named in error")),
+]
+
+
+class NamingEnd(ScopedModel):
+    """A naming of a contact that no longer counts: its case was excluded, or it was an error. Append-only.
+
+    `exposure` None = the contact record's own naming. `exposure_last` is what decides since, `last_day` the
+    last day of observation that follows where an order was shortened by it.
+    """
+
+    append_only = True
+
+    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="ended_namings")
+    exposure = models.OneToOneField(
+        Exposure, null=True, blank=True, on_delete=models.PROTECT, related_name="end"
+    )
+    case = models.ForeignKey("cases.Case", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    why = models.CharField(max_length=16, choices=WHY_ENDED_LABELS)
+    reason = models.CharField(max_length=300, blank=True)
+    exposure_last = models.DateField(null=True, blank=True)
+    last_day = models.DateField(null=True, blank=True)
+    recorded_at = models.DateTimeField()
+    by_account_id = models.BigIntegerField(null=True)
+    by_post_id = models.BigIntegerField(null=True)
+    by_name = models.CharField(max_length=120)
+
+    class Meta(ScopedModel.Meta):
+        triggers = [append_only("endings_stay")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["contact"],
+                condition=models.Q(exposure__isnull=True),
+                name="tracing_own_naming_ends_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.contact_id} {self.why}"
 
 
 class CaseLink(ScopedModel):
