@@ -38,6 +38,16 @@ SETTINGS = (
     ("care", 0.06),
     ("other", 0.08),
 )
+#: Share of infections at home; the others go by SETTINGS. What the patient says of each.
+AT_HOME = 0.5
+SAYS = {
+    "household": "家庭内接触",
+    "meal_or_gathering": "与确诊病例聚餐",
+    "work_or_school": "与确诊病例同单位",
+    "transport": "与确诊病例同乘",
+    "care": "就诊时接触确诊病例",
+    "other": "接触确诊病例",
+}
 
 
 @dataclass(frozen=True)
@@ -102,6 +112,8 @@ class CaseStory:
     outcome: str
     outcome_at: datetime
     was_contact: bool = False
+    setting: str = ""
+    """Where the infection happened, one of SETTINGS; "" for one who came infected."""
 
 
 @dataclass(frozen=True)
@@ -242,8 +254,9 @@ def _poisson(draw: random.Random, rate: float) -> int:
 
 def _story(scenario: Scenario, town: _Town, infected_at: datetime, infector: CaseStory | None) -> CaseStory:
     draw = town.draw
-    household = infector is not None and draw.random() < 0.5
+    household = infector is not None and draw.random() < AT_HOME
     person = town.person(near=infector.person if household and infector else None)
+    setting = "household" if household else _elsewhere(scenario, person) if infector else ""
     onset = infected_at + timedelta(
         days=draw.lognormvariate(scenario.incubation_log_mean, scenario.incubation_log_sd)
     )
@@ -265,7 +278,7 @@ def _story(scenario: Scenario, town: _Town, infected_at: datetime, infector: Cas
         classification=classification,
         severity=severity,
         origin="imported" if infector is None else "local",
-        source_text="武汉返乡" if infector is None else ("家庭内接触" if household else "接触确诊病例"),
+        source_text=SAYS.get(setting, "武汉返乡"),
         reported_at=reported,
         reviewed_at=_after(reported, 0.8, 2.0, scenario, draw),
         investigated_at=_after(reported, 9.0, 24.0, scenario, draw),
@@ -276,7 +289,15 @@ def _story(scenario: Scenario, town: _Town, infected_at: datetime, infector: Cas
         outcome="died" if died else "recovered",
         outcome_at=_working_hour(admitted + timedelta(days=max(5.0, stay)), draw),
         was_contact=known,
+        setting=setting,
     )
+
+
+def _elsewhere(scenario: Scenario, person: SyntheticPerson) -> str:
+    """Where somebody was infected, not at home; drawn apart, so that the outbreak stays what it was."""
+    away = [(name, share) for name, share in SETTINGS if name != "household"]
+    apart = random.Random(f"{scenario.seed} {person.key}")
+    return apart.choices([name for name, _ in away], [share for _, share in away])[0]
 
 
 def _contacts_of(
@@ -284,7 +305,9 @@ def _contacts_of(
 ) -> list[ContactStory]:
     draw = town.draw
     fell_ill = [other for other in cases if other.infector == case.person.key and other.was_contact]
-    stories = [_contact(case, other.person, scenario, draw, ill=other) for other in fell_ill]
+    stories = [
+        _contact(case, other.person, scenario, draw, setting=other.setting, ill=other) for other in fell_ill
+    ]
     stories = [
         story for story in stories if story.became_case
     ]  # found too late: reported as a case straight away
@@ -301,7 +324,7 @@ def _contact(
     scenario: Scenario,
     draw: random.Random,
     *,
-    setting: str = "household",
+    setting: str,
     ill: CaseStory | None = None,
 ) -> ContactStory:
     last = case.isolated_at - timedelta(hours=draw.uniform(0, 40))

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bihuan.drill.rules import CaseStory, ContactStory, Outbreak, SyntheticPerson
+from bihuan.drill.rules import CaseStory, Outbreak, SyntheticPerson
 
 #: Kinds of the places of a street, their name, how busy (a share), minutes of a stay from and to.
 KINDS = (
@@ -23,7 +23,7 @@ KINDS = (
     ("restaurant", "餐馆", 0.10, 40, 100),
     ("clinic", "卫生院", 0.12, 20, 70),
 )
-#: Where a contact of each setting of the stories met the case.
+#: Where those of each setting of the stories met.
 MEETS = {
     "meal_or_gathering": ("restaurant", 60, 120),
     "work_or_school": ("workplace", 180, 420),
@@ -95,12 +95,16 @@ class Walks:
         self.stays = {kind: (least, most) for kind, _word, _share, least, most in KINDS}
 
     def all(self, n: int) -> Iterator[Visit]:
-        """The records of cases and their contacts, then of others up to `n` in all."""
+        """The records of cases, of whom they infected, of their contacts, then of others up to `n` in all."""
+        by_key = {case.person.key: case for case in self.outbreak.cases}
         for case in self.outbreak.cases:
             yield from self._case(case)
-        by_key = {case.person.key: case for case in self.outbreak.cases}
+        for case in self.outbreak.cases:
+            if case.infector is not None:
+                yield from self._meeting(by_key[case.infector], case.person, case.setting, case.infected_at)
         for contact in self.outbreak.contacts:
-            yield from self._contact(contact, by_key[contact.case_key])
+            source = by_key[contact.case_key]
+            yield from self._meeting(source, contact.person, contact.setting, contact.last_exposure_at)
         yield from self._others(n - self.event)
 
     def _street(self, code: str, kind: str) -> Spot | None:
@@ -133,21 +137,21 @@ class Walks:
                 at += timedelta(minutes=(minutes or 5) + self.draw.randint(10, 90))
             day += timedelta(days=1)
 
-    def _contact(self, contact: ContactStory, case: CaseStory) -> Iterator[Visit]:
-        """Both at one place on the last day they met."""
-        if contact.setting not in MEETS:
+    def _meeting(
+        self, case: CaseStory, other: SyntheticPerson, setting: str, until: datetime
+    ) -> Iterator[Visit]:
+        """Both at one place near the case's home, up to `until`; at home there is no gate to note it."""
+        if setting not in MEETS:
             return
-        kind, least, most = MEETS[contact.setting]
+        kind, least, most = MEETS[setting]
         place = self._street(case.person.territory_code, kind)
         minutes = self.draw.randint(least, most)
-        start = contact.last_exposure_at - timedelta(minutes=minutes)
-        if place is None or contact.last_exposure_at >= case.isolated_at:
+        start = until - timedelta(minutes=minutes)
+        if place is None or until >= case.isolated_at:
             return
         yield from self._visit(phone_of(case.person.key), place, start, minutes)
         later = self.draw.randint(0, min(10, minutes - 1))
-        yield from self._visit(
-            phone_of(contact.person.key), place, start + timedelta(minutes=later), minutes - later
-        )
+        yield from self._visit(phone_of(other.key), place, start + timedelta(minutes=later), minutes - later)
 
     def _others(self, n: int) -> Iterator[Visit]:
         """People going about: a tenth of them in the register, the others known to the gates alone. The

@@ -16,6 +16,7 @@ from bihuan.registry.actions import roles
 from bihuan.registry.actions.territory import load_builtin
 from bihuan.registry.actor import Actor
 from bihuan.registry.models import Account
+from bihuan.tracing.models import CaseLink
 
 NOW = datetime(2020, 2, 3, 12, 40, tzinfo=UTC)
 
@@ -42,6 +43,13 @@ def test_a_played_outbreak_leaves_loops_that_hold_and_a_clock_that_stands_at_its
     assert found.created == found.open + found.done + found.waived + found.superseded
     assert (clock.now() - NOW).total_seconds() < 60
     assert not queries.is_empty()
+
+
+@pytest.mark.django_db
+def test_links_of_a_played_outbreak_say_where_the_infection_happened(played):
+    kinds = list(CaseLink.unscoped.values_list("kind", flat=True))
+    assert kinds
+    assert "unknown" not in kinds
 
 
 @pytest.mark.django_db

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bihuan.drill.rules import Scenario, play_out
+from bihuan.drill.rules import SETTINGS, Scenario, play_out
+from bihuan.drill.visits import MEETS, Walks, phone_of, spots
 
 PLACES = [("420303101001", "甲社区"), ("420302001001", "乙社区")]
 SCENARIO = Scenario(
@@ -57,6 +58,36 @@ def test_contacts_are_named_found_and_placed_in_this_order_and_belong_to_a_case(
         assert contact.case_key in cases
         assert contact.confirmed_at <= contact.located_at <= contact.placed_at
         assert contact.became_case == (contact.person.key in cases)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**31))
+def test_every_infection_has_its_setting_and_a_contact_who_fell_ill_the_same(seed):
+    outbreak = play_out(replace(SCENARIO, seed=seed), PLACES, [0.7, 0.3])
+    cases = {case.person.key: case for case in outbreak.cases}
+    for case in outbreak.cases:
+        assert case.setting in ([""] if case.infector is None else [name for name, _share in SETTINGS])
+    for contact in outbreak.contacts:
+        if contact.became_case:
+            assert contact.setting == cases[contact.person.key].setting
+
+
+def test_gates_recorded_both_where_one_infected_the_other_away_from_home():
+    outbreak = play_out(SCENARIO, PLACES, [0.7, 0.3])
+    cases = {case.person.key: case for case in outbreak.cases}
+    walks = Walks(outbreak, spots(PLACES, [("420303101", "甲镇"), ("420302001", "乙镇")]), [], seed=3)
+    stays = {(visit.person, visit.place, visit.start) for visit in walks.all(0)}
+    met = 0
+    for case in outbreak.cases:
+        if case.setting not in MEETS or case.infected_at - timedelta(hours=8) < walks.begin:
+            continue
+        mine = {place for person, place, at in stays if person == phone_of(case.person.key)
+                and case.infected_at - timedelta(hours=8) < at < case.infected_at}  # fmt: skip
+        theirs = {place for person, place, at in stays if person == phone_of(cases[case.infector].person.key)
+                  and case.infected_at - timedelta(hours=8) < at < case.infected_at}  # fmt: skip
+        assert mine & theirs
+        met += 1
+    assert met > 3
 
 
 def test_no_two_people_share_a_name():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -26,15 +28,15 @@ def play(
     if if_empty and not queries.is_empty():
         return
     staff()
-    walking = subprocess.Popen([sys.executable, "-m", "bihuan", "drill", "visits"])  # on the other core
-    with Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), transient=True) as bar:
+    with (
+        _walking(),
+        Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), transient=True) as bar,
+    ):
         task = bar.add_task("2020-01", total=1.0)
         played = play_out(
             progress=lambda share, day: bar.update(task, completed=share, description=f"2020-{day}")
         )
-    hire()
-    if walking.wait():
-        raise typer.Exit(walking.returncode)
+        hire()
     number_people()
     result = {
         "cases": played.cases,
@@ -44,6 +46,20 @@ def play(
     }
     text = "{cases} cases, {contacts} contacts, {checks} daily checks played."
     show(result, json=json, human=lambda console: console.print(text.format(**result)))
+
+
+@contextmanager
+def _walking() -> Iterator[None]:
+    """The entry records come in on the other core, and are waited for; an interruption ends them, too."""
+    child = subprocess.Popen([sys.executable, "-m", "bihuan", "drill", "visits"])
+    try:
+        yield
+        if child.wait():
+            raise typer.Exit(child.returncode)
+    finally:
+        if child.poll() is None:
+            child.terminate()
+            child.wait()
 
 
 @app.command(hidden=True)

@@ -264,7 +264,7 @@ class _Player:
         )
         if story.infector in self.case_ids:
             link = tracing.LinkInput(
-                self.case_ids[story.infector], self._case_id(step), source="流行病学调查"
+                self.case_ids[story.infector], self._case_id(step), kind=story.setting, source="流行病学调查"
             )
             tracing.link_cases([link], actor=actor, now=self.now)
 
