@@ -125,7 +125,7 @@ def test_a_spreadsheet_opens_and_holds_strings_where_formulas_could_be(town):
     assert len(rows) == 2
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+86", "-2", "@x", "\tx"])
+@pytest.mark.parametrize("cell", ["=1+1", "+86", "-2", "@x", "\tx", "＝1+1", " =1", "|calc"])
 def test_what_a_spreadsheet_would_run_is_kept_as_text(cell):
     assert exporting.plain(cell) == f"'{cell}"
 

@@ -112,9 +112,14 @@ def safe_cell(value: Any) -> Any:
     Text beginning with = + - @ (also full-width), tab or a pipe gets an apostrophe in front; numbers,
     dates and plain numeric text (+86139…, -3.5) pass unchanged. Every CSV/XLSX export goes through this.
     """
-    if isinstance(value, str) and _FORMULA.match(value) and not _PLAIN_NUMBER.match(value):
+    if isinstance(value, str) and begins_formula(value) and not _PLAIN_NUMBER.match(value):
         return "'" + value
     return value
+
+
+def begins_formula(text: str) -> bool:
+    """Whether a spreadsheet may take the text for a formula; plain numbers such as -3.5 count, too."""
+    return _FORMULA.match(text) is not None
 
 
 # --- what kind of file ------------------------------------------------------------------------------

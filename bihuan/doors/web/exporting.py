@@ -13,9 +13,9 @@ from django.http import FileResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.http import content_disposition_header
 
+from bihuan.doors.exchange.reader import begins_formula
+
 BOM: Final = "\ufeff"
-#: A cell that begins with one of these would be run as a formula by a spreadsheet program.
-FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -32,7 +32,7 @@ def plain(value: Any) -> str:
     if isinstance(value, (int, float)):
         return str(value)
     text = str(value)
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+    return f"'{text}" if begins_formula(text) else text
 
 
 class _Echo:
