@@ -1,8 +1,8 @@
 """Idempotency keys: a request sent again gets the first one's answer and changes nothing.
 
 Of two at once only one works: it holds a lock of its transaction on the key; the other is told to wait. Only
-answers to success are kept, as what failed changed nothing. Answers to POST hold numbers of records and
-sentences, no names.
+answers to success are kept, as what failed changed nothing. What is kept holds numbers of records
+and sentences, no names: a POST that shows people (a look) is not answered from here.
 """
 
 from __future__ import annotations

@@ -109,7 +109,8 @@ def operation(
 
         @wraps(view)
         def run(request: HttpRequest, **values: Any) -> Any:
-            return _run(request, rights, method, status, lambda call: view(call, **values))
+            kept = method == "POST" and not personal
+            return _run(request, rights, status, lambda call: view(call, **values), kept=kept)
 
         run.__signature__ = _signature(view)  # type: ignore[attr-defined]
         del run.__wrapped__
@@ -132,9 +133,16 @@ def operation(
 
 
 def _run(
-    request: HttpRequest, rights: tuple[str, ...], method: str, status: int, work: Callable[[Call], Schema]
+    request: HttpRequest,
+    rights: tuple[str, ...],
+    status: int,
+    work: Callable[[Call], Schema],
+    *,
+    kept: bool,
 ) -> HttpResponse:
-    """Do the work in the scope of the token's post, in one transaction that an error takes back."""
+    """Do the work in the scope of the token's post, in one transaction that an error takes back. `kept`: the
+    answer is given again to the same Idempotency-Key; never one that shows people, as a look is taken anew
+    each time, past the gate, and noted."""
     caller: Caller = request.auth  # type: ignore[attr-defined]
     request_id = (request.headers.get("X-Request-ID") or uuid.uuid4().hex)[:40]
     with (
@@ -143,10 +151,10 @@ def _run(
     ):
         _require(rights, acting)
         call = Call(request, acting, caller.actor, _purpose(request))
-        if method != "POST":
+        if not kept:
             return _answer(status, _plain(work(call)))
-        kept = answers.once(request, caller.token_id, status=status, run=lambda: _plain(work(call)))
-        return _answer(kept.status, kept.body, again=kept.again)
+        answer = answers.once(request, caller.token_id, status=status, run=lambda: _plain(work(call)))
+        return _answer(answer.status, answer.body, again=answer.again)
 
 
 def _require(rights: tuple[str, ...], acting: scope.Scope) -> None:
@@ -187,7 +195,7 @@ def _signature(view: Callable[..., Any]) -> inspect.Signature:
 def _headers(method: str, *, personal: bool) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     schema: dict[str, Any]
-    if method == "POST":
+    if method == "POST" and not personal:
         words = "Sent again with the same key, a request gets its first answer and changes nothing."
         schema = {"type": "string", "pattern": "^[!-~]{1,120}$"}
         found.append({"in": "header", "name": answers.HEADER, "schema": schema, "description": words})

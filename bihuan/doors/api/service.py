@@ -25,8 +25,9 @@ Every call bears a token of an organization (`Authorization: Bearer …`) and ac
 what lies at or below the post's territory and may do what the post's role carries (`x-rights`). What is
 outside is not found. Reads of personal data are logged with the purpose given in `X-Purpose`.
 
-Every POST takes an `Idempotency-Key`. Lists come in pages: send `next` back as `cursor`. Errors are problem
-details (RFC 9457) in the language of `Accept-Language` (zh-hans, en). A day without a time zone is local.
+Every POST that changes something takes an `Idempotency-Key`. Lists come in pages: send `next` back as
+`cursor`. Errors are problem details (RFC 9457) in the language of `Accept-Language` (zh-hans, en). A day
+without a time zone is local.
 
 A token that calls too often is answered 429: `Retry-After` tells how many seconds to wait; nothing was done.
 """
