@@ -479,6 +479,8 @@ def api_bodies(facts: Facts) -> dict[str, Any]:
         "dismiss_proposed_contacts": {"proposals": [facts.proposal], "reason": "no reason"},
         "reconsider_proposed_contacts": {"proposals": [facts.proposal], "reason": "no reason"},
         "send_proposed_contacts": {"proposals": [facts.proposal], "reason": "no reason"},
+        "propose_passengers": None,
+        "ask_gates": {"purpose": "no reason"},
         "resolve_proposed_contact": {"person": facts.person},
         "take_back_proposed_contact": {"reason": "no reason"},
         "open_cluster": {"name": "x", "territory_code": COUNTY, "cases": [facts.case]},
@@ -582,6 +584,9 @@ class Reader:
         path = visit.url.removeprefix(ROOT)
         if visit.name == "create_import":
             return api.send(path, {"file": io.BytesIO("编号,姓名\n1,新人\n".encode()), "territory": COUNTY})
+        if visit.name == "propose_passengers":
+            listed = io.BytesIO("name,row\n新人,1\n".encode())
+            return api.send(path, {"file": listed, "kind": "train", "ended_at": "2020-02-11"})
         if visit.name == "record_visit_table":
             return api.send(path, {"file": io.BytesIO(",".join(VISIT_ROW).encode() + b"\n")})
         if visit.method == "GET":

@@ -6,11 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 
+from bihuan.doors.api.models import Answer
 from bihuan.registry import clock, scope
 from bihuan.registry.models import AccessLog
+from bihuan.registry.secrets import keyring
+from bihuan.tracing import visits
 from bihuan.tracing.actions.investigate import close_investigation
-from bihuan.tracing.models import Contact, VisitLook
+from bihuan.tracing.models import Contact, ContactProposal, Place, Stranger, VisitLook
+from bihuan.tracing.queries.gates import stranger_place
 from tests.cast import COMMUNITY, COUNTY, NEXT_COUNTY, Cast, make_cast
 from tests.doors.api_room import Api, token_for
 from tests.rooms.care_room import assert_holds, do, local, owed
@@ -205,3 +210,71 @@ def test_indicators_of_a_territory_with_what_they_are_made_of(cast: Cast, at: st
         assert {one["denominator"] for one in before["items"]} == {0}
         assert api.get("/contact-indicators", {"territory": NEXT_COUNTY}).status_code == 403
         assert Api(token_for(cast.laboratory)).get("/contact-indicators").status_code == 403
+
+
+# --- passenger lists, and what gates registered ----------------------------------------------------------
+
+LIST = "姓名,身份证号,车厢,排\n周小明,{zhou},7,4\n甲一,,7,5\n乙二,,8,4\n"
+
+
+def passengers(api: Api, at: str, text: str, **told: str) -> Any:
+    file = SimpleUploadedFile("g1234.csv", text.encode("gb18030"))
+    journey = {"kind": "train", "vehicle": "G1234", "ended_at": "2020-02-11T12:00:00+08:00", **told}
+    return api.send(f"{at}/manifest", {"file": file, **journey})
+
+
+def test_a_passenger_list_proposes_who_sat_near_and_keeps_no_others(cast: Cast, at: str) -> None:
+    api = Api(token_for(cast.officer))
+    with clock.frozen(local(NOW)):
+        api.post(f"{at}/find", {"purpose": "contacts"})
+        done = passengers(api, at, LIST.format(zhou=ZHOU), carriage="7", row="4", sealed="true")
+        assert (done.status_code, done.json()) == (
+            200, {"proposed": 1, "joined": 1, "judged": 0, "apart": 1}
+        )  # fmt: skip
+        again = passengers(api, at, "name,id\n", carriage="7")
+        assert again.status_code == 422, "it names nobody"
+        assert passengers(api, at, "a,b\n1,2\n").status_code == 422
+        assert passengers(api, at, LIST, kind="rocket").status_code == 422
+        assert passengers(Api(token_for(cast.neighbor)), at, LIST).status_code == 404
+        assert passengers(Api(token_for(cast.command)), at, LIST).status_code == 403
+    with scope.system():
+        assert not ContactProposal.objects.filter(person__name="乙二").exists()
+        assert {p.origin for p in ContactProposal.objects.filter(person__name="甲一")} == {"manifest"}
+
+
+def test_what_a_gate_registered_of_a_number_is_told_with_a_purpose_and_noted(cast: Cast, at: str) -> None:
+    with scope.system():
+        gate, number = Place.objects.get(), visits.number_of(UNKNOWN, with_key=visits.key())
+        text = '{"name": "吴远", "phone": "13871234567", "origin": "襄阳", "purpose": "送货"}'
+        Stranger.objects.create(
+            place=gate, territory_code=gate.territory_code, event=7, key=number, at=local("02-10 09:50"),
+            told=keyring().encrypt(text, place=stranger_place(gate.pk, 7)),
+        )  # fmt: skip
+    api = Api(token_for(cast.officer))
+    with clock.frozen(local(NOW)):
+        api.post(f"{at}/find", {"purpose": "contacts"})
+        who, zhou = listed(api, at, part="unknown")[0]["id"], listed(api, at)[0]["id"]
+        url = f"/contact-proposals/{who}/registered"
+        told = api.post(url, {"purpose": "核实身份"}, idempotency_key="look")
+        assert told.json() == {"found": True, "name": "吴远", "phone": "13871234567", "origin": "襄阳"}
+        assert "Idempotent-Replay" not in api.post(url, {"purpose": "x"}, idempotency_key="look")
+        assert api.post(url, {"purpose": " "}).status_code == 422
+        assert api.post(f"/contact-proposals/{zhou}/registered", {"purpose": "x"}).status_code == 409
+        assert Api(token_for(cast.command)).post(url, {"purpose": "x"}).status_code == 403
+        assert Api(token_for(cast.neighbor)).post(url, {"purpose": "x"}).status_code == 404
+    with scope.system():
+        looks = VisitLook.objects.filter(kind="stranger")
+        assert [(look.purpose, look.rows) for look in looks] == [("核实身份", 1), ("x", 1)]
+        assert not Answer.objects.exists(), "what a look showed is kept nowhere"
+
+
+def test_a_look_is_taken_and_noted_each_time_and_its_answer_is_kept_nowhere(cast: Cast, at: str) -> None:
+    api = Api(token_for(cast.officer))
+    url = f"{at.removesuffix('/contacts')}/looks/met"
+    with clock.frozen(local(NOW)):
+        first = api.post(url, {"purpose": "x"}, idempotency_key="met")
+        again = api.post(url, {"purpose": "x"}, idempotency_key="met")
+    assert (first.json(), again.status_code) == (again.json(), 200)
+    with scope.system():
+        assert VisitLook.objects.count() == 2
+        assert not Answer.objects.exists()

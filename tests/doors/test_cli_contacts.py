@@ -63,3 +63,15 @@ def test_indicators_as_of_a_day_are_those_of_its_end(cast: Cast, capsys) -> None
     assert {one["denominator"] for one in before["indicators"]} == {0}
     assert "1 / 1" in said(capsys, *asked)
     said(capsys, *asked, "--as-of", "yesterday", code=2)
+
+
+def test_a_passenger_list_is_read_and_those_near_are_proposed(cast: Cast, capsys, tmp_path) -> None:
+    scene = opened(cast.officer, a_case(cast.officer))
+    listed = tmp_path / "bus.csv"
+    listed.write_text("name,seat\n甲一,5A\n乙二,5C\n丙三,19B\n", encoding="utf-8")
+    asked = ("contacts", "manifest", scene.public_id, str(listed), "--kind", "coach", "--row", "4")
+    told = json.loads(said(capsys, *asked, "--ended", "2020-02-11T12:00", "--ventilated", "--json"))
+    assert told == {"proposed": 2, "joined": 0, "judged": 0, "apart": 1}
+    said(capsys, *asked, "--ended", "2020-02-13", code=2)  # still to come
+    said(capsys, *asked, "--ended", "", code=2)
+    said(capsys, *asked[:2], "I-0000000000", str(listed), "--kind", "coach", "--ended", "2020-02-11", code=4)

@@ -222,6 +222,9 @@ def test_a_closed_investigation_shows_decisions_and_no_whereabouts(
     assert "已结束：只显示决定，不显示行踪" in page
     assert "09:10" not in page
     assert "09:10" not in read(get(cast.officer, "proposal", found["zhou"]))
+    assert "张湾市场" not in page, "a filter would tell it too"
+    by_place = read(get(cast.officer, "proposals", world.public_id, part="confirmed", place="nowhere"))
+    assert "周*明" in by_place, "nor does one that is asked for by hand"
     assert decide(cast.officer, world, "dismiss", found["nobody"], reason="x").status_code == 409
 
 

@@ -13,6 +13,7 @@ from bihuan.care.models import Order
 from bihuan.loops.models import Loop
 from bihuan.registry import clock, scope
 from bihuan.registry.errors import Conflict, Invalid, NotAllowed, NotFound
+from bihuan.registry.models import Person
 from bihuan.registry.people import PersonInput
 from bihuan.tracing.actions.investigate import close_investigation
 from bihuan.tracing.actions.proposals import (
@@ -432,3 +433,65 @@ def test_the_list_tells_who_why_and_where_by_part(cast, scene):
     assert unknown.rows == ()
     with cast.neighbor.acting(), pytest.raises(NotFound):
         list_proposals(scene.public_id, ProposalFilter())
+
+
+BUS = Vehicle(VehicleKind.COACH, sealed=False, name="鄂C-1")
+
+
+def on_the_bus(cast: Cast, scene, *people: tuple[str, str, int | None], when: str = WHEN):
+    listed = [Passenger(n, Seat(row=row), name, number) for n, (name, number, row) in enumerate(people, 2)]
+    return do(
+        cast.officer, when, propose_manifest, scene.public_id, listed,
+        vehicle=BUS, case_seat=Seat(row=5), day=local("02-11 12:00"),
+    )  # fmt: skip
+
+
+def test_a_seat_is_laid_beside_what_is_known_of_somebody_and_a_new_look_keeps_it(cast, scene):
+    found(cast, scene)
+    told = on_the_bus(cast, scene, ("周小明", ZHOU, 6))
+    assert (told.proposed, told.joined, told.judged) == (0, 1, 0)
+    assert on_the_bus(cast, scene, ("周小明", ZHOU, 6)).joined == 0, "the same list again"
+    assert [e["place_name"] for e in rows()["周小明"].encounters] == ["张湾市场", "bath", "鄂C-1"]
+    found(cast, scene, "02-12 19:00")
+    zhou = rows()["周小明"]
+    assert {e["place_name"] for e in zhou.encounters} == {"张湾市场", "bath", "鄂C-1"}
+    assert (zhou.minutes, zhou.times) == (70, 3)
+    assert found(cast, scene, "02-12 20:00").same == 3
+    listed = list_of(cast, scene)
+    assert listed[0].candidates[0].criterion.value == "transport"
+
+
+def list_of(cast: Cast, scene):
+    return do(cast.officer, WHEN, lambda actor: list_proposals(scene.public_id, ProposalFilter()).rows)
+
+
+def test_who_was_named_and_then_seen_keeps_both_reasons(cast, scene):
+    with scope.system():
+        zhou = rows_of_people("周小明")
+    do(
+        cast.officer, WHEN, name_person, scene.public_id, zhou, last=local("02-11 13:00"),
+        place="家宴", minutes=90,
+    )  # fmt: skip
+    found(cast, scene)
+    one = rows()["周小明"]
+    assert [e["place_name"] for e in one.encounters] == ["家宴", "张湾市场", "bath"]
+    assert (one.minutes, one.times, one.origin) == (160, 3, "named")
+    assert found(cast, scene, "02-12 19:00").same == 3
+
+
+def rows_of_people(name: str) -> str:
+    return Person.objects.get(name=name).public_id
+
+
+def test_a_seat_that_comes_to_light_after_the_decision_stands_as_such(cast, scene):
+    found(cast, scene)
+    confirm(cast, rows()["周小明"].public_id)
+    assert on_the_bus(cast, scene, ("周小明", ZHOU, 6)).joined == 1
+    found(cast, scene, "02-12 19:00")
+    zhou = rows()["周小明"]
+    assert (zhou.state, [e["place_name"] for e in zhou.later]) == ("confirmed", ["鄂C-1"])
+
+
+def test_a_journey_cannot_end_in_the_future(cast, scene):
+    with pytest.raises(Invalid, match="将来"):
+        on_the_bus(cast, scene, ("甲一", "", 5), when="02-11 11:00")

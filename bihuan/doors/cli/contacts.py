@@ -1,8 +1,9 @@
-"""`bihuan contacts`: who was proposed as a contact of a case, and how contact tracing goes."""
+"""`bihuan contacts`: who was proposed as a contact of a case, passenger lists, how contact tracing goes."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,9 +12,12 @@ from rich.console import Console
 
 from bihuan.care.queries.indicators import DAYS, Indicator, Indicators, tracing_indicators
 from bihuan.doors.cli.output import Json, show, table
+from bihuan.doors.exchange.passenger_list import read_passengers
 from bihuan.registry import audit, clock, territory
+from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Invalid
 from bihuan.registry.masking import mask_name
+from bihuan.tracing.actions.proposals import ManifestResult, propose_manifest
 from bihuan.tracing.queries.proposals import (
     PARTS,
     ProposalFilter,
@@ -21,6 +25,7 @@ from bihuan.tracing.queries.proposals import (
     ProposalRow,
     list_proposals,
 )
+from bihuan.tracing.rules.seats import Seat, Vehicle, VehicleKind
 
 app = typer.Typer(no_args_is_help=True, help="Contacts of a case: who was proposed, how tracing goes.")
 
@@ -94,6 +99,46 @@ def _show(console: Console, found: ProposalList) -> None:
         ],
     )
     console.print(" · ".join(f"{part} {n}" for part, n in found.counts.items() if n))
+
+
+@app.command("manifest")
+def manifest(
+    investigation: Annotated[str, typer.Argument(help="Number of the investigation, I-…")],
+    file: Annotated[Path, typer.Argument(help="CSV, TSV, XLS, XLSX or ODS with a column name or id_number.")],
+    kind: Annotated[VehicleKind, typer.Option("--kind", help="What it was.")],
+    ended: Annotated[str, typer.Option("--ended", help="End of the journey, local: 2020-02-11T12:40.")],
+    vehicle: Annotated[str, typer.Option("--vehicle", help="Number, as on the ticket: G1234.")] = "",
+    sealed: Annotated[
+        bool | None, typer.Option("--sealed/--ventilated", help="Of a carriage or coach; default: not known.")
+    ] = None,
+    carriage: Annotated[str, typer.Option("--carriage", help="Carriage, deck or area of the case.")] = "",
+    row: Annotated[int | None, typer.Option("--row", min=1, max=999, help="Row or bay of the case.")] = None,
+    room: Annotated[str, typer.Option("--room", help="Compartment or cabin of the case.")] = "",
+    encoding: Annotated[str, typer.Option(help="Of a CSV; recognized by itself.")] = "",
+    json: Json = False,
+) -> None:
+    """Propose those of a passenger list who sat near the case, by the edition in force; keep no others.
+
+    Columns: name, id_number, phone, carriage, row or seat, room, role, territory, address.
+
+    bihuan contacts manifest I-7K2M9Q4TXW g1234.csv --kind train --ended 2020-02-11 --carriage 7 --sealed
+    """
+    at = _moment(ended)
+    if at is None:
+        raise Invalid(_("Write a moment as 2020-02-14 or 2020-02-14T20:40."))
+    done = propose_manifest(
+        investigation, read_passengers(file, encoding=encoding), vehicle=Vehicle(kind, sealed, vehicle),
+        case_seat=Seat(carriage, row, room), day=at, actor=Actor.system("bihuan contacts", door="cli"),
+    )  # fmt: skip
+    data = {"proposed": done.proposed, "joined": done.joined, "judged": done.judged, "apart": done.apart}
+    show(data, json=json, human=lambda console: _tell_manifest(console, done))
+
+
+def _tell_manifest(console: Console, done: ManifestResult) -> None:
+    words = {"n": done.proposed, "judged": done.judged, "apart": done.apart}
+    console.print(_("%(n)s proposed (%(judged)s to be judged); %(apart)s sat too far away.") % words)
+    if done.joined:
+        console.print(_("%(n)s were on the list already: the seat was added.") % {"n": done.joined})
 
 
 @app.command("indicators")

@@ -160,15 +160,37 @@ def _bring(known: ContactProposal, facts: dict[str, Any]) -> bool:
         facts = {**facts, "person_id": known.person_id, "county": ""}
     if known.order == 1 and facts["order"] != 1:
         facts = {**facts, "order": 1}
+    facts = _beside(facts, [e for e in known.encounters if _is_told(e)])
     differs = [name for name in _FACTS if getattr(known, name) != facts[name]]
     for name in differs:
         setattr(known, name, facts[name])
     return bool(differs)
 
 
+def _is_told(encounter: dict[str, Any]) -> bool:
+    """Named by somebody, or of a passenger list: no entry record, which a new look would bring again."""
+    return bool(encounter.get("named") or encounter.get("seat"))
+
+
+def _beside(facts: dict[str, Any], told: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What a look showed of somebody, beside what people told of her before."""
+    if not told:
+        return facts
+    ends = [datetime.fromisoformat(e[side]) for e in told for side in ("from", "to")]
+    return {
+        **facts,
+        "encounters": [*told, *facts["encounters"]],
+        "minutes": facts["minutes"] + sum(int(e["minutes"]) for e in told),
+        "times": facts["times"] + len(told),
+        "first_at": min(facts["first_at"], *ends),
+        "last_at": max(facts["last_at"], *ends),
+    }
+
+
 def _came_since(known: ContactProposal, encounters: Sequence[dict[str, Any]]) -> bool:
     told = {(e.get("place"), e.get("from")) for e in known.encounters}
-    later = [e for e in encounters if (e["place"], e["from"]) not in told]
+    seats = [e for e in known.later if _is_told(e)]
+    later = [*seats, *(e for e in encounters if (e["place"], e["from"]) not in told)]
     if later == known.later:
         return False
     known.later = later
@@ -260,11 +282,13 @@ def _person(person: PersonInput | str, actor: Actor) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ManifestResult:
-    """Of a passenger list: who counts and was proposed, who does not, of whom it must be judged."""
+    """Of a passenger list: who counts and was newly `proposed`, who was on the list already and `joined` with
+    the seat, of whom of both it must be `judged`, and how many sat too far `apart` and are not kept."""
 
     proposed: int
     judged: int
     apart: int
+    joined: int = 0
 
 
 def propose_manifest(
@@ -278,37 +302,77 @@ def propose_manifest(
     now: datetime | None = None,
 ) -> ManifestResult:
     """Propose those of a passenger list who sat near the case under the edition in force; the others are not
-    kept. Where seats are not known they are proposed to be judged. `day` is the end of the journey."""
+    kept. Where seats are not known they are proposed to be judged. `day` is the end of the journey. The same
+    list again changes nothing for whom it names by number. Raises what `held` raises, NotAllowed, Invalid."""
     at = moment_now(now)
     with writing(actor):
         found = held(investigation_id)
         authorize(RIGHT, found.territory_code)
-        policy = contact_policy(found.case.territory_code, at)
-        near = [
-            (p, sits_near(vehicle, case_seat, p.seat, aircraft_rows=policy.aircraft_rows,
-                          coach_rows=policy.coach_rows))
-            for p in passengers
-        ]  # fmt: skip
-        kept = [(p, n) for p, n in near if n.counts is not False]
-        inputs = [_passenger(p, found.territory_code) for p, _n in kept]
+        if day > at:
+            raise Invalid(_("An exposure cannot lie in the future."), code="exposure-in-future")
+        kept, apart = _seated_near(passengers, found, vehicle=vehicle, case_seat=case_seat, at=at)
+        inputs = [_passenger(p, found.territory_code) for p, _counts in kept]
         people = [int(r.person.root_id or r.person.pk) for r in register_or_find(inputs, actor)]
-        known = set(
-            ContactProposal.objects.filter(investigation=found, person_id__in=people).values_list(
-                "person_id", flat=True
-            )
+        known = _by_person(found, people)
+        fresh: dict[int, ContactProposal] = {}
+        joined: dict[int, ContactProposal] = {}
+        judged = set()
+        for pk, (passenger, counts) in zip(people, kept, strict=True):
+            if pk == found.case.person_id or pk in fresh:
+                continue
+            told = _seat_told(found.case.public_id, vehicle, case_seat, passenger, day)
+            if pk not in known:
+                fresh[pk] = ContactProposal(
+                    investigation=found, territory_code=found.territory_code, origin="manifest",
+                    person_id=pk, setting=vehicle.kind.value, first_at=day, last_at=day, times=1,
+                    recorded_at=at, encounters=[told],
+                )  # fmt: skip
+            elif _sat_there(known[pk], told, day):
+                joined[pk] = known[pk]
+            else:
+                continue
+            judged |= {pk} if counts is None else set()
+        ContactProposal.objects.bulk_create(fresh.values(), batch_size=_BATCH)
+        ContactProposal.objects.bulk_update(
+            joined.values(), ["encounters", "later", "times", "first_at", "last_at"], batch_size=_BATCH
         )
-        rows = [
-            ContactProposal(
-                investigation=found, territory_code=found.territory_code, origin="manifest", person_id=pk,
-                setting=vehicle.kind.value, first_at=day, last_at=day, times=1, recorded_at=at,
-                encounters=[_seat_told(found.case.public_id, vehicle, case_seat, p, day)],
-            )
-            for pk, (p, _n) in zip(people, kept, strict=True)
-            if pk != found.case.person_id and pk not in known and not known.add(pk)  # type: ignore[func-returns-value]
-        ]  # fmt: skip
-        ContactProposal.objects.bulk_create(rows, batch_size=_BATCH)
-        judged = sum(n.counts is None for _p, n in kept)
-        return ManifestResult(len(rows), judged, len(passengers) - len(kept))
+        return ManifestResult(len(fresh), len(judged), apart, len(joined))
+
+
+def _seated_near(
+    passengers: Sequence[Passenger], found: Investigation, *, vehicle: Vehicle, case_seat: Seat, at: datetime
+) -> tuple[list[tuple[Passenger, bool | None]], int]:
+    """Who counts, or must be judged (None); and how many sat too far away."""
+    policy = contact_policy(found.case.territory_code, at)
+    rows = {"aircraft_rows": policy.aircraft_rows, "coach_rows": policy.coach_rows}
+    near = [(p, sits_near(vehicle, case_seat, p.seat, **rows).counts) for p in passengers]
+    kept: list[tuple[Passenger, bool | None]] = [(p, c) for p, c in near if c is not False]
+    return kept, len(passengers) - len(kept)
+
+
+def _by_person(found: Investigation, people: Sequence[int]) -> dict[int, ContactProposal]:
+    """The proposal of each of these, held: the open one where there are several."""
+    rows = ContactProposal.objects.select_for_update(of=("self",))
+    rows = rows.filter(investigation=found, person_id__in=people).order_by("id")
+    chosen: dict[int, ContactProposal] = {}
+    for p in rows:
+        if p.person_id is not None and (p.person_id not in chosen or p.state == PROPOSED):
+            chosen[p.person_id] = p
+    return chosen
+
+
+def _sat_there(known: ContactProposal, told: dict[str, Any], day: datetime) -> bool:
+    """Lay a seat beside what is known of somebody; False where it was told before."""
+    if told in known.encounters or told in known.later:
+        return False
+    if known.state != PROPOSED:
+        known.later = [*known.later, told]
+        return True
+    known.encounters = [*known.encounters, told]
+    known.times += 1
+    known.first_at = min(filter(None, (known.first_at, day)))
+    known.last_at = max(filter(None, (known.last_at, day)))
+    return True
 
 
 def _passenger(passenger: Passenger, territory_code: str) -> PersonInput:

@@ -158,7 +158,7 @@ def counted_kinds(policy: ContactPolicy) -> tuple[Criterion, ...]:
 
 def _kinds_of(facts: ContactFacts, policy: ContactPolicy) -> list[Criterion]:
     kinds = [Criterion.HOUSEHOLD] if facts.same_home else []
-    if facts.setting in TRANSPORT:
+    if facts.setting in TRANSPORT or facts.vehicle is not None:
         kinds.append(Criterion.TRANSPORT)
     kinds += _OF_SETTING.get(facts.setting, ())
     kinds += [k for k in (Criterion.FACE_TO_FACE, Criterion.PHYSICAL) if k.value in policy.kinds]

@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from ninja import Query, Router, Schema
+from ninja import File, Form, Query, Router, Schema
+from ninja.files import UploadedFile
 from pydantic import Field
 
 from bihuan.care.actions.take_back import take_back
@@ -14,14 +15,17 @@ from bihuan.doors.api.persons import HEALTH, LOCATION, OPERATIONAL, PersonRef
 from bihuan.doors.api.reading import AsOf, Moment
 from bihuan.doors.api.routes.people_in import PersonIn, person_input
 from bihuan.doors.api.shapes import Many, place
+from bihuan.doors.exchange.passenger_list import received
 from bihuan.loops.queries.sight import require_whole
 from bihuan.registry import access
 from bihuan.registry.errors import Invalid
 from bihuan.tracing.actions import proposals as verbs
 from bihuan.tracing.actions import proposals_decide as decide
+from bihuan.tracing.actions.looks import look_stranger
 from bihuan.tracing.errors import InvestigationClosed
 from bihuan.tracing.queries import proposals as reads
 from bihuan.tracing.queries.proposals import ProposalFilter, ProposalRow
+from bihuan.tracing.rules.seats import Seat, Vehicle, VehicleKind
 from bihuan.tracing.rules.settings import SettingKind
 
 router = Router()
@@ -172,6 +176,46 @@ class NameIn(Schema):
     minutes: int = Field(0, ge=0, le=20_000)
 
 
+class ManifestIn(Schema):
+    """Where the case sat. `carriage` also of an aircraft or ship: area or deck; `row` also the bay of a
+    carriage; `room` compartment or cabin. `sealed` (air-conditioned, windows shut) null: not known.
+    `ended_at`: end of the journey."""
+
+    kind: VehicleKind
+    ended_at: Moment
+    vehicle: str = Field("", max_length=40, description="As on the ticket: G1234, CZ3367.")
+    sealed: bool | None = None
+    carriage: str = Field("", max_length=20)
+    row: int | None = Field(None, ge=1, le=999)
+    room: str = Field("", max_length=20)
+
+
+class ManifestOut(Schema):
+    """`proposed` new names, `joined` known ones whose seat was added, `judged` of both whose seat or vehicle
+    does not tell; `apart` sat too far away and are not kept."""
+
+    proposed: int
+    joined: int
+    judged: int
+    apart: int
+
+
+class AskGatesIn(Schema):
+    """Nobody looks without a purpose."""
+
+    purpose: str = Field(min_length=1, max_length=200)
+
+
+class StrangerOut(Schema):
+    """What whoever passed told at a gate, unverified. `found` false: no gate of this territory registered the
+    number, or it is deleted by now."""
+
+    found: bool
+    name: str
+    phone: str
+    origin: str
+
+
 class WhoIn(Schema):
     person: str | PersonIn = Field(description="Public id of a known person, or the facts of a new one.")
 
@@ -282,6 +326,24 @@ def name_contact(call: Call, investigation: str, body: NameIn) -> ProposalRef:
 
 
 @operation(
+    router, "POST", "/investigations/{investigation}/contacts/manifest", right=WRITE, response=ManifestOut
+)
+def propose_passengers(
+    call: Call, investigation: str, file: File[UploadedFile], journey: Form[ManifestIn]
+) -> ManifestOut:
+    """Propose those of a passenger list who sat near the case
+
+    The list is CSV, TSV, XLS, XLSX or ODS with the columns name, id_number, phone, carriage, row or seat,
+    room, role, territory, address. Who sat too far away under the edition in force is not kept.
+    """
+    done = verbs.propose_manifest(
+        investigation, received(file), vehicle=Vehicle(journey.kind, journey.sealed, journey.vehicle),
+        case_seat=Seat(journey.carriage, journey.row, journey.room), day=journey.ended_at, actor=call.actor,
+    )  # fmt: skip
+    return ManifestOut(proposed=done.proposed, joined=done.joined, judged=done.judged, apart=done.apart)
+
+
+@operation(
     router, "POST", "/investigations/{investigation}/contacts/confirm", right=WRITE, response=ConfirmedOut
 )
 def confirm_proposed_contacts(call: Call, investigation: str, body: ConfirmIn) -> ConfirmedOut:
@@ -317,6 +379,19 @@ def send_proposed_contacts(call: Call, investigation: str, body: SendIn) -> Sent
     reads.require_of(investigation, body.proposals)
     sent = decide.send_proposals(body.proposals, need=body.need, reason=body.reason, actor=call.actor)
     return SentOut(requests=sent.requests)
+
+
+@operation(
+    router, "POST", "/contact-proposals/{proposal}/registered", right=LOOK, response=StrangerOut,
+    personal=True,
+)  # fmt: skip
+def ask_gates(call: Call, proposal: str, body: AskGatesIn) -> StrangerOut:
+    """What gates registered of a number nobody knows
+
+    For whoever may also enter who it is. Never where or when she was there. The look is noted.
+    """
+    told = look_stranger(proposal, purpose=body.purpose, actor=call.actor)
+    return StrangerOut(found=told.found, name=told.name, phone=told.phone, origin=told.origin)
 
 
 @operation(router, "POST", "/contact-proposals/{proposal}/resolve", right=WRITE, response=ProposalRef)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 from typing import Any, Final
@@ -19,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from bihuan.care.actions import take_back
+from bihuan.doors.exchange.passenger_list import received
 from bihuan.doors.web import places, seen
 from bihuan.doors.web.access import access
 from bihuan.doors.web.namings import criterion_labels, sentence
@@ -26,7 +25,7 @@ from bihuan.loops.queries import sight
 from bihuan.registry import access as registry_access
 from bihuan.registry import clock, territory
 from bihuan.registry.actor import Actor
-from bihuan.registry.errors import BihuanError, Invalid, NotFound
+from bihuan.registry.errors import BihuanError, NotFound
 from bihuan.registry.people import PersonInput
 from bihuan.tracing.actions import proposals as verbs
 from bihuan.tracing.actions import proposals_decide as decide
@@ -35,15 +34,13 @@ from bihuan.tracing.queries import proposals as reads
 from bihuan.tracing.queries.clusters import SETTING_LABELS
 from bihuan.tracing.queries.proposals import ProposalFilter, ProposalList, ProposalRow
 from bihuan.tracing.rules.criteria import Counts, counted_kinds
-from bihuan.tracing.rules.seats import Passenger, Seat, Vehicle, VehicleKind, read_columns, read_passenger
+from bihuan.tracing.rules.seats import Seat, Vehicle, VehicleKind
 
 VIEW: Final = "investigation.view"
 WRITE: Final = "investigation.write"
 LOOK: Final = "visits.look"
 #: Encounters of a row that are told at once; the others unfold.
 TOLD: Final = 3
-#: Bytes of a passenger list: a ship's has a few thousand lines.
-LIST_BYTES: Final = 2_000_000
 
 
 def part_labels() -> Mapping[str, str]:
@@ -80,12 +77,11 @@ def _page(
     request: HttpRequest, public_id: str, *, forms_bad: Mapping[str, forms.Form] | None = None
 ) -> HttpResponse:
     sight.require_whole(VIEW)
-    given = _filter(request)
+    tells = _tells(reads.find_investigation(public_id))
+    given = _filter(request, tells=tells)
     found = reads.list_proposals(public_id, given)
     investigation = found.investigation
     is_open = investigation.status == investigation.OPEN
-    shown = seen.classes(VIEW)
-    tells = is_open and seen.LOCATION in shown
     may = is_open and registry_access.may(None, WRITE, territory_code=investigation.territory_code).allowed
     if tells:
         seen.note(
@@ -98,12 +94,12 @@ def _page(
         "crumbs": places.crumbs(request, investigation.territory_code),
         "part": given.part,
         "given": given,
-        "filtered": bool(given.place or given.setting or given.least_minutes or given.least_score),
+        "filtered": given != ProposalFilter(part=given.part),
         "tabs": _tabs(found, given),
         "rows": [_shown(row, tells=tells) for row in found.rows],
         "tells": tells,
-        "places": found.places,
-        "settings": [(k, v) for k, v in SETTING_LABELS if k in found.settings],
+        "places": found.places if tells else (),
+        "settings": [(k, v) for k, v in SETTING_LABELS if k in found.settings and tells],
         "is_open": is_open,
         "may_write": may,
         "may_look": may
@@ -125,7 +121,14 @@ def _page(
     return render(request, "web/investigation/proposals.html", context, status=422 if forms_bad else 200)
 
 
-def _filter(request: HttpRequest) -> ProposalFilter:
+def _tells(investigation: Any) -> bool:
+    """Whether the page tells where people were: while the investigation is open, to posts that see it."""
+    return investigation.status == investigation.OPEN and seen.LOCATION in seen.classes(VIEW)
+
+
+def _filter(request: HttpRequest, *, tells: bool) -> ProposalFilter:
+    """What is asked for; not by whereabouts where they are not told, as a filter would tell them."""
+
     def number(key: str) -> float:
         try:
             return max(0.0, float(request.GET.get(key) or 0))
@@ -135,8 +138,8 @@ def _filter(request: HttpRequest) -> ProposalFilter:
     part = request.GET.get("part", "open")
     return ProposalFilter(
         part=part if part in reads.PARTS else "open",
-        place=request.GET.get("place", "")[:120],
-        setting=request.GET.get("setting", "")[:20],
+        place=request.GET.get("place", "")[:120] if tells else "",
+        setting=request.GET.get("setting", "")[:20] if tells else "",
         least_minutes=min(int(number("minutes")), 100_000),
         least_score=min(number("score"), 1.0),
     )
@@ -171,7 +174,7 @@ def _said(quote: Any) -> str:
 
 
 def _shown(row: ProposalRow, *, tells: bool) -> dict[str, Any]:
-    best = row.candidates[0] if row.candidates else None
+    best = row.candidates[0] if row.candidates and tells else None
     told = [sentence(e) for e in row.encounters] if tells else []
     return {
         "row": row,
@@ -187,7 +190,6 @@ def _shown(row: ProposalRow, *, tells: bool) -> dict[str, Any]:
         "told": told[:TOLD],
         "more": told[TOLD:],
         "later": [sentence(e) for e in row.later] if tells else [],
-        "setting": dict(SETTING_LABELS).get(row.setting, ""),
         "best": best,
         "best_label": criterion_labels()[best.criterion.value] if best else "",
         "best_says": (best.zh if (get_language() or "zh").startswith("zh") else best.en) if best else "",
@@ -386,32 +388,13 @@ class ManifestForm(forms.Form):
             ),
             "room": forms.CharField(label=_("Compartment or cabin"), max_length=20, required=False),
             "file": forms.FileField(
-                label=_("Passenger list (CSV)"),
+                label=_("Passenger list (CSV, XLSX)"),
                 help_text=_(
                     "Columns: name, id_number, phone, carriage, row or seat, role. "
                     "Those who sat too far away are not kept."
                 ),
             ),
         }  # fmt: skip
-
-
-def read_manifest(raw: bytes) -> list[Passenger]:
-    """A passenger list as CSV, in UTF-8 or GB 18030, separated by comma, semicolon or tab. Raises Invalid."""
-    if len(raw) > LIST_BYTES:
-        raise Invalid(_("The list is larger than %(n)s MB.") % {"n": LIST_BYTES // 1_000_000})
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = raw.decode("gb18030", errors="replace")
-    head = text.partition("\n")[0]
-    rows = list(csv.reader(io.StringIO(text), delimiter=max(",;\t", key=head.count)))
-    columns = read_columns(rows[0]) if rows else {}
-    if "name" not in columns and "id_number" not in columns:
-        raise Invalid(
-            _("The list needs a column of names or identity numbers."),
-            hint=_("Columns: name, id_number, phone, carriage, row or seat, role."),
-        )
-    return [read_passenger(n, row, columns) for n, row in enumerate(rows[1:], 2) if any(row)]
 
 
 def _manifest(request: HttpRequest, public_id: str, actor: Actor) -> HttpResponse:
@@ -422,7 +405,7 @@ def _manifest(request: HttpRequest, public_id: str, actor: Actor) -> HttpRespons
         try:
             done = verbs.propose_manifest(
                 public_id,
-                read_manifest(told["file"].read(LIST_BYTES + 1)),
+                received(told["file"]),
                 vehicle=Vehicle(VehicleKind(told["kind"]), sealed, told["vehicle"]),
                 case_seat=Seat(told["carriage"], told["row"], told["room"]),
                 day=_noon(told["day"]),
@@ -432,9 +415,10 @@ def _manifest(request: HttpRequest, public_id: str, actor: Actor) -> HttpRespons
             form.add_error(None, " ".join(filter(None, (str(wrong), str(wrong.hint or "")))))
         else:
             words = {"n": done.proposed, "judged": done.judged, "apart": done.apart}
-            messages.success(
-                request, _("%(n)s proposed (%(judged)s to be judged); %(apart)s sat too far away.") % words
-            )
+            text = _("%(n)s proposed (%(judged)s to be judged); %(apart)s sat too far away.") % words
+            if done.joined:
+                text += " " + _("%(n)s were on the list already: the seat was added.") % {"n": done.joined}
+            messages.success(request, text)
             return redirect("web:proposals", public_id=public_id)
     return _page(request, public_id, forms_bad={"manifest_form": form})
 
@@ -476,7 +460,7 @@ def proposal(request: HttpRequest, public_id: str) -> HttpResponse:
     sight.require_whole(VIEW)
     row, investigation, _policy = reads.find_proposal(public_id)
     is_open = investigation.status == investigation.OPEN
-    tells = is_open and seen.LOCATION in seen.classes(VIEW)
+    tells = _tells(investigation)
     if tells:
         why = _("Proposed contact %(id)s of investigation %(of)s")
         seen.note([row.person_id], [seen.LOCATION], why % {"id": public_id, "of": investigation.public_id})
@@ -512,6 +496,7 @@ def proposal(request: HttpRequest, public_id: str) -> HttpResponse:
         "candidates": [
             (labels[c.criterion.value], c.zh if zh else c.en, c.counts.value, c.clause)
             for c in row.candidates
+            if tells
         ],
         "state": part_labels().get(row.state, _("To be decided")),
     }

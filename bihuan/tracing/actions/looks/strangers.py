@@ -7,14 +7,17 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from bihuan.cases.actions.common import writing
+from bihuan.cases.actions.common import authorize, writing
+from bihuan.registry import access, scope
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Conflict
-from bihuan.tracing.actions.looks.gate import enter, noted
+from bihuan.tracing.actions.looks.gate import RIGHT, enter, noted
 from bihuan.tracing.errors import UnknownProposal
 from bihuan.tracing.models import ContactProposal
 from bihuan.tracing.models.proposals import PROPOSED
 from bihuan.tracing.queries.gates import strangers_of
+
+WRITE = "investigation.write"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +38,17 @@ def look_stranger(
 ) -> StrangerLook:
     """Open what gates registered of the number of one proposal, while it is not known who it is.
 
-    Raises UnknownProposal, Conflict (it is known who it is, or she lives elsewhere, or it was decided), and
-    what `gate.enter` does.
+    Who may look and may also enter who it is. Raises UnknownProposal, Conflict (it is known who it is, or she
+    lives elsewhere, or it was decided), NotAllowed, and what `gate.enter` does.
     """
     with writing(actor):
         rows = ContactProposal.objects.select_related("investigation")
         proposal = rows.filter(public_id=proposal_id).first()
         if proposal is None:
             raise UnknownProposal(proposal_id)
+        authorize(WRITE, proposal.territory_code)
+        if not scope.is_system():  # a name and a phone
+            access.require(RIGHT, field_class="identity", territory_code=proposal.territory_code)
         gate = enter(proposal.investigation.public_id, purpose=purpose, actor=actor, now=now)
         is_asked = proposal.person_id is None and not proposal.county and proposal.state == PROPOSED
         if not is_asked or proposal.number is None:
