@@ -124,7 +124,8 @@ def _orders(contacts: dict[str, Contact]) -> dict[int, int]:
 
 def _refuse_closed(inputs: Sequence[CheckInput], contacts: dict[str, Contact], now: datetime) -> None:
     """After the end nobody is checked; what was checked before it may still be entered."""
-    closed = {c.id: c for c in contacts.values() if c.status in (Status.RELEASED, Status.BECAME_CASE)}
+    over = (Status.RELEASED, Status.BECAME_CASE, Status.HANDED_OVER)
+    closed = {c.id: c for c in contacts.values() if c.status in over}
     if not closed:
         return
     rows = Order.objects.filter(contact__in=list(closed), ended_at__isnull=False).order_by("ended_at")
@@ -134,7 +135,7 @@ def _refuse_closed(inputs: Sequence[CheckInput], contacts: dict[str, Contact], n
         if contact.id not in closed:
             continue
         when = moment(given.at if given.at is not None else now, zone_of(contact.territory_code))
-        end = ends.get(contact.id, contact.released_at)
+        end = ends.get(contact.id, contact.released_at or contact.handed_over_at)
         if when is None or end is None or when.instant(zone_of(contact.territory_code)) > end:
             params = {"id": contact.public_id, "status": contact.get_status_display()}
             raise ContactClosed(_("Contact %(id)s is closed: %(status)s.") % params)

@@ -146,7 +146,8 @@ def _isolate(territory: str, at: datetime) -> Gap:
 
 
 def _live_contacts(territory: str, at: datetime) -> QuerySet[Contact]:
-    """Close contacts as of `at`: named by then, and neither released nor turned into a case by then.
+    """Close contacts as of `at`: named by then, and neither released, handed over nor turned into a case
+    by then.
 
     Somebody who cannot be found should still be observed, and stays on the list.
     """
@@ -154,7 +155,8 @@ def _live_contacts(territory: str, at: datetime) -> QuerySet[Contact]:
     open_now = Q(status__in=[Status.CONFIRMED.value, Status.CANDIDATE.value, Status.LOST.value])
     released_later = Q(released_at__gt=at)
     became_later = Q(status=Status.BECAME_CASE.value, became_case__found_at__gt=at)
-    return rows.filter(open_now | released_later | became_later)
+    handed_later = Q(handed_over_at__gt=at)
+    return rows.filter(open_now | released_later | became_later | handed_later)
 
 
 def _is_obliged(contact: Contact, at: datetime) -> bool:

@@ -179,6 +179,8 @@ def _contact(contact: Contact) -> list[Entry]:
     if contact.released_at is not None:
         reason = {"reason": contact.release_reason}
         found.append(Entry(contact.released_at, "minute", DECISION, "contact.released", *named, data=reason))
+    if contact.handed_over_at is not None:
+        found.append(Entry(contact.handed_over_at, "minute", DECISION, "contact.handed_over", *named))
     for e in Exposure.objects.filter(contact=contact):
         more = {"kind": e.kind, "setting": e.setting}
         found.append(

@@ -57,6 +57,7 @@ def show_one(request: Annotated[str, typer.Argument(help="R-…")], json: Json =
     row = found.row
     told: dict[str, object] = {"id": row.public_id, "side": row.side, "need": row.need, "status": row.status}
     told |= {"shared": list(found.request.shared), "told": found.is_told, "thread": found.request.thread}
+    told |= {"contact": found.contact or None, "handed_over_at": found.request.handed_over_at}
     messages = [
         {
             "said": m.said,
@@ -84,6 +85,7 @@ def ask(
     from_: Annotated[str, typer.Option("--from", help="Territory code that asks.")],
     need: Annotated[str, typer.Option(help="locate, place_under_observation, interview, …")],
     reason: Annotated[str, typer.Option(help="Why: the other side acts on it.")],
+    contact: Annotated[str, typer.Option(help="K-… she is here: handed over when named one there.")] = "",
     dry_run: Annotated[bool, typer.Option(help="Only show which fields would be shared.")] = False,
     json: Json = False,
 ) -> None:
@@ -94,6 +96,7 @@ def ask(
         reason=reason,
         person_id=person_by_public_id(person).pk,
         from_territory=from_,
+        contact_id=contact,
     )
     if dry_run:
         shown = verbs.preview(given)

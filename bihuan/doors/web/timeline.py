@@ -81,6 +81,7 @@ def _titles() -> dict[str, Callable[[Data], tuple[str, str]]]:
         "contact.exposed_again": lambda d: (_("A further exposure"), _word(EXPOSURE_LABELS, d.get("kind"))),
         "contact.confirmed": lambda d: (_("Named a close contact"), spoken(str(d.get("criterion") or ""))),
         "contact.located": lambda d: (_("Person found"), ""),
+        "contact.handed_over": lambda _d: (_("Handed over to another territory"), ""),
         "contact.released": lambda d: (_("Released"), _word(END_LABELS, d.get("reason"))),
         "order.started": lambda d: (
             _word(ORDER_KIND_LABELS, d.get("kind")),
@@ -148,6 +149,7 @@ def event_words(kind: str) -> str:
         "contact.lost": _("Not found"),
         "contact.moved": _("Moved"),
         "contact.given_up": _("Search given up"),
+        "contact.handed_over": _("Handed over to another territory"),
         "order.started": _("Observation began"),
         "order.ended": _("Observation ended"),
         "appeal.filed": _("Appeal filed"),

@@ -44,6 +44,12 @@ def all_locked(contact_ids: Sequence[str], *, live: bool = True) -> dict[str, Co
 
 
 def _refuse_closed(contact: Contact) -> None:
+    if contact.status == Status.HANDED_OVER:
+        params = {"id": contact.public_id, "status": contact.get_status_display()}
+        raise ContactClosed(
+            _("Contact %(id)s is closed: %(status)s.") % params,
+            hint=_("Another territory has taken the person over; its request says which."),
+        )
     if contact.status in (Status.RELEASED, Status.BECAME_CASE, Status.GENERAL):
         params = {"id": contact.public_id, "status": contact.get_status_display()}
         raise ContactClosed(

@@ -54,6 +54,7 @@ __all__ = [
     "AssistanceRow",
     "AssistanceView",
     "Candidate",
+    "HandOver",
     "MessageView",
     "PeerView",
     "allowed_fields",
@@ -61,6 +62,7 @@ __all__ = [
     "count_requests",
     "field_words",
     "find_request",
+    "hand_over_of",
     "list_requests",
     "outcomes_for",
     "own_card",
@@ -181,6 +183,38 @@ def list_requests(given: AssistanceFilter, *, now: datetime, limit: int = 50) ->
     if given.before is not None:
         rows = rows.filter(id__lt=given.before)
     return rows_of(rows.select_related("person", "peer").order_by("-id")[:limit], now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """With whom a contact is now: the request that led there, and the other side's message that said so
+    (`digest` of its signed envelope, "" inside this installation)."""
+
+    request: str
+    territory_code: str
+    office: str
+    at: datetime
+    message: str
+    digest: str
+
+
+def hand_over_of(contact_id: int) -> HandOver | None:
+    """Who has taken a contact over by an assistance request, within the scope; None while it is ours."""
+    ours = Q(contact_id=contact_id, side=Side.ASKING) | Q(made_contact_id=contact_id, side=Side.ASKED)
+    rows = AssistanceRequest.objects.filter(ours, handed_over_at__isnull=False)
+    row = rows.order_by("handed_over_at", "id").first()
+    if row is None or row.handed_over_at is None:
+        return None
+    said = Said.ACCEPT if row.is_asking else Said.RETURN
+    message = AssistanceMessage.objects.filter(request=row, said=said).order_by("-sequence", "-id").first()
+    return HandOver(
+        request=row.public_id,
+        territory_code=row.other_territory,
+        office=row.other_office or _place(row.other_territory),
+        at=row.handed_over_at,
+        message=message.message if message else "",
+        digest=message.digest if message else "",
+    )
 
 
 def count_requests(given: AssistanceFilter, *, now: datetime) -> tuple[int, int]:

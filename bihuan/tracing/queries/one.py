@@ -8,6 +8,7 @@ from datetime import date, datetime
 from bihuan.cases.models import Case, Test
 from bihuan.tracing.errors import UnknownContact
 from bihuan.tracing.models import CaseLink, Contact, Exposure
+from bihuan.tracing.queries.assistance import HandOver, hand_over_of
 from bihuan.tracing.queries.lines import ContactRow, rows_of
 
 
@@ -23,10 +24,12 @@ class ExposureView:
 
 @dataclass(frozen=True, slots=True)
 class ContactView:
-    """A contact with all that belongs to it."""
+    """A contact with all that belongs to it; `handed_over`: with whom the person is, if another territory has
+    taken her over."""
 
     row: ContactRow
     contact: Contact
+    handed_over: HandOver | None
     exposures: tuple[ExposureView, ...]
     tests: tuple[Test, ...]
 
@@ -51,7 +54,8 @@ def find_contact(public_id: str) -> ContactView:
         for e in Exposure.objects.filter(contact=contact).order_by("last", "id")
     )
     tests = Test.objects.filter(subject_kind="contact", subject_id=public_id).order_by("id")
-    return ContactView(rows_of([contact], None)[0], contact, exposures, tuple(tests))
+    handed_over = hand_over_of(contact.pk) if contact.handed_over_at is not None else None
+    return ContactView(rows_of([contact], None)[0], contact, handed_over, exposures, tuple(tests))
 
 
 def links_of(case_public_id: str) -> list[LinkView]:

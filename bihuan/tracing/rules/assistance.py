@@ -279,6 +279,16 @@ def may_say(said: Said, *, status: Status, side: Side) -> bool:
     return SPEAKER[said] is side and status in _MAY_SAY[said]
 
 
+def is_taken_over(messages: Iterable[Message]) -> bool:
+    """Whether the asked side has the person as its own: it accepted and named her a close contact there, and
+    has neither sent the request back since nor answered, as the newest, that she is not to be found."""
+    found = list(messages)
+    took = any(m.said is Said.ACCEPT and m.data.get("confirmed") is True for m in found)
+    standing = stand(found, is_received=True)
+    gave_up = standing.outcome == Outcome.NOT_FOUND
+    return took and not gave_up and not any(m.said is Said.RETURN for m in found)
+
+
 def next_sequence(messages: Iterable[Message], side: Side) -> int:
     """The number of this side's next message."""
     return 1 + max((m.sequence for m in messages if m.side is side), default=0)

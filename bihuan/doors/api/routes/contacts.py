@@ -1,5 +1,6 @@
 """Contacts: the line list, one contact, naming one or many."""
 
+from dataclasses import asdict
 from datetime import date, datetime
 
 from django.utils.translation import ngettext
@@ -64,8 +65,23 @@ class ExposureOut(Schema):
     recorded_at: datetime
 
 
+class HandOverOut(Schema):
+    """Who has taken the person over: the assistance request, and the other side's message that said so.
+
+    `digest`: SHA-256 of its signed envelope, "" inside this installation.
+    """
+
+    request: str
+    territory_code: str
+    office: str
+    at: datetime
+    message: str
+    digest: str
+
+
 class ContactWhole(Schema):
     contact: ContactOut
+    handed_over: HandOverOut | None
     criterion: str | None
     located_at: datetime | None
     lost_at: datetime | None
@@ -173,6 +189,7 @@ def get_contact(call: Call, contact: str) -> ContactWhole:
     health = HEALTH in shown
     return ContactWhole(
         contact=contact_out(row, shown),
+        handed_over=HandOverOut(**asdict(found.handed_over)) if found.handed_over else None,
         criterion=found.contact.criterion if health else None,
         located_at=found.contact.located_at,
         lost_at=found.contact.lost_at,

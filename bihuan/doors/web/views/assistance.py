@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from bihuan.care.verbs import VERBS, perform
 from bihuan.cases.queries import find_case, people
-from bihuan.doors.web import cards, evidence, places, seen
+from bihuan.doors.web import cards, evidence, places, seen, words
 from bihuan.doors.web.access import access
 from bihuan.doors.web.forms import VerbForm, add_errors, values_of
 from bihuan.doors.web.shapes import Moment
@@ -154,8 +154,8 @@ def _title(found: AssistanceView, shown: frozenset[str]) -> str:
 
 def _about(found: AssistanceView) -> str:
     row = found.row
-    words = _("%(need)s · asked of %(place)s") if row.side == "asking" else _("%(need)s · asked by %(place)s")
-    return words % {"need": row.need_label, "place": found.request.other_office or row.other_place}
+    line = _("%(need)s · asked of %(place)s") if row.side == "asking" else _("%(need)s · asked by %(place)s")
+    return line % {"need": row.need_label, "place": found.request.other_office or row.other_place}
 
 
 def _chips(row: AssistanceRow) -> list[dict[str, str]]:
@@ -172,7 +172,7 @@ def _chips(row: AssistanceRow) -> list[dict[str, str]]:
 
 def _shared(found: AssistanceView, shown: frozenset[str]) -> list[dict[str, str]]:
     """Field by field: what was shared, as far as this reader's role reaches."""
-    words = queries.field_words()
+    labels = queries.field_words()
     rows = []
     for name in found.request.shared:
         text = found.fields.get(name, "")
@@ -180,7 +180,7 @@ def _shared(found: AssistanceView, shown: frozenset[str]) -> list[dict[str, str]
             text = _("not for your role")
         elif text:
             text = value_words(name, text)
-        rows.append({"label": words[name], "text": text or _("deleted")})
+        rows.append({"label": labels[name], "text": text or _("deleted")})
     return rows
 
 
@@ -264,6 +264,9 @@ def _facts(found: AssistanceView, shown: frozenset[str]) -> list[tuple[str, str,
         rows.append((_("Person"), seen.name_on_page(brief, shown), href))
     if found.contact:
         rows.append((_("Contact"), found.contact, reverse("web:contact", args=[found.contact])))
+    if kept.handed_over_at is not None:
+        since = words.say_when(kept.handed_over_at, clock.now())
+        rows.append((_("The person is with the other side since"), since, ""))
     if found.case:
         rows.append((_("Case"), found.case, reverse("web:case", args=[found.case])))
     if kept.thread != row.public_id:
@@ -454,11 +457,11 @@ def _boxes(shown: actions.Preview | None, request: HttpRequest) -> list[Mapping[
     """Every field the need justifies: what would be shared of it, and whether it is chosen."""
     if shown is None:
         return []
-    words, would = queries.field_words(), dict(shown.fields)
+    labels, would = queries.field_words(), dict(shown.fields)
     return [
         {
             "name": name,
-            "label": words[name],
+            "label": labels[name],
             "text": value_words(name, would[name]) if name in would else "",
             "chosen": name in would or name in shown.missing,
             "missing": name in shown.missing,

@@ -17,7 +17,7 @@ from bihuan.care.queries import PersonPage, appeals_waiting, find_order, person_
 from bihuan.care.verbs import VERBS, perform
 from bihuan.cases.queries import find_case, people
 from bihuan.cases.verbs import Verb
-from bihuan.doors.web import cards, seen, timeline, whys
+from bihuan.doors.web import cards, seen, timeline, whys, words
 from bihuan.doors.web.access import access
 from bihuan.doors.web.forms import VerbForm, add_errors, values_of
 from bihuan.doors.web.namings import namings
@@ -233,7 +233,21 @@ def _details(found: PersonPage, shown: frozenset[str]) -> list[tuple[str, Any]]:
         rows.append((_("Case"), case.local_id or case.public_id))
     for contact in found.contacts:
         rows.append((_("Contact"), contact.local_id or contact.public_id))
+        if contact.handed_over_at is not None:
+            rows += _handed_over(contact.pk)
     return rows
+
+
+def _handed_over(contact: int) -> list[tuple[str, str]]:
+    """With whom the person is now, since when, and by what."""
+    found = assistance.hand_over_of(contact)
+    if found is None:
+        return []
+    by = _("request %(id)s") % {"id": found.request}
+    if found.digest:
+        by += " · " + _("signed message %(digest)s") % {"digest": found.digest[:16]}
+    since = words.say_when(found.at, clock.now())
+    return [(_("Handed over to"), f"{found.office} · {since} · {by}")]
 
 
 def _assistance(found: PersonPage) -> list[dict[str, str]]:

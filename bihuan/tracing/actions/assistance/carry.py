@@ -20,7 +20,7 @@ from bihuan.registry import scope
 from bihuan.registry.actor import Actor
 from bihuan.registry.outbox import retry_after
 from bihuan.registry.secrets import keyring
-from bihuan.tracing.actions.assistance import thread
+from bihuan.tracing.actions.assistance import handover, thread
 from bihuan.tracing.models import AssistanceDelivery, AssistanceMessage, AssistanceNote, Peer
 from bihuan.tracing.peers import envelope, keys, wire
 from bihuan.tracing.peers.envelope import Envelope
@@ -147,11 +147,14 @@ def _arrived(row: AssistanceDelivery, answer: Any, now: datetime) -> str:
     row.delivered_at, row.receipt, row.error = now, answer, ""
     row.save(update_fields=["attempts", "delivered_at", "receipt", "error"])
     Peer.objects.filter(id=row.peer_id).update(last_reached_at=now, last_error="")
-    if row.message.said == Said.REQUEST:
-        request = row.request
+    if row.message.said in (Said.REQUEST, Said.RETURN):
+        request, actor = row.request, Actor.system("assistance")
         thread.lock_thread(request.thread, request.peer_id)
         request.refresh_from_db()
-        thread.mark_received(request, at=now, actor=Actor.system("assistance"))
+        if row.message.said == Said.REQUEST:
+            thread.mark_received(request, at=now, actor=actor)
+        else:
+            handover.let_go(request, at=now, actor=actor)
     return "delivered"
 
 

@@ -18,7 +18,7 @@ from bihuan.registry.actions.people import register_or_find
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import NotFound
 from bihuan.registry.models import Person
-from bihuan.tracing.actions.assistance import thread
+from bihuan.tracing.actions.assistance import handover, thread
 from bihuan.tracing.actions.confirm import KINDS, ContactInput, confirm_contact
 from bihuan.tracing.errors import AssistanceInvalid
 from bihuan.tracing.models import OUTCOME_LABELS, RETURN_LABELS, AssistanceRequest
@@ -74,13 +74,18 @@ def accept(given: AcceptInput, *, actor: Actor, now: datetime | None = None) -> 
 def give_back(
     request_id: str, *, reason: str, actor: Actor, note: str = "", now: datetime | None = None
 ) -> AssistanceRequest:
-    """Send a request back: wrong place, or nobody can be told from it. What was told is deleted here."""
+    """Send a request back: wrong place, or nobody can be told from it. What was told is deleted here.
+
+    A contact named here for it goes back to the asking side, once that has the return. Raises
+    AssistanceClosed also while she is under observation here, or became a case here.
+    """
     at = moment_now(now)
     if reason not in {key for key, _label in RETURN_LABELS} or reason == ReturnReason.NOT_SERVED:
         text = _("%(value)s is not allowed here.") % {"value": reason}
         raise _invalid("reason", "choice", text)
     with writing(actor):
         row = _asked(request_id)
+        handover.require_returnable(row)
         thread.say(row, Said.RETURN, actor=actor, at=at, data={"reason": reason}, note=_short(note))
         row.told = None  # the note of the return itself may still be on its way
         row.save(update_fields=["told"])

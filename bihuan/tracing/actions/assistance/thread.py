@@ -23,6 +23,7 @@ from bihuan.registry import scope
 from bihuan.registry.actor import Actor
 from bihuan.registry.models import AccessLog, Person
 from bihuan.registry.secrets import keyring
+from bihuan.tracing.actions.assistance import handover
 from bihuan.tracing.errors import AssistanceClosed, UnknownAssistance
 from bihuan.tracing.models import (
     AssistanceDelivery,
@@ -134,6 +135,8 @@ def say(
         there = other_side(row)
         if there is not None:
             keep(there, kept, is_own=False, actor=actor, at=at)
+            if said is Said.RETURN:
+                handover.let_go(row, at=at, actor=actor)
         return message
 
 
@@ -164,8 +167,9 @@ def keep(
             territory_code=row.territory_code,
             cipher=keyring().encrypt(kept.note, place=note_place(message)),
         )
-    settle(row, at=at)
+    standing = settle(row, at=at)
     tell(row, message, at=at, actor=actor)
+    handover.follow(row, messages_of(row), standing, at=at, actor=actor)
     return message
 
 
