@@ -105,6 +105,23 @@ def test_chains_are_narrowed_by_days_and_to_what_is_below_a_case(cast: Cast, cha
     assert seen(cast.officer, root="C-0000000000").graph.ids == ()
 
 
+def test_the_tree_below_a_case_is_narrowed_by_days_and_keeps_the_case(
+    cast: Cast, chain: tuple[str, str, str]
+):
+    """A bundle of the picture opens so: below one case, in days after it."""
+    assert seen(cast.officer, root=chain[1], since=date(2020, 2, 8)).graph.ids == chain[1:]
+    assert seen(cast.officer, root=chain[0], until=date(2020, 2, 5)).graph.ids == chain[:2]
+    assert seen(cast.officer, root=chain[0], since=date(2020, 2, 8)).graph.ids == (chain[0], chain[2])
+
+
+def test_a_link_of_no_stated_kind_is_known_by_its_own_words(cast: Cast, chain: tuple[str, str, str]):
+    late = case(cast.officer, date(2020, 2, 14))
+    link(cast.officer, (chain[2], late), setting="百货大楼")
+    found = seen(cast.officer).graph
+    assert found.setting[found.ids.index(late)] == "百货大楼"
+    assert "unknown" not in found.kind
+
+
 def test_within_a_cluster_likely_infectors_are_leads(cast: Cast, chain: tuple[str, str, str]):
     alone = case(cast.officer, date(2020, 2, 12))
     cluster = opened(cast.officer, cases=[*chain, alone])

@@ -18,12 +18,15 @@ from bihuan.epi.chains import CaseFact, ChainGraph, Tie, chain_graph
 from bihuan.epi.chains.relative import relative_support
 from bihuan.epi.reproduction import discretized_si
 from bihuan.tracing.models import CaseLink, ClusterMember
+from bihuan.tracing.rules import ExposureKind
 
 #: Nishiura H, Linton NM, Akhmetzhanov AR (2020) Int J Infect Dis 93:284: serial interval of COVID-19, mean
 #: and SD in days, for what nobody has linked.
 SERIAL_INTERVAL = (4.7, 2.9)
 #: Day 0 of the graph's days.
 EPOCH = date(1970, 1, 1).toordinal()
+#: The kind of a link nobody has stated: no setting, so that the link's own words may tell one.
+NOT_STATED = ExposureKind.UNKNOWN.value
 #: Inferred links are leads; weaker ones are not drawn.
 LEAST_SUPPORT = 0.2
 
@@ -31,7 +34,8 @@ LEAST_SUPPORT = 0.2
 @dataclass(frozen=True, slots=True)
 class ChainFilter:
     """Which cases: at or below a territory, in a cluster, with onset (else report) in a range of local days,
-    in the tree below a case (`root`), all joined by "and". `infer` adds likely infectors within a cluster.
+    in the tree below a case (`root`, which is shown whenever it fell ill), all joined by "and". `infer` adds
+    likely infectors within a cluster.
     """
 
     territory: str = ""
@@ -73,7 +77,7 @@ def chain_of(given: ChainFilter) -> Chain:
     names = {row[0]: row[1] for row in rows}
     links = _links(given, names)
     ties = [
-        Tie(names[a], names[b], kind=kind, setting=setting, source=source)
+        Tie(names[a], names[b], kind="" if kind == NOT_STATED else kind, setting=setting, source=source)
         for a, b, kind, setting, source in links
         if a in names and b in names
     ]
@@ -86,7 +90,7 @@ def chain_of(given: ChainFilter) -> Chain:
     }
     graph = chain_graph(facts, ties)
     if given.root:
-        graph, facts, ties = _below(graph, given.root, facts, ties)
+        graph, facts, ties = _below(graph, given, facts, ties)
         known = {fact.id: known[fact.id] for fact in facts}
     if given.infer and given.cluster:
         graph = chain_graph(facts, [*ties, *_inferred(graph, known)])
@@ -107,7 +111,7 @@ def _cases(given: ChainFilter) -> QuerySet[Case]:
     if given.cluster:
         members = ClusterMember.objects.filter(cluster__public_id=given.cluster, removed_at__isnull=True)
         rows = rows.filter(id__in=members.values("case_id"))
-    if given.since or given.until:
+    if (given.since or given.until) and not given.root:
         rows = rows.annotate(day=Coalesce("date_onset", "date_report", "date_confirmation"))
         if given.since:
             rows = rows.filter(day__gte=given.since)
@@ -129,14 +133,20 @@ def _links(given: ChainFilter, names: Mapping[int, str]) -> list[tuple[int, int,
 
 
 def _below(
-    graph: ChainGraph, root: str, facts: list[CaseFact], ties: list[Tie]
+    graph: ChainGraph, given: ChainFilter, facts: list[CaseFact], ties: list[Tie]
 ) -> tuple[ChainGraph, list[CaseFact], list[Tie]]:
-    """The tree below a case, itself included; nothing if it is not there."""
-    kept = np.zeros(graph.n, np.bool_)
-    if root in graph.ids:
-        kept[graph.ids.index(root)] = True
+    """The tree below a case, itself included, of the days asked for; nothing if it is not there. A case
+    without a date stands on the day the picture gives it."""
+    kept, root = np.zeros(graph.n, np.bool_), np.zeros(graph.n, np.bool_)
+    if given.root in graph.ids:
+        root[graph.ids.index(given.root)] = True
+    kept |= root
     for level in graph.levels[1:]:
         kept[level] |= kept[graph.parent[level]]
+    if given.since:
+        kept &= root | (graph.day >= (_number(given.since) or 0))
+    if given.until:
+        kept &= root | (graph.day <= (_number(given.until) or 0))
     inside = {graph.ids[i] for i in np.flatnonzero(kept)}
     facts = [fact for fact in facts if fact.id in inside]
     ties = [tie for tie in ties if tie.infector in inside and tie.infectee in inside]

@@ -183,7 +183,8 @@ def listing(request: HttpRequest) -> HttpResponse:
     graph = chain.graph
     rows = list(link_rows(graph))
     order = sorted(range(len(rows)), key=lambda i: (not _cannot(rows[i]), graph.day[graph.target[i]], i))
-    page = max(1, int(request.GET.get("page", "1")) if request.GET.get("page", "1").isdigit() else 1)
+    asked_page = request.GET.get("page", "1")
+    page = max(1, int(asked_page)) if asked_page.isdecimal() else 1
     shown = [rows[i] for i in order[(page - 1) * PAGE : page * PAGE]]
     context = {
         "place": place_name(asked.filter.territory),
