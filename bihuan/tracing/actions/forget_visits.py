@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
@@ -28,12 +28,16 @@ BY_RULE, BY_HAND = "retention", "by hand"
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What the rule says now: `days` of retention and who says so (`source`); the first day that stays; what
+    """What the rule says now: `days` of retention and who says so (`source`, as a deletion keeps it; `pack`,
+    `document` by language and whether that was `verified`, as pages say it); the first day that stays; what
     holds older days (public ids), and from which day on."""
 
     days: int
     source: str
     before: date
+    pack: str
+    document: Mapping[str, str]
+    verified: bool
     holding: tuple[tuple[str, date], ...] = ()
 
 
@@ -64,7 +68,15 @@ def due(now: datetime | None = None) -> Due:
         holding = tuple(sorted(_needs(at - timedelta(days=days)), key=lambda need: need[1]))
     held = [first for _id, first in holding]
     source = f"{told_by.pack}: {told_by.source.get('en', '')} ({told_by.confidence})"
-    return Due(days, source, min([before, *held]), tuple(n for n in holding if n[1] < before))
+    return Due(
+        days=days,
+        source=source,
+        before=min([before, *held]),
+        pack=told_by.pack,
+        document=told_by.source,
+        verified=told_by.confidence == "verified",
+        holding=tuple(one for one in holding if one[1] < before),
+    )
 
 
 def forget_due(*, actor: Actor, now: datetime | None = None) -> Deleted | None:

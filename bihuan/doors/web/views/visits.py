@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.utils import translation
 
 from bihuan.doors.web.access import access
-from bihuan.registry.text import name_of
+from bihuan.registry.text import label, name_of
 from bihuan.tracing.actions.forget_visits import due
 from bihuan.tracing.queries import visit_store
 
@@ -20,11 +20,13 @@ def visits(request: HttpRequest) -> HttpResponse:
     store = visit_store.view_store(translation.get_language() or "")
     rows = visit_store.gates_today()
     most = max((day.stays for day in store.days), default=0)
+    rule = due() if store.is_there else None
     context = {
         "store": store,
         "days": store.days[:DAYS_SHOWN],
         "most": most,
-        "due": due() if store.is_there else None,
+        "due": rule,
+        "told_by": label(rule.document) if rule else "",
         "deletions": visit_store.deletions(),
         "gates": [{"row": r, "name": name_of(r.place.name, r.place.name_en)} for r in rows],
     }
