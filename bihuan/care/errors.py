@@ -11,6 +11,8 @@ BihuanError
 │   └── NobodyDecides      an order needs a person who decides; the system alone may not
 └── Conflict
     ├── NotReleasable      the rule says not yet; `.details["reasons"]` says why
+    │   └── NotMovable     nor may the person go home yet for the second stage
+    ├── NotTwoStages       the order has no second stage at home to move to
     ├── AlreadyObserved    an order runs already; extend it instead
     ├── NotObserved        no order runs
     └── AppealWaiting      the order has an appeal that waits for its answer
@@ -59,6 +61,14 @@ class NotReleasable(Conflict):
             _("Not yet: %(reasons)s") % {"reasons": " ".join(said)},
             details={"reasons": [reason.code for reason in decision.reasons], "rule": decision.rule},
         )
+
+
+class NotMovable(NotReleasable):
+    code = "not-movable"
+
+
+class NotTwoStages(Conflict):
+    code = "not-two-stages"
 
 
 class AlreadyObserved(Conflict):

@@ -6,7 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from bihuan.care.rules import AppealDecision, CheckKind, EndReason, OrderKind, Symptom
+from bihuan.care.rules import AppealDecision, CheckKind, EndReason, HomeKind, OrderKind, Symptom
 from bihuan.registry.ids import new_id
 from bihuan.registry.models.base import ScopedModel
 from bihuan.registry.models.history import track
@@ -14,6 +14,10 @@ from bihuan.registry.models.history import track
 ORDER_KIND_LABELS = [
     (OrderKind.HOME.value, _("Observation at home")),
     (OrderKind.FACILITY.value, _("Observation in a facility")),
+]
+HOME_LABELS = [
+    (HomeKind.MONITORING.value, _("Health monitoring at home")),
+    (HomeKind.ISOLATION.value, _("Isolation at home")),
 ]
 END_LABELS = [
     (EndReason.END_REACHED.value, _("Its planned end was reached")),
@@ -85,6 +89,8 @@ class Order(ScopedModel):
 
     `day_zero` is exposure day 0, `first_day` and `last_day` (inclusive) its local days, `end_at` the midnight
     after the last day. An order never lasts beyond `end_at`: a longer one is a new order that names this one.
+    `home_from` is the first day of a second stage at home (None: one stage), `home_kind` what the edition
+    calls it, `moved_at` when who was at a site was taken home for it.
     """
 
     public_id = models.CharField(max_length=20, unique=True, default=order_id)
@@ -110,6 +116,10 @@ class Order(ScopedModel):
     end_at = models.DateTimeField()
     review_on = models.DateField()
     tests_on = ArrayField(models.DateField(), default=list)
+    home_from = models.DateField(null=True, blank=True)
+    home_kind = models.CharField(max_length=12, choices=HOME_LABELS, blank=True)
+    moved_at = models.DateTimeField(null=True, blank=True)
+    moved_by = models.CharField(max_length=120, blank=True)
     replaces = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     recorded_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)

@@ -157,6 +157,13 @@ def _release(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datet
     return Result("contact.release", "contact", subject_id, _("Released."))
 
 
+def _move(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datetime | None) -> Result:
+    order = actions.record_moved(subject_id, at=given["at"], actor=actor, now=now)
+    until = order.last_day.isoformat()
+    text = _("At home now, until the end of %(day)s.") % {"day": until}
+    return Result("contact.move", "contact", subject_id, text, {"order": order.public_id, "last_day": until})
+
+
 def _lost(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datetime | None) -> Result:
     actions.record_lost(
         subject_id, reason=given["reason"], at=given["at"], final=given["final"], actor=actor, now=now
@@ -347,6 +354,16 @@ _ALL = (
         _refer,
         True,
         gettext_lazy("Referred"),
+    ),
+    Verb(
+        "contact.move",
+        gettext_lazy("Came home from the site"),
+        "contact",
+        RIGHTS,
+        (AT,),
+        _move,
+        True,
+        gettext_lazy("Came home"),
     ),
     Verb(
         "contact.release",

@@ -13,7 +13,7 @@ from bihuan.policy.errors import UnknownPack, UnknownPolicyKey
 from bihuan.policy.rules.library import Library, load_all
 
 PACKS = Path(__file__).resolve().parents[2] / "packs"
-TIANJIN, SHIYAN, GUATEMALA = "120101", "420302001003-01", "GT0101"
+TIANJIN, SHANGHAI, SHIYAN, GUATEMALA = "120101", "310101", "420302001003-01", "GT0101"
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +34,38 @@ def day(text: str) -> dt.date:
         (TIANJIN, "2020-03-07", "cn-nhc-2020-03+generic-respiratory"),
         (TIANJIN, "2020-09-14", "cn-nhc-2020-03+generic-respiratory"),
         (TIANJIN, "2020-09-15", "cn-nhc-2020-09+cn-nhc-2020-03+generic-respiratory"),
-        (TIANJIN, "2021-05-11", "generic-respiratory"),
+        (TIANJIN, "2021-05-10", "cn-nhc-2020-09+cn-nhc-2020-03+generic-respiratory"),
+        (TIANJIN, "2021-05-11", "cn-nhc-2021-05+cn-nhc-2020-09+cn-nhc-2020-03+generic-respiratory"),
+        (
+            TIANJIN,
+            "2022-06-28",
+            "cn-nhc-2022-06+cn-nhc-2021-05+cn-nhc-2020-09+cn-nhc-2020-03+generic-respiratory",
+        ),
+        (
+            TIANJIN,
+            "2022-11-11",
+            "cn-nhc-2022-11+cn-nhc-2022-06+cn-nhc-2021-05+cn-nhc-2020-09+cn-nhc-2020-03+generic-respiratory",
+        ),
+        (TIANJIN, "2022-12-07", "generic-respiratory"),
+        (
+            SHANGHAI,
+            "2022-05-10",
+            "shanghai-2022-05+cn-nhc-2021-05+cn-nhc-2020-09+cn-nhc-2020-03+generic-respiratory",
+        ),
+        (
+            SHANGHAI,
+            "2022-06-28",
+            "cn-nhc-2022-06+cn-nhc-2021-05+cn-nhc-2020-09+cn-nhc-2020-03+generic-respiratory",
+        ),
         (SHIYAN, "2020-02-16", "cn-nhc-2020-01+generic-respiratory"),
         (SHIYAN, "2020-02-17", "hubei-2020-02+cn-nhc-2020-01+generic-respiratory"),
         (SHIYAN, "2020-03-07", "hubei-2020-02+cn-nhc-2020-03+generic-respiratory"),
         (SHIYAN, "2020-05-25", "hubei-2020-05+cn-nhc-2020-03+generic-respiratory"),
-        (SHIYAN, "2021-06-01", "hubei-2020-05+cn-nhc-2020-03+generic-respiratory"),
+        (
+            SHIYAN,
+            "2021-06-01",
+            "hubei-2020-05+cn-nhc-2021-05+cn-nhc-2020-09+cn-nhc-2020-03+generic-respiratory",
+        ),
         (SHIYAN, "2023-01-08", "generic-respiratory"),
         (GUATEMALA, "2020-08-01", "generic-respiratory"),
         ("", "1999-12-31", "generic-respiratory"),
@@ -199,3 +225,56 @@ def test_contacts_of_contacts_are_named_from_the_seventh_edition_on(library):
     assert [value.value for value in told] == [False, True]
     assert library.in_force(SHIYAN, day("2020-09-15")).value("contact.secondary").pack == "cn-nhc-2020-09"
     assert library.in_force(SHIYAN, day("2020-09-15")).value("cluster.min_cases").value == 5
+
+
+@pytest.mark.parametrize(
+    ("on", "first", "tests", "home", "home_tests"),
+    [
+        ("2020-09-15", 14, (1, 7, 14), 0, ()),
+        ("2021-05-11", 14, (1, 4, 7, 14), 7, (2, 7)),
+        ("2022-06-28", 7, (1, 2, 3, 5, 7), 3, (3,)),
+        ("2022-11-11", 5, (1, 2, 3, 5), 3, (1, 3)),
+    ],
+)
+def test_each_edition_has_its_days_and_test_days(library, on, first, tests, home, home_tests):
+    policy = library.in_force(TIANJIN, day(on))
+    keys = ("days", "tests_on", "home_days", "home_tests_on")
+    assert [policy.value(f"observation.{key}").value for key in keys] == [first, tests, home, home_tests]
+
+
+@pytest.mark.parametrize(
+    ("on", "named", "days", "place", "tests", "negatives"),
+    [
+        ("2021-05-11", True, 7, "facility", (1, 4, 7), 2),
+        ("2022-06-28", True, 7, "home", (1, 4, 7), 2),
+        ("2022-11-11", False, 7, "home", (1, 4, 7), 2),
+    ],
+)
+def test_contacts_of_contacts_have_days_of_their_own_while_they_are_named(
+    library, on, named, days, place, tests, negatives
+):
+    policy = library.in_force(TIANJIN, day(on))
+    assert policy.value("contact.secondary").value is named
+    keys = ("days", "place", "tests_on", "source_negatives")
+    assert [policy.value(f"secondary.{key}").value for key in keys] == [days, place, tests, negatives]
+
+
+def test_shanghai_counted_contacts_from_four_days_before_and_only_then(library):
+    def days(territory, on):
+        return library.in_force(territory, day(on)).value("contact.window_before_onset_days").value
+
+    assert [days(SHANGHAI, on) for on in ("2022-05-09", "2022-05-10", "2022-06-27", "2022-06-28")] == [
+        2,
+        4,
+        4,
+        2,
+    ]
+    assert days(TIANJIN, "2022-05-10") == 2
+
+
+def test_the_last_negative_test_opens_the_window_from_the_ninth_edition_on(library):
+    found = [
+        library.in_force(TIANJIN, day(on)).value("contact.window_from_last_negative").value
+        for on in ("2022-06-27", "2022-06-28", "2022-11-11")
+    ]
+    assert found == [False, True, True]

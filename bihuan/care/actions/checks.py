@@ -38,6 +38,7 @@ from bihuan.tracing.rules import Status
 LOWEST_CELSIUS, HIGHEST_CELSIUS = 30.0, 45.0
 SYMPTOMS = frozenset(key for key, _label in SYMPTOM_LABELS)
 EVENT = {CheckKind.TEMPERATURE: "contact.temperature", CheckKind.FOLLOW_UP: "contact.followed_up"}
+HOME_STAGE = "home"  # the `stage` of a test, as the contact loop matches it
 COLUMNS = (
     "contact_id",
     "order_id",
@@ -233,6 +234,8 @@ def record_contact_test(
         taken, found = sample_moments(result, sampled=sampled, at=at, now=known_at, tz=tz)
         told = []
         extra = {"duty": duty} if duty else {}
+        if _in_home_stage(contact, taken or found):
+            extra["stage"] = HOME_STAGE
         if taken is not None:
             told.append(news(contact, "contact.sampled", taken))
         if found is not None:
@@ -242,6 +245,15 @@ def record_contact_test(
         )
         tell_loops(told, actor=actor, now=known_at)
         return test
+
+
+def _in_home_stage(contact: Contact, when: Moment | None) -> bool:
+    """Whether a specimen was taken in the second stage of the order that ran then."""
+    if when is None:
+        return False
+    orders = Order.objects.filter(contact=contact, first_day__lte=when.day, home_from__isnull=False)
+    newest = orders.order_by("-id").values_list("home_from", flat=True).first()
+    return newest is not None and when.day >= newest
 
 
 def record_referral(

@@ -5,7 +5,7 @@ kept.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,14 +14,18 @@ from django.utils.translation import gettext as _
 
 from bihuan.care.errors import AlreadyObserved, NobodyDecides, NotObserved, RecordIncomplete
 from bihuan.care.models import Order
+from bihuan.care.queries.obliged import course_of
 from bihuan.care.rules import (
+    Course,
     DecisionRecord,
     EndReason,
     Observation,
     OrderKind,
     check_record,
+    course_tests,
+    last_day,
+    midnight_after,
     observation,
-    test_days,
 )
 from bihuan.cases.actions.common import (
     Day,
@@ -44,7 +48,6 @@ from bihuan.tracing.errors import ContactClosed, UnknownContact
 from bihuan.tracing.models import Contact
 from bihuan.tracing.rules import Status
 
-RULE = "observation.days"
 COLUMNS = (
     "public_id",
     "person_id",
@@ -70,6 +73,9 @@ COLUMNS = (
     "end_at",
     "review_on",
     "tests_on",
+    "home_from",
+    "home_kind",
+    "moved_by",
     "replaces_id",
     "recorded_at",
     "end_reason",
@@ -103,6 +109,7 @@ class _Planned:
     contact: Contact
     public_id: str
     start: Moment
+    course: Course
     plan: Observation
     tests: tuple[date, ...]
     test_day_one: date
@@ -123,7 +130,8 @@ def order_observations(
 ) -> list[Order]:
     """Order observation of many contacts in one transaction; with `placed`, they are at the place already.
 
-    Length, days of tests and clause come from the policy in force at the place on the day of the start.
+    Length, stages, days of tests and clause come from the policy in force at the place on the day of the
+    start. Where the first stage at a site is over by then, only observation at home can be ordered.
     """
     at = moment_now(now)
     with writing(actor):
@@ -155,7 +163,8 @@ def extend_observation(
 
     Under `observation.reexposure: credited` the end stays. The longest obligation wins: a
     replacement never ends
-    before what it replaces. Raises NotObserved when no order runs.
+    before what it replaces. It moves nobody: who is at home for the second stage stays there. Raises
+    NotObserved when no order runs.
     """
     at = moment_now(now)
     with writing(actor):
@@ -169,13 +178,13 @@ def extend_observation(
         contact = _contacts([contact_id])[contact_id]
         given = OrderInput(
             contact=contact_id,
-            kind=old.kind,
-            place=old.place,
+            kind=old.kind if old.moved_at is None else OrderKind.HOME.value,
+            place=old.place if old.moved_at is None else "",
             evidence=evidence,
             approver=approver,
             started=at,
         )
-        plan = _plan(given, contact, actor, at, floor=old.last_day)
+        plan = _plan(given, contact, actor, at, old=old)
         _end_replaced(old, at, actor)
         when = Moment(plan.start.day, at)
         told = news(contact, "order.replaced", when, {"order": old.public_id, "order_running": False})
@@ -198,7 +207,7 @@ def _contacts(ids: Sequence[str]) -> dict[str, Contact]:
 
 
 def _plan(
-    given: OrderInput, contact: Contact, actor: Actor, at: datetime, floor: date | None = None
+    given: OrderInput, contact: Contact, actor: Actor, at: datetime, old: Order | None = None
 ) -> _Planned:
     # Whoever may decide is the approver; whoever may only propose names who approved.
     rights = ("order.decide", *RIGHTS) if given.approver.strip() else ("order.decide",)
@@ -219,40 +228,48 @@ def _plan(
     start = moment(given.started if given.started is not None else at, tz)
     assert start is not None
     policy = in_force(contact.territory_code, start.day)
-    plan = _observation(given, contact, policy, start, tz, floor)
+    course = course_of(policy)
+    plan = _observation(given, contact, course, policy, start, tz, old)
+    if old is None and given.kind == OrderKind.FACILITY and plan.stage_last < plan.first:
+        day = last_day(plan.day_zero, course.days).isoformat()
+        message = _("The days at a site ended with %(day)s; only observation at home can be ordered.")
+        error = {"field": "kind", "rule": "stage", "message": message % {"day": day}, "hint": "home"}
+        raise RecordIncomplete(message % {"day": day}, errors=[error])
     day_one = (
         start.day if policy.value("observation.day_one").value == "order" else start.day + timedelta(days=1)
     )
-    tests = test_days(policy.value("observation.tests_on").value, first=day_one, last=plan.last)
-    clause = policy.value(RULE).clause or _clause_of(policy)
-    return _Planned(given, contact, new_id("O"), start, plan, tests, day_one, policy, clause, tz)
+    tests = course_tests(course, plan, day_one=day_one)
+    clause = policy.value(course.rule).clause or _clause_of(policy, course.rule)
+    return _Planned(given, contact, new_id("O"), start, course, plan, tests, day_one, policy, clause, tz)
 
 
-def _clause_of(policy: ResolvedPolicy) -> str:
+def _clause_of(policy: ResolvedPolicy, rule: str) -> str:
     """The source of the number of days where the pack names no clause, in the language of record."""
-    source: Mapping[str, str] = policy.value(RULE).source
-    return (source.get("zh") or source.get("en") or policy.value(RULE).pack)[:160]
+    source: Mapping[str, str] = policy.value(rule).source
+    return (source.get("zh") or source.get("en") or policy.value(rule).pack)[:160]
 
 
 def _observation(
     given: OrderInput,
     contact: Contact,
+    course: Course,
     policy: ResolvedPolicy,
     start: Moment,
     tz: ZoneInfo,
-    floor: date | None,
+    old: Order | None,
 ) -> Observation:
+    """The plan of an order, or of one that replaces `old`: never shorter than that."""
     from_exposure = policy.value("observation.count_from").value == "last_exposure"
-    days = int(policy.value(RULE).value)
     exposed = contact.exposure_last if from_exposure else None
-    if floor is not None and policy.value("observation.reexposure").value == "credited":
-        exposed, days = None, (floor - start.day).days + 1
-    plan = observation(last_exposure=exposed, started=start.day, days=days, tz=tz)
-    last = max(day for day in (given.last_day or plan.last, floor) if day is not None)
-    if last != plan.last:
-        spare = (last - plan.day_zero).days
-        plan = observation(last_exposure=plan.day_zero, started=start.day, days=spare, tz=tz)
-    return plan
+    plan = observation(
+        last_exposure=exposed, started=start.day, days=course.days, home_days=course.home_days, tz=tz
+    )
+    if old is None:
+        return plan if given.last_day is None else plan.until(given.last_day, tz)
+    if policy.value("observation.reexposure").value == "credited":
+        home = max(old.home_from, start.day) if old.home_from is not None else None
+        plan = replace(plan, day_zero=old.day_zero, home_from=home).until(old.last_day, tz)
+    return plan.until(max(plan.last, old.last_day), tz)
 
 
 def _start(
@@ -281,7 +298,9 @@ def _row(p: _Planned, actor: Actor, at: datetime, replaces: Order | None) -> lis
     approver = p.given.approver.strip() or actor.name
     review = p.given.review_on or p.plan.last
     start_at = p.start.instant(p.tz)
-    record = DecisionRecord(actor.name, evidence, RULE, p.clause, approver, start_at, p.plan.ends_at, review)
+    record = DecisionRecord(
+        actor.name, evidence, p.course.rule, p.clause, approver, start_at, p.plan.ends_at, review
+    )
     missing = check_record(record)
     if missing:
         errors = [{"field": m.field, "rule": m.rule, "message": _(m.message), "hint": ""} for m in missing]
@@ -299,7 +318,7 @@ def _row(p: _Planned, actor: Actor, at: datetime, replaces: Order | None) -> lis
         actor.post_id,
         evidence,
         p.policy.id[:120],
-        RULE,
+        p.course.rule,
         p.clause,
         approver,
         actor.account_id if own else None,
@@ -312,6 +331,9 @@ def _row(p: _Planned, actor: Actor, at: datetime, replaces: Order | None) -> lis
         p.plan.ends_at,
         review,
         array_literal(p.tests),
+        p.plan.home_from,
+        p.course.home_kind if p.plan.home_from else "",
+        "",
         replaces.id if replaces else None,
         at,
         "",
@@ -337,6 +359,10 @@ def _events(p: _Planned, placed: bool) -> list[NewEvent]:
         "observe_until": p.plan.last.isoformat(),
         "observe_ends_at": p.plan.ends_at.isoformat(),
         "test_day_one": p.test_day_one.isoformat(),
+        "two_stages": p.plan.home_from is not None,
+        "stage_until": p.plan.stage_last.isoformat(),
+        "stage_ends_at": midnight_after(p.plan.stage_last, p.tz).isoformat(),
+        "home_from": p.plan.home_from.isoformat() if p.plan.home_from else None,
         "last_exposure": p.plan.day_zero.isoformat(),
     }
     events = [news(p.contact, "order.started", p.start, data, key=f"order.started:{p.public_id}")]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from bihuan.care.models import DailyCheck, Order
-from bihuan.care.rules import ReleaseFacts
+from bihuan.care.rules import ReleaseFacts, midnight_after
 from bihuan.cases.models import Test
 from bihuan.cases.rules import Moment, TestResult
 from bihuan.policy.packs import in_force
@@ -52,23 +52,35 @@ class ReleaseReader:
 
     def facts(self, contact: Contact, order: Order, when: Moment) -> ReleaseFacts:
         """What the rule sees as of `when`. Tests are required only where the pack's release rule asks."""
+        return self._facts(contact, order, when, order.last_day, order.end_at)
+
+    def stage_facts(self, contact: Contact, order: Order, when: Moment) -> ReleaseFacts:
+        """The same of the first of two stages: its end, and the tests up to it."""
+        assert order.home_from is not None
+        last = order.home_from - timedelta(days=1)
+        ends_at = midnight_after(last, clock.zone(tz_of(contact.territory_code)))
+        return self._facts(contact, order, when, last, ends_at)
+
+    def _facts(
+        self, contact: Contact, order: Order, when: Moment, last: date, ends_at: datetime
+    ) -> ReleaseFacts:
         tz = clock.zone(tz_of(contact.territory_code))
         now = when.instant(tz)
         if when.at is None:  # a date stands for its end: whatever that day brought has happened
-            now = min(Moment(when.day).instant(tz).replace(hour=23, minute=59), order.end_at)
+            now = min(Moment(when.day).instant(tz).replace(hour=23, minute=59), ends_at)
         policy = in_force(contact.territory_code, order.first_day)
         needs_tests = policy.value("observation.release_rule").value == "no_symptoms_and_negative"
         return ReleaseFacts(
             now=now,
             today=when.day,
-            last=order.last_day,
-            ends_at=order.end_at,
-            tests=self._results(contact, order, now) if needs_tests else {},
+            last=last,
+            ends_at=ends_at,
+            tests=self._results(contact, order, now, last) if needs_tests else {},
             symptoms_open=self._symptoms_open(contact, now),
             other_last=self._other_last(contact, order, now),
         )
 
-    def _results(self, contact: Contact, order: Order, now: datetime) -> Mapping[date, str]:
+    def _results(self, contact: Contact, order: Order, now: datetime, last: date) -> Mapping[date, str]:
         """The result that answers each test day: of the first specimen from that day to before the next test
         day. A positive anywhere outweighs a negative of the same span; an inconclusive one does not answer.
         """
@@ -83,7 +95,7 @@ class ReleaseReader:
             for start, following in spans:
                 if start <= day < following and found.get(start) != TestResult.POSITIVE:
                     found[start] = max(found.get(start, ""), test.result, key=_WEIGHT.__getitem__)
-        return {day: found.get(day, "") for day in order.tests_on}
+        return {day: found.get(day, "") for day in order.tests_on if day <= last}
 
     def _symptoms_open(self, contact: Contact, now: datetime) -> bool:
         """Whether symptoms were told that no test taken or answered since has explained."""

@@ -15,6 +15,7 @@ from enum import StrEnum
 from bihuan.cases.rules import Decision, Reason
 
 RULE = "observation.release"
+MOVE = "observation.move"
 CLAUSE = "D4-17d"
 VALUES = ("observation.days", "observation.tests_on")
 
@@ -64,6 +65,25 @@ def may_release(facts: ReleaseFacts, reason: ReleaseReason = ReleaseReason.COMPL
     text = "The last day (%(last)s) has come and every required test is negative."
     done = Reason("completed", text, {"last": facts.last.isoformat()})
     return Decision(True, (done,), RULE, CLAUSE, VALUES)
+
+
+def may_move(facts: ReleaseFacts) -> Decision:
+    """May this person go home for the second stage? `facts` are those of the first: its last day, its end,
+    its tests. Like a release: with every test negative on the last day, and in any case once the end has
+    passed; what is owed then is told with the answer."""
+    params = {"last": facts.last.isoformat()}
+    if facts.now >= facts.ends_at:
+        text = "The days at a site ended with %(last)s; nobody is held there beyond it."
+        return Decision(True, (Reason("end_reached", text, params), *_owed(facts)), MOVE, CLAUSE, VALUES)
+    against = list(_owed(facts))
+    if facts.today < facts.last:
+        against.insert(
+            0, Reason("too_early", "Observation at a site lasts until the end of %(last)s.", params)
+        )
+    if against:
+        return Decision(False, tuple(against), MOVE, CLAUSE, VALUES)
+    text = "The last day at a site (%(last)s) has come and every required test is negative."
+    return Decision(True, (Reason("completed", text, params),), MOVE, CLAUSE, VALUES)
 
 
 def _early(facts: ReleaseFacts, reason: ReleaseReason) -> Decision:

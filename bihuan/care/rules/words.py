@@ -10,6 +10,13 @@ class OrderKind(StrEnum):
     FACILITY = "facility"
 
 
+class HomeKind(StrEnum):
+    """What an edition calls the second stage, at home."""
+
+    MONITORING = "monitoring"
+    ISOLATION = "isolation"
+
+
 class EndReason(StrEnum):
     """Why an order ended. `END_REACHED` is the order's own planned end."""
 

@@ -34,7 +34,7 @@ DUTY_KEYS = (
 )  # fmt: skip
 DUE_KEYS = ("start", "within", "end_of_day", "plus_days")
 DAILY_KEYS = ("daily", "from", "until", "for_days", "last_day", "day_one", "day_zero")
-DAYS_KEYS = ("days", "from", "until", "day_one", "day_zero")
+DAYS_KEYS = ("days", "from", "until", "last_day", "day_one", "day_zero")
 CLOSE_KEYS = ("on", "after_all", "outcome", "when")
 
 
@@ -79,7 +79,10 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """A duty owed many times: `daily` at slots (local HH:MM), or on listed `days` of the stage."""
+    """A duty owed many times: `daily` at slots (local HH:MM), or on listed `days` of the stage.
+
+    `last_day` names a fact that holds a date. A listed day beyond it is owed on it.
+    """
 
     form: str
     values: str | tuple[str, ...] | tuple[int, ...]

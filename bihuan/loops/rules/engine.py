@@ -487,8 +487,7 @@ class _Run:
             return
         run = state.counts.get(duty.kind, 0) + 1
         state.counts[duty.kind] = run
-        for number in _repeat(duty).days:
-            day = self.day_of(_repeat(duty), number, event.at)
+        for number, day in self.listed_days(_repeat(duty), event.at).items():
             due_at = start_of_day(day + timedelta(days=1), state.tz)
             if due_at > event.at:
                 self.add(duty, day_key(duty.kind, number, run), event.at, due_at, day=day)
@@ -505,8 +504,24 @@ class _Run:
         )  # fmt: skip
         state.schedules[(duty.kind, run)] = self.open_days(schedule, event.at)
 
+    def listed_days(self, repeat: BoundRepeat, at: datetime) -> dict[int, date]:
+        """The date of each listed day. One beyond the last day is held on it; of several on one date the
+        first counts."""
+        last = self.fact_day(repeat.last_day)
+        found: dict[int, date] = {}
+        for number in repeat.days:
+            day = self.day_of(repeat, number, at)
+            day = day if last is None else min(day, last)
+            if day not in found.values():
+                found[number] = day
+        return found
+
+    def fact_day(self, name: str) -> date | None:
+        """The date a fact holds; None where no fact is named, or it holds none."""
+        return _as_day(self.state.facts.get(name), self.state.tz) if name else None
+
     def last_day(self, repeat: BoundRepeat, at: datetime) -> date:
-        ends = [_as_day(self.state.facts.get(repeat.last_day), self.state.tz)] if repeat.last_day else []
+        ends = [self.fact_day(repeat.last_day)] if repeat.last_day else []
         if repeat.for_days is not None:
             ends.append(self.day_of(repeat, repeat.for_days, at))
         known = [day for day in ends if day is not None]
@@ -514,7 +529,7 @@ class _Run:
 
     def day_of(self, repeat: BoundRepeat, number: int, at: datetime) -> date:
         """The local date of day `number`; day one (or zero) is the start's, or that of a fact."""
-        fact = _as_day(self.state.facts.get(repeat.day_fact), self.state.tz) if repeat.day_fact else None
+        fact = self.fact_day(repeat.day_fact)
         if fact is not None:
             return fact + timedelta(days=number - repeat.day_base)
         return local_day(at, self.state.tz) + timedelta(days=number - repeat.day_base)
@@ -567,12 +582,12 @@ class _Run:
             if not run or not any(d.kind == duty.kind for d in self.state.open_duties()):
                 continue
             begun = max(starts, key=lambda e: e.order)
-            wanted = {day_key(duty.kind, n, run): n for n in duty.repeat.days}
+            listed = self.listed_days(duty.repeat, begun.at)
+            wanted = {day_key(duty.kind, n, run): day for n, day in listed.items()}
             for old in self.state.open_duties():
                 if old.kind == duty.kind and old.key not in wanted:
                     self.end(old, DutyState.SUPERSEDED, event, reason="replanned")
-            for key, number in wanted.items():
-                day = self.day_of(duty.repeat, number, begun.at)
+            for key, day in wanted.items():
                 due_at = start_of_day(day + timedelta(days=1), self.state.tz)
                 if key not in self.state.duties and due_at > event.at:
                     self.add(duty, key, event.at, due_at, day=day)
