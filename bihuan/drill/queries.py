@@ -11,12 +11,19 @@ from bihuan.care.models import Order
 from bihuan.cases.models import Case
 from bihuan.loops.models import Duty
 from bihuan.registry import clock
+from bihuan.registry.models import Account, Person
 from bihuan.tracing.models import Place
 
 
 def is_empty() -> bool:
     """Whether this installation has no case yet: only then may a drill be played into it."""
     return not Case.objects.exists()
+
+
+def is_cut_off(usernames: Sequence[str]) -> bool:
+    """Whether a play began here and did not reach its end, at which these accounts are created."""
+    hired = Account.objects.filter(username__in=usernames).count()
+    return hired < len(usernames) and Person.unscoped.filter(source="drill").exists()
 
 
 def is_walked() -> bool:

@@ -53,6 +53,18 @@ def test_links_of_a_played_outbreak_say_where_the_infection_happened(played):
 
 
 @pytest.mark.django_db
+def test_a_play_is_cut_off_until_its_accounts_are_there(played):
+    usernames = [account.username for account in hire()]
+    assert not queries.is_cut_off(usernames)
+    assert queries.is_cut_off([*usernames, "somebody-later"])
+
+
+@pytest.mark.django_db
+def test_where_no_drill_began_none_was_cut_off():
+    assert not queries.is_cut_off(["cdc"])
+
+
+@pytest.mark.django_db
 def test_every_account_of_the_drill_holds_a_post_of_its_role(played):
     for account in hire():
         held = posts.held_by(Account.objects.get(username=account.username).pk)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
+from django.utils.translation import gettext as _
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -16,6 +17,8 @@ from bihuan.drill import queries
 from bihuan.drill.actions import hire, number_people, record_visits, staff
 from bihuan.drill.actions import play as play_out
 from bihuan.drill.actions.cast import PASSWORD
+from bihuan.drill.actions.cast import accounts as accounts_of_all
+from bihuan.registry.errors import Conflict
 
 app = typer.Typer(no_args_is_help=True, help="Drills: a synthetic outbreak played through the real verbs.")
 
@@ -25,6 +28,12 @@ def play(
     if_empty: bool = typer.Option(False, help="Do nothing when there are cases already."), json: Json = False
 ) -> None:
     """Staff the drill's city, create its accounts, play its outbreak up to 2020-02-17 20:40 local time."""
+    if queries.is_cut_off([one.username for one in accounts_of_all()]):
+        raise Conflict(
+            _("A drill was interrupted here while it was being played; it is not whole."),
+            code="drill-cut-off",
+            hint=_("Delete the data folder, or choose another one with BIHUAN_HOME, and start again."),
+        )
     if if_empty and not queries.is_empty():
         return
     staff()
@@ -36,8 +45,8 @@ def play(
         played = play_out(
             progress=lambda share, day: bar.update(task, completed=share, description=f"2020-{day}")
         )
-        hire()
     number_people()
+    hire()  # last: that they are there says that the play is whole
     result = {
         "cases": played.cases,
         "contacts": played.contacts,
