@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from bihuan.epi.errors import InputError
-from bihuan.epi.visits import Batch, VisitStore, adding, bulk
-from bihuan.epi.visits import met as ranking
+from bihuan.epi.visits import Batch, VisitStore, adding, buckets, bulk, meeting
 from bihuan.epi.visits.backward import common_places
 from bihuan.epi.visits.batch import DAY_MINUTES
 from bihuan.epi.visits.risk import CASE_MINUTES, ENCOUNTER_MINUTES, SCALE_MINUTES, scored
@@ -73,12 +73,29 @@ def test_a_large_question_leaves_nothing_behind_for_the_next(tmp_path: Path):
     assert np.array_equal(meet(store, asked(400)).table, once)
 
 
-def test_ranking_by_digits_is_ranking_by_one_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize(("of", "name", "least"), [(adding, "_BITS", 1), (buckets, "RANKED", (9, 9, 9))])
+def test_what_does_not_fit_into_one_number_is_ranked_by_several(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, of: Any, name: str, least: Any
+):
     store = crowd(tmp_path)
     once = meet(store, asked(300)).table
-    monkeypatch.setattr(ranking, "_BITS", 1)
-    monkeypatch.setattr(adding, "_BITS", 1)
+    tables = tables_of(monkeypatch)
+    monkeypatch.setattr(of, name, least)
     assert np.array_equal(meet(store, asked(300)).table, once)
+    assert tables == [1]
+
+
+def tables_of(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Counts how often a question is answered by a hash table."""
+    times: list[int] = []
+    by_table = meeting.met_in
+
+    def counted(*words: Any) -> Any:
+        times.append(1)
+        return by_table(*words)
+
+    monkeypatch.setattr(meeting, "met_in", counted)
+    return times
 
 
 def test_one_number_with_very_many_stays_and_rows_beyond_sixteen_bits_are_found(tmp_path: Path):

@@ -24,8 +24,7 @@ ROUND_ROWS = 1 << 24
 #: Rows from which a second thread is worth its start.
 SHARED_ROWS = 1 << 17
 _SHARED_NAMES = 1 << 15
-_BITS, _DIGIT = 63, 9
-_LINE = 8  # numbers of a cache line
+_BITS, _DIGIT = 63, 11
 #: Bytes from which a room is large: one such is kept for the next question, up to the most that is kept.
 _LARGE, _KEPT = 1 << 27, 1 << 29
 #: Large questions answered at a time: each uses all cores and, at its largest, half a gigabyte.
@@ -80,18 +79,18 @@ class _Kept(np.ndarray[Any, Any]):
     """Memory of an answer. A type of its own, so that columns hold on to it and not to what is beneath."""
 
 
-_answers: list[NDArray[np.int64]] = []
+_answers: list[NDArray[np.int32]] = []
 
 
-def _columns(n: int) -> NDArray[np.int64]:
+def _columns(n: int) -> NDArray[np.int32]:
     """Room for an answer of n rows, one row a column of it, each on a cache line. When
     nobody holds any part of it any more, the memory serves the next answer."""
-    wide = -(-n // _LINE) * _LINE
-    size = wide * len(NAMES) + _LINE
+    wide = -(-n // buckets.LINE) * buckets.LINE
+    size = wide * len(NAMES) + buckets.LINE
     with _lock:
         fitting = [i for i, held in enumerate(_answers) if size <= held.size]
-        whole = _answers.pop(fitting[0]) if fitting else np.empty(_grown(size), np.int64)
-    at = -whole.ctypes.data // 8 % _LINE
+        whole = _answers.pop(fitting[0]) if fitting else np.empty(_grown(size), np.int32)
+    at = -whole.ctypes.data // 4 % buckets.LINE
     lent = whole.view(_Kept)[at : at + wide * len(NAMES)]
     weakref.finalize(lent, _take_back, whole)
     return lent.view(np.ndarray).reshape(len(NAMES), wide)
@@ -103,7 +102,7 @@ def _grown(n: int) -> int:
     return -(-n // step) * step
 
 
-def _take_back(whole: NDArray[np.int64]) -> None:
+def _take_back(whole: NDArray[np.int32]) -> None:
     with _lock:
         if whole.nbytes <= _KEPT:
             _answers[:] = [whole, *_answers][: workers()]
@@ -123,8 +122,9 @@ def add_up(
     *,
     zero: int,
     n_people: int,
-) -> Met:
-    """Everybody met in `ranges` (in the order of cases), ranked."""
+) -> Met | None:
+    """Everybody met in `ranges` (in the order of cases), ranked; None if somebody was met more often, or
+    longer, than what ranks her holds (`buckets.RANKED`)."""
     rows = ranges[:, 3] - ranges[:, 2]
     n_buckets = -(-n_people // buckets.PEOPLE)
     n_workers = workers() if int(rows.sum()) >= SHARED_ROWS else 1
@@ -147,8 +147,7 @@ def add_up(
             regions = _gather(room, n_buckets, n_workers, most)
         else:
             regions = _settle(room, dealt, n_workers, most)
-        found = room.records("found", 0)
-        return ranked(room, found, regions, most.max(axis=0), zero=zero)
+        return ranked(room, regions, most.max(axis=0), zero=zero)
 
 
 class _Dealt:
@@ -192,24 +191,30 @@ def _shares(weights: NDArray[np.int64], parts: int) -> list[tuple[int, int]]:
 
 
 def _settle(room: Room, dealt: _Dealt, n_workers: int, most: NDArray[np.int32]) -> list[tuple[int, int]]:
-    """All in one round: bucket by bucket, in records that stay in the cache. Rows of `found` in use."""
+    """All in one round: bucket by bucket, in records that stay in the cache. Rows of `_told` in use."""
     sizes = dealt.sizes()
     shares = _shares(sizes, n_workers)
     room_for = np.minimum(sizes, buckets.PEOPLE)
     begins = [int(room_for[:a].sum()) for a, _b in shares]
-    found = room.records("found", int(room_for.sum()))
+    found = _told(room, int(room_for.sum()))
     scratch = [room.records(f"scratch {i}", buckets.PEOPLE, zeros=True) for i in range(n_workers)]
 
     def work(share: tuple[int, int], begin: int, records: NDArray[np.int32], largest: Any) -> int:
         return int(
             buckets.settle(
-                dealt.words, dealt.chain, dealt.firsts, dealt.ends, dealt.cases, share, records, found, begin,
-                largest,
+                dealt.words, dealt.chain, dealt.firsts, dealt.ends, dealt.cases, share, records, *found,
+                begin, largest,
             )
         )  # fmt: skip
 
     ends = at_once(work, shares, begins, scratch, list(most))
     return list(zip(begins, ends, strict=True))
+
+
+def _told(room: Room, size: int) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
+    """What ranks each person met, and who she is with the first and the last time, row by row."""
+    named = room.take("named", size * buckets.N_NAMED, np.int32)
+    return room.take("ranks", size, np.uint64), named.reshape(-1, buckets.N_NAMED)
 
 
 def _everybody(room: Room, n_buckets: int) -> tuple[NDArray[np.int32], NDArray[np.uint64]]:
@@ -231,38 +236,35 @@ def _gather(room: Room, n_buckets: int, n_workers: int, most: NDArray[np.int32])
     records, marks = _everybody(room, n_buckets)
     shares = _shares(np.ones(n_buckets, np.int64), n_workers)
     begins = [a * buckets.PEOPLE for a, _b in shares]
-    found = room.records("found", n_buckets * buckets.PEOPLE)
+    found = _told(room, n_buckets * buckets.PEOPLE)
     ends = at_once(
         lambda share, begin, largest: int(
-            buckets.gather_all(records, marks, share, found, begin, largest)
+            buckets.gather_all(records, marks, share, *found, begin, largest)
         ),
         shares, begins, list(most),
     )  # fmt: skip
     return list(zip(begins, ends, strict=True))
 
 
-def ranked(
-    room: Room,
-    found: NDArray[np.int32],
-    regions: list[tuple[int, int]],
-    most: NDArray[np.int32],
-    *,
-    zero: int,
-) -> Met:
-    """The rows of `regions` in the order of `Met`; people ascend in them."""
+def ranked(room: Room, regions: list[tuple[int, int]], most: NDArray[np.int32], *, zero: int) -> Met | None:
+    """The rows of `regions` in the order of `Met`; people ascend in them. None as in `add_up`."""
     n = sum(b - a for a, b in regions)
     if not n:
         return Met.nobody()
+    ranks, named = _told(room, 0)
     largest = (int(most[buckets.TOGETHER]), int(most[buckets.ENCOUNTERS]), int(most[buckets.CASES]))
+    if any(found > fits for found, fits in zip(largest, buckets.RANKED, strict=True)):
+        return None
     bits = (largest[0].bit_length(), largest[1].bit_length(), largest[2].bit_length())
     width = max(b for _a, b in regions).bit_length()
     if width + sum(bits) > _BITS:
-        return _by_columns(found, np.concatenate([np.arange(a, b) for a, b in regions]), zero)
-    order, out = _order(room, found, regions, largest, bits, width), _columns(n)
+        return None
+    order, out = _order(room, ranks, regions, largest, bits, width), _columns(n)
     cuts = _even(n, len(regions))
     at_once(
-        lambda a, b: buckets.columns_of(found, order[a:b], (1 << width) - 1, zero, a, out), cuts, cuts[1:]
-    )
+        lambda a, b: buckets.columns_of(named, order[a:b], largest, bits, width, zero, a, out),
+        cuts, cuts[1:],
+    )  # fmt: skip
     return Met(*out[:, :n])
 
 
@@ -272,7 +274,7 @@ def _even(n: int, parts: int) -> list[int]:
 
 
 def _order(
-    room: Room, found: NDArray[np.int32], regions: list[tuple[int, int]], largest: tuple[int, int, int],
+    room: Room, ranks: NDArray[np.uint64], regions: list[tuple[int, int]], largest: tuple[int, int, int],
     bits: tuple[int, int, int], width: int,
 ) -> NDArray[np.int64]:  # fmt: skip
     """Rows of `regions` ranked, in the low `width` bits of numbers that were sorted digit by digit."""
@@ -280,20 +282,24 @@ def _order(
     keys, spare = (room.take(name, begins[-1], np.int64)[: begins[-1]] for name in ("keys", "spare keys"))
     passes = max(1, -(-sum(bits) // _DIGIT))
     size = -(-sum(bits) // passes)
-    digits = np.zeros((len(regions), 1 << size), np.int64)
+    digits = _counts(len(regions), size)
 
     def key(row: tuple[int, int], a: int, b: int, count: NDArray[np.int64]) -> None:
-        buckets.keys_of(found, row[0], row[1], largest, bits, width, keys[a:b], width, count)
+        buckets.keys_of(ranks, row[0], row[1], largest, bits, width, keys[a:b], width, count)
 
     at_once(key, regions, begins, begins[1:], digits)
     _by_digit(keys, spare, begins, digits, width)
     for number in range(1, passes):
         keys, spare = spare, keys
         cuts, shift = _even(keys.size, len(regions)), width + number * size
-        digits = np.zeros((len(cuts) - 1, 1 << size), np.int64)
+        digits = _counts(len(cuts) - 1, size)
         _count(keys, cuts, digits, shift)
         _by_digit(keys, spare, cuts, digits, shift)
     return spare
+
+
+def _counts(parts: int, size: int) -> NDArray[np.int64]:
+    return np.zeros((parts, buckets.STRANDS, 1 << size), np.int64)
 
 
 def _count(keys: NDArray[np.int64], cuts: list[int], digits: NDArray[np.int64], shift: int) -> None:
@@ -303,20 +309,11 @@ def _count(keys: NDArray[np.int64], cuts: list[int], digits: NDArray[np.int64], 
 def _by_digit(
     keys: NDArray[np.int64], out: NDArray[np.int64], cuts: list[int], digits: NDArray[np.int64], shift: int
 ) -> None:
-    """Sort by one digit: its counts say where the keys of each part go, by digit, then by part."""
-    sizes = digits.T.ravel()
-    ends = np.ascontiguousarray((np.cumsum(sizes) - sizes).reshape(digits.T.shape).T)
+    """Sort by one digit: its counts say where the keys of each strand go, by digit, then by strand."""
+    sizes = digits.reshape(-1, digits.shape[2]).T
+    flat = sizes.ravel()
+    ends = np.ascontiguousarray((np.cumsum(flat) - flat).reshape(sizes.shape).T).reshape(digits.shape)
     at_once(lambda a, b, end: buckets.by_digit(keys[a:b], shift, end, out), cuts, cuts[1:], ends)
-
-
-def _by_columns(found: NDArray[np.int32], rows: NDArray[np.int64], zero: int) -> Met:
-    """Ranked by columns, where they do not fit into one number."""
-    of = found[rows].astype(np.int64)
-    person, times, minutes, cases = (
-        of[:, c] for c in (buckets.WHO, buckets.ENCOUNTERS, buckets.TOGETHER, buckets.CASES)
-    )
-    first, last = zero + buckets.FAR - 1 - of[:, buckets.FIRST], zero + of[:, buckets.LAST]
-    return Met.ranked([person, times, minutes, cases, first, last])
 
 
 # --- all cores --------------------------------------------------------------------------------------------

@@ -13,26 +13,33 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import carray, njit, types
+from numba import njit, types
 from numba.extending import intrinsic
 
-from bihuan.epi.visits.kernels import BASE, MINUTES, PERSON, START, WIDE, _pointer
-from bihuan.epi.visits.meeting import _ask, _prefetch
+from bihuan.epi.visits.fetching import ask, prefetch
+from bihuan.epi.visits.kernels import BASE, MINUTES, PERSON, START, WIDE
+from bihuan.epi.visits.sifting import CASE_AT, LANES, MET_AT, PEOPLE_BITS, SHARED_AT, sift
 
 #: People of a bucket: their records (32 bytes each) fill half of a core's second cache of 2 MB.
-PEOPLE_BITS = 15
 PEOPLE = 1 << PEOPLE_BITS
 #: Meetings of a block; a bucket is a chain of blocks.
 BLOCK_BITS = 8
 BLOCK = 1 << BLOCK_BITS
-#: A meeting as 64 bits. Lower half: place in the bucket, minutes shared; upper half: when met, case.
-SHARED_AT, MET_AT, CASE_AT = 16, 32, 53
 #: Cases of a part, and minutes of a question, that fit.
 MOST_CASES, FAR = 1 << (64 - CASE_AT), 1 << (CASE_AT - MET_AT)
 #: Columns of a record; those of the upper half of a meeting are odd, so that one instruction parts them.
 TOGETHER, LAST_CASE, ENCOUNTERS, FIRST, CASES, LAST, WHO = 0, 1, 2, 3, 4, 5, 6
 N_RECORD = 8
-_LOCAL = np.uint32(PEOPLE - 1)
+#: What ranks a person, in 64 bits: minutes, encounters, cases; and the largest of each that fit.
+MINUTES_AT, TIMES_AT = 36, 16
+RANKED = ((1 << 64 - MINUTES_AT) - 1, (1 << MINUTES_AT - TIMES_AT) - 1, (1 << TIMES_AT) - 1)
+#: Columns of what else is told: who, first (turned around), last; the fourth makes the row a power of two.
+N_NAMED = 4
+#: Keys are sorted from so many strands at a time: most have the same digit as the one before them, and
+#: whoever adds one to a number waits for the one who did so last.
+STRANDS = 4
+#: Numbers of an answer in a cache line.
+LINE = 16
 _CHUNK, _AHEAD, _TILE, _BYTES = 512, 2048, 64, 4 * N_RECORD
 
 
@@ -90,42 +97,34 @@ def _add_one(typing_context: Any, record: Any, word: Any, first_case: Any) -> An
 _add: Any = intrinsic(_add_one)
 
 
-def _move_one(typing_context: Any, record: Any, to: Any, who: Any, most: Any) -> Any:
-    """Move the record at an address to another, with who it is of; leave zeros, and raise the numbers at
-    `most` to those of the record."""
-    eight = ir.VectorType(ir.IntType(32), N_RECORD)
+def _move_one(typing_context: Any, record: Any, rank: Any, named: Any, who: Any, most: Any) -> Any:
+    """Move the record at an address: what ranks it to one address, who it is of with the first and the last
+    time to another. Leave zeros, and raise the numbers at `most` to those of the record."""
+    word, wide = ir.IntType(32), ir.IntType(64)
+    eight = ir.VectorType(word, N_RECORD)
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        source, target, largest = (builder.inttoptr(arguments[i], eight.as_pointer()) for i in (0, 1, 3))
+        source, largest = (builder.inttoptr(arguments[i], eight.as_pointer()) for i in (0, 4))
         found = builder.load(source, align=4)
         builder.store(ir.Constant(eight, [0] * N_RECORD), source, align=4)
-        named = builder.insert_element(found, arguments[2], ir.IntType(32)(WHO))
-        builder.store(named, target, align=4)
         before = builder.load(largest, align=4)
         above = builder.icmp_signed(">", found, before)
         builder.store(builder.select(above, found, before), largest, align=4)
+        minutes, times, cases = (
+            builder.zext(builder.extract_element(found, word(c)), wide) for c in (TOGETHER, ENCOUNTERS, CASES)
+        )
+        told = builder.or_(builder.shl(minutes, wide(MINUTES_AT)), builder.shl(times, wide(TIMES_AT)))
+        builder.store(builder.or_(told, cases), builder.inttoptr(arguments[1], wide.as_pointer()), align=8)
+        whole = builder.insert_element(found, arguments[3], word(WHO))
+        columns = ir.Constant(ir.VectorType(word, N_NAMED), [WHO, FIRST, LAST, WHO])
+        four = builder.shuffle_vector(whole, whole, columns)
+        builder.store(four, builder.inttoptr(arguments[2], four.type.as_pointer()), align=4)
         return context.get_dummy_value()
 
-    return types.void(types.int64, types.int64, types.int32, types.int64), build
+    return types.void(types.int64, types.int64, types.int64, types.int32, types.int64), build
 
 
 _move: Any = intrinsic(_move_one)
-
-
-@njit(cache=True, nogil=True)
-def _weighed(
-    person: Any, start: Any, minutes: Any, n: int, visit: Any, met: Any, low: Any, meets: Any
-) -> None:
-    """Of n rows: when met, minutes shared with place in the bucket, and whether they meet. No branch and no
-    row looks at another: the compiler does many at a time."""
-    base, earliest, v_start, v_end, own = visit
-    for j in range(n):
-        a = base + np.int32(start[j])
-        b = a + np.int32(minutes[j])
-        shared = max(min(b, v_end) - max(a, v_start), np.int32(0))
-        met[j] = max(min(a, v_end), min(v_start, b))
-        low[j] = np.uint32(shared) << np.uint32(SHARED_AT) | (person[j] & _LOCAL)
-        meets[j] = np.uint8((b >= earliest) & (person[j] != own))
 
 
 @njit(cache=True, nogil=True)
@@ -138,8 +137,8 @@ def deal(
     Bucket b begins at block `free` + b, and needs what `blocks_for` says. Cases are counted from that of the
     first range.
     """
-    met, low = np.empty(_CHUNK, np.int32), np.empty(_CHUNK, np.uint32)
-    meets, chosen = np.empty(_CHUNK, np.uint8), np.empty(_CHUNK + 1, np.uint16)
+    who, low = np.empty(_CHUNK + LANES, np.uint32), np.empty(_CHUNK + LANES, np.uint32)
+    high = np.empty(_CHUNK + LANES, np.uint32)
     for b in range(ends.size):
         ends[b] = np.uint64((free + b) << BLOCK_BITS)
     to = words.ctypes.data
@@ -150,31 +149,21 @@ def deal(
         if r + 1 < ranges.shape[0]:
             _fetch(segments, ranges[r + 1, 1], ranges[r + 1, 2], ranges[r + 1, 3])
         case = visits[v, 0]
-        high = np.uint64(case - first_case) << np.uint64(CASE_AT)
         visit = (
             np.int32(segments[s, BASE] - zero), np.int32(visits[v, 2] - margin - zero),
-            np.int32(visits[v, 2] - zero), np.int32(visits[v, 3] - zero), np.uint32(people[case]),
+            np.int32(visits[v, 2] - zero), np.int32(visits[v, 3] - zero), np.int32(people[case]),
+            np.int32(np.uint32(case - first_case) << np.uint32(CASE_AT - MET_AT)),
         )  # fmt: skip
         for i in range(ranges[r, 2], ranges[r, 3], _CHUNK):
-            n = min(_CHUNK, ranges[r, 3] - i)
-            person = carray(_pointer(segments[s, PERSON] + 4 * i), n, np.uint32)
-            start = carray(_pointer(segments[s, START] + 2 * i), n, np.uint16)
-            if segments[s, WIDE]:
-                wide = carray(_pointer(segments[s, MINUTES] + 2 * i), n, np.uint16)
-                _weighed(person, start, wide, n, visit, met, low, meets)
-            else:
-                narrow = carray(_pointer(segments[s, MINUTES] + i), n, np.uint8)
-                _weighed(person, start, narrow, n, visit, met, low, meets)
-            count = np.uint64(0)
-            for j in range(n):
-                chosen[count] = np.uint16(j)
-                count += np.uint64(meets[j])
+            count = sift(
+                segments[s, PERSON], segments[s, START], segments[s, MINUTES], segments[s, WIDE], i,
+                min(i + _CHUNK, ranges[r, 3]), visit, who, low, high,
+            )  # fmt: skip
             for k in range(count):
-                row = np.uint64(chosen[k])
-                bucket = np.uint64(person[row] >> np.uint32(PEOPLE_BITS))
+                bucket = who[k] >> np.uint32(PEOPLE_BITS)
                 at = ends[bucket]
-                _prefetch(to + np.int64(at) * 8 + 128)
-                words[at] = high | np.uint64(met[row]) << np.uint64(MET_AT) | np.uint64(low[row])
+                prefetch(to + np.int64(at) * 8 + 128)
+                words[at] = np.uint64(high[k]) << np.uint64(MET_AT) | np.uint64(low[k])
                 at += np.uint64(1)
                 if at & np.uint64(BLOCK - 1) == np.uint64(0):
                     chain[(at - np.uint64(1)) >> np.uint64(BLOCK_BITS)] = next_free
@@ -188,12 +177,12 @@ def _fetch(segments: Any, s: Any, a: Any, b: Any) -> None:
     """Ask for the rows [a, b) of a segment, which are read next: each stretch lies elsewhere."""
     b = min(b, a + _AHEAD)
     for line in range(a * 4, b * 4, 64):
-        _ask(segments[s, PERSON] + line)
+        ask(segments[s, PERSON] + line)
     for line in range(a * 2, b * 2, 64):
-        _ask(segments[s, START] + line)
+        ask(segments[s, START] + line)
     wide = 1 + segments[s, WIDE]
     for line in range(a * wide, b * wide, 64):
-        _ask(segments[s, MINUTES] + line)
+        ask(segments[s, MINUTES] + line)
 
 
 def blocks_for(rows: int, n_buckets: int) -> int:
@@ -222,7 +211,7 @@ def _add_up(words: Any, chain: Any, block: Any, end: Any, first_case: Any, recor
         begin = block << BLOCK_BITS
         if block != last:
             for line in range(0, BLOCK * 8, 64):
-                _ask(from_ + (np.int64(chain[block]) << BLOCK_BITS) * 8 + line)
+                ask(from_ + (np.int64(chain[block]) << BLOCK_BITS) * 8 + line)
         for at in range(begin, begin + BLOCK if block != last else end):
             word = words[at]
             who = word & np.uint64(PEOPLE - 1)
@@ -234,10 +223,11 @@ def _add_up(words: Any, chain: Any, block: Any, end: Any, first_case: Any, recor
 
 
 @njit(cache=True, nogil=True)
-def _gather(records: Any, seen: Any, first_person: Any, found: Any, at: Any, most: Any) -> Any:
-    """Move the records of those met to `found`, from row `at` on, and leave zeros; the next free row.
-    `most` holds the largest of each column so far."""
-    source, to, largest = records.ctypes.data, found.ctypes.data, most.ctypes.data
+def _gather(records: Any, seen: Any, first_person: Any, ranks: Any, named: Any, at: Any, most: Any) -> Any:
+    """Move the records of those met to `ranks` and `named`, from row `at` on, and leave zeros; the next free
+    row. `most` holds the largest of each column so far."""
+    source, largest = records.ctypes.data, most.ctypes.data
+    to, to_named = ranks.ctypes.data, named.ctypes.data
     for w in range(seen.size):
         left = seen[w]
         if left == np.uint64(0):
@@ -246,17 +236,20 @@ def _gather(records: Any, seen: Any, first_person: Any, found: Any, at: Any, mos
         while left:
             who = (w << 6) + np.int64(_lowest(left))
             left &= left - np.uint64(1)
-            _move(source + who * _BYTES, to + at * _BYTES, np.int32(first_person + who), largest)
+            _move(
+                source + who * _BYTES, to + at * 8, to_named + at * 4 * N_NAMED,
+                np.int32(first_person + who), largest,
+            )  # fmt: skip
             at += 1
     return at
 
 
 @njit(cache=True, nogil=True)
 def settle(
-    words: Any, chain: Any, firsts: Any, ends: Any, cases: Any, buckets: Any, records: Any, found: Any,
-    at: int, most: Any,
+    words: Any, chain: Any, firsts: Any, ends: Any, cases: Any, buckets: Any, records: Any, ranks: Any,
+    named: Any, at: int, most: Any,
 ) -> Any:  # fmt: skip
-    """Add up what was dealt to the buckets [from, to) and gather it; the next free row of `found`.
+    """Add up what was dealt to the buckets [from, to) and gather it; the next free row.
 
     One row of `ends`, one of `firsts` (block of bucket 0) and of `cases` (that meetings are counted from) for
     each part that was dealt, in the order of cases. `records` are of one bucket, and zero.
@@ -265,7 +258,7 @@ def settle(
     for b in range(buckets[0], buckets[1]):
         for t in range(ends.shape[0]):
             _add_up(words, chain, firsts[t] + b, ends[t, b], cases[t], records, marks)
-        at = _gather(records, marks, b << PEOPLE_BITS, found, at, most)
+        at = _gather(records, marks, b << PEOPLE_BITS, ranks, named, at, most)
     return at
 
 
@@ -277,65 +270,97 @@ def hold(
     for b in range(buckets[0], buckets[1]):
         a, z = b << PEOPLE_BITS, (b + 1) << PEOPLE_BITS
         for line in range(0, PEOPLE * _BYTES, 64):
-            _prefetch(records.ctypes.data + a * _BYTES + line)
+            prefetch(records.ctypes.data + a * _BYTES + line)
         for t in range(ends.shape[0]):
             _add_up(words, chain, firsts[t] + b, ends[t, b], cases[t], records[a:z], seen[a >> 6 : z >> 6])
 
 
 @njit(cache=True, nogil=True)
-def gather_all(records: Any, seen: Any, buckets: Any, found: Any, at: int, most: Any) -> Any:
+def gather_all(records: Any, seen: Any, buckets: Any, ranks: Any, named: Any, at: int, most: Any) -> Any:
     """Like `settle`, after `hold`."""
     for b in range(buckets[0], buckets[1]):
         a, z = b << PEOPLE_BITS, (b + 1) << PEOPLE_BITS
-        at = _gather(records[a:z], seen[a >> 6 : z >> 6], a, found, at, most)
+        at = _gather(records[a:z], seen[a >> 6 : z >> 6], a, ranks, named, at, most)
     return at
 
 
 # --- ranking ----------------------------------------------------------------------------------------
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _parted(rank: Any) -> Any:
+    """Minutes, encounters, cases."""
+    times = rank >> np.uint64(TIMES_AT) & np.uint64(RANKED[1])
+    return np.int64(rank >> np.uint64(MINUTES_AT)), np.int64(times), np.int64(rank & np.uint64(RANKED[2]))
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _key(rank: Any, largest: Any, bits: Any, room: Any, row: Any) -> Any:
+    minutes, times, cases = _parted(rank)
+    key = (largest[0] - minutes) << bits[1] | (largest[1] - times)
+    return (key << bits[2] | (largest[2] - cases)) << room | row
+
+
 @njit(cache=True, nogil=True)
 def keys_of(
-    found: Any, begin: int, end: int, largest: Any, bits: Any, room: int, keys: Any, shift: int, counts: Any
+    ranks: Any, begin: int, end: int, largest: Any, bits: Any, room: int, keys: Any, shift: int, counts: Any
 ) -> None:  # fmt: skip
-    """One number of each row [begin, end) that sorts as the ranking does: minutes, encounters, cases; below
-    them, in `room` bits, the row. People ascend with rows. `counts`: of the digit at `shift`."""
-    minutes, times, cases = largest
-    digits = np.int64(counts.size - 1)
-    for row in range(begin, end):
-        key = minutes - np.int64(found[row, TOGETHER])
-        key = key << bits[1] | (times - np.int64(found[row, ENCOUNTERS]))
-        key = key << bits[2] | (cases - np.int64(found[row, CASES]))
-        key = key << room | row
-        keys[row - begin] = key
-        counts[key >> shift & digits] += 1
+    """One number of each row [begin, end) that sorts as the ranking does: minutes, encounters, cases, each
+    the largest first; below them, in `room` bits, the row. People ascend with rows. `counts`: of the digit
+    at `shift`, a row of them for each strand."""
+    digits = np.int64(counts.shape[1] - 1)
+    quarter = (end - begin) // STRANDS
+    for i in range(quarter):
+        for t in range(STRANDS):
+            at = t * quarter + i
+            key = _key(ranks[begin + at], largest, bits, room, begin + at)
+            keys[at] = key
+            counts[t, key >> shift & digits] += 1
+    for at in range(STRANDS * quarter, end - begin):
+        key = _key(ranks[begin + at], largest, bits, room, begin + at)
+        keys[at] = key
+        counts[STRANDS - 1, key >> shift & digits] += 1
 
 
 @njit(cache=True, nogil=True)
 def count_digits(keys: Any, shift: int, counts: Any) -> None:
-    digits = np.int64(counts.size - 1)
-    for i in range(keys.size):
-        counts[keys[i] >> shift & digits] += 1
+    """How often each digit at `shift` stands in each strand."""
+    digits = np.int64(counts.shape[1] - 1)
+    quarter = keys.size // STRANDS
+    for i in range(quarter):
+        for t in range(STRANDS):
+            counts[t, keys[t * quarter + i] >> shift & digits] += 1
+    for i in range(STRANDS * quarter, keys.size):
+        counts[STRANDS - 1, keys[i] >> shift & digits] += 1
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _put(key: Any, shift: Any, digits: Any, t: Any, ends: Any, out: Any) -> None:
+    digit = key >> shift & digits
+    at = ends[t, digit]
+    out[at] = key
+    ends[t, digit] = at + 1
 
 
 @njit(cache=True, nogil=True)
 def by_digit(keys: Any, shift: int, ends: Any, out: Any) -> None:
-    """Write each key behind the others of its digit; `ends` is where they go on."""
-    digits = np.int64(ends.size - 1)
-    for i in range(keys.size):
-        digit = keys[i] >> shift & digits
-        at = ends[digit]
-        out[at] = keys[i]
-        ends[digit] = at + 1
+    """Write each key behind the others of its digit; `ends` is where those of each strand go on."""
+    digits = np.int64(ends.shape[1] - 1)
+    quarter = keys.size // STRANDS
+    for i in range(quarter):
+        for t in range(STRANDS):
+            _put(keys[t * quarter + i], shift, digits, t, ends, out)
+    for i in range(STRANDS * quarter, keys.size):
+        _put(keys[i], shift, digits, STRANDS - 1, ends, out)
 
 
-def _stream_eight(typing_context: Any, source: Any, target: Any) -> Any:
-    """Copy eight numbers past the caches, which have no use for them; the target lies on 64 bytes."""
-    eight = ir.VectorType(ir.IntType(64), 8)
+def _stream_line(typing_context: Any, source: Any, target: Any) -> Any:
+    """Copy sixteen numbers past the caches, which have no use for them; the target lies on 64 bytes."""
+    line = ir.VectorType(ir.IntType(32), LINE)
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        found = builder.load(builder.inttoptr(arguments[0], eight.as_pointer()), align=8)
-        wrote = builder.store(found, builder.inttoptr(arguments[1], eight.as_pointer()), align=64)
+        found = builder.load(builder.inttoptr(arguments[0], line.as_pointer()), align=4)
+        wrote = builder.store(found, builder.inttoptr(arguments[1], line.as_pointer()), align=64)
         wrote.set_metadata("nontemporal", builder.module.add_metadata([ir.IntType(32)(1)]))
         return context.get_dummy_value()
 
@@ -350,35 +375,42 @@ def _wait_for_streams(typing_context: Any) -> Any:
     return types.void(), build
 
 
-_stream: Any = intrinsic(_stream_eight)
+_stream: Any = intrinsic(_stream_line)
 _wait: Any = intrinsic(_wait_for_streams)
 
 
 @njit(cache=True, nogil=True)
-def columns_of(found: Any, order: Any, mask: int, zero: int, first: int, out: Any) -> None:
-    """Columns person, encounters, minutes, cases, first, last of the rows that `order` holds in the bits of
-    `mask`, from column entry `first` on. Columns of `out` begin on 64 bytes."""
-    tile = np.empty((6, _TILE), np.int64)
-    from_, source, target = found.ctypes.data, tile.ctypes.data, out.ctypes.data
+def columns_of(
+    named: Any, order: Any, largest: Any, bits: Any, room: int, zero: int, first: int, out: Any
+) -> None:
+    """Columns person, encounters, minutes, cases, first, last, from entry `first` on, of the rows that
+    `order` holds as `keys_of` wrote them. Columns of `out` begin on 64 bytes."""
+    tile = np.empty((6, _TILE), np.int32)
+    from_, source, target = named.ctypes.data, tile.ctypes.data, out.ctypes.data
+    mask, earliest, begin = (1 << room) - 1, np.int32(zero + FAR - 1), np.int32(zero)
+    of_times, of_cases = (1 << bits[1]) - 1, (1 << bits[2]) - 1
     k = 0
     while k < order.size:
         n = min(_TILE, order.size - k)
-        if (first + k) & 7:
-            n = min(n, 8 - ((first + k) & 7))
+        if (first + k) & (LINE - 1):
+            n = min(n, LINE - ((first + k) & (LINE - 1)))
+        for j in range(min(n, order.size - k - _TILE)):
+            ask(from_ + (order[k + j + _TILE] & mask) * 4 * N_NAMED)
         for j in range(n):
-            if k + j + 16 < order.size:
-                _ask(from_ + (order[k + j + 16] & mask) * _BYTES)
+            key = order[k + j] >> room
+            tile[3, j] = np.int32(largest[2] - (key & of_cases))
+            key >>= bits[2]
+            tile[1, j] = np.int32(largest[1] - (key & of_times))
+            tile[2, j] = np.int32(largest[0] - (key >> bits[1]))
+        for j in range(n):
             row = order[k + j] & mask
-            tile[0, j] = found[row, WHO]
-            tile[1, j] = found[row, ENCOUNTERS]
-            tile[2, j] = found[row, TOGETHER]
-            tile[3, j] = found[row, CASES]
-            tile[4, j] = zero + FAR - 1 - np.int64(found[row, FIRST])
-            tile[5, j] = zero + np.int64(found[row, LAST])
+            tile[0, j] = named[row, 0]
+            tile[4, j] = earliest - named[row, 1]
+            tile[5, j] = begin + named[row, 2]
         for c in range(6):
             if n == _TILE:
-                for j in range(0, _TILE, 8):
-                    _stream(source + (c * _TILE + j) * 8, target + (c * out.shape[1] + first + k + j) * 8)
+                for j in range(0, _TILE, LINE):
+                    _stream(source + (c * _TILE + j) * 4, target + (c * out.shape[1] + first + k + j) * 4)
             else:
                 for j in range(n):
                     out[c, first + k + j] = tile[c, j]

@@ -170,6 +170,13 @@ def _ends(sorted_: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], NDArray[np.u
     return sorted_[last], (last + 1).astype(np.uint32)
 
 
+def _hints(place_ends: NDArray[np.uint32], stays: int) -> NDArray[np.uint32]:
+    """The place each 2 ** HINT_BITS rows begin in, and the last one: between two lies the place of a row."""
+    rows = np.arange(0, stays, 1 << kernels.HINT_BITS)
+    found = np.searchsorted(place_ends, rows, side="right")
+    return np.append(found, place_ends.size - 1).astype(np.uint32)
+
+
 class Index:
     """An index file, mapped. `matrix` are its rows for the kernels; keep the object while they are used.
     `n_people` is above every small number of a person in it."""
@@ -191,6 +198,7 @@ class Index:
         self.day = int(head[1])
         at, rows, self.n_people = 8 * (_HEAD + 1), [], 0
         self.columns: list[dict[str, NDArray[Any]]] = []
+        self._hints: list[NDArray[np.uint32]] = []
         for i in range(2):
             n_stays, n_places, n_people, n_bases = (int(n) for n in head[2 + 4 * i : 6 + 4 * i])
             part = _Part(n_stays, n_places, n_people, n_bases, wide=bool(i))
@@ -221,4 +229,6 @@ class Index:
         row[kernels.LARGE] = int(part.is_large)
         row[kernels.PEOPLE_BASES] = int(columns["people_bases"].ctypes.data) if part.bases else 0
         row[kernels.BASE] = self.day * DAY_MINUTES
+        self._hints.append(_hints(columns["place_ends"], part.stays))
+        row[kernels.PLACE_HINTS] = int(self._hints[-1].ctypes.data)
         return row

@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 #: Columns of the matrix of segments.
 PLACES, N_PLACES, PLACE_ENDS, PERSON, START, MINUTES, WIDE = 0, 1, 2, 3, 4, 5, 6
 PEOPLE, N_PEOPLE, PEOPLE_ENDS, ROWS, BASE, LONGEST = 7, 8, 9, 10, 11, 12
-PEOPLE_BASES, HIGH_ROWS, LARGE = 13, 14, 15
-N_COLUMNS = 16
+PEOPLE_BASES, HIGH_ROWS, LARGE, PLACE_HINTS = 13, 14, 15, 16
+N_COLUMNS = 17
 #: Rows of people end in 16 bits above a base that this many share.
 PEOPLE_BLOCK = 64
+#: Of every so many rows it is noted whose place they begin in, as a power of two.
+HINT_BITS = 10
 
 
 def _as_pointer(typing_context: Any, address: Any) -> Any:

@@ -10,41 +10,20 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import carray, njit, types
-from numba.extending import intrinsic
+from numba import carray, njit
 
+from bihuan.epi.visits.finding import ranges_of, visits_of
 from bihuan.epi.visits.kernels import BASE, MINUTES, PERSON, START, WIDE, _pointer
 
 #: Columns of what is known of a person met; FIRST and LAST as written in `_add_up`.
 ENCOUNTERS, TOGETHER, CASES, LAST_CASE, FIRST, LAST = 0, 1, 2, 3, 4, 5
+WHO = -1  # in no record: by the row
 #: Two numbers are spare: a record is half a cache line and never lies across two.
 N_RECORD = 8
 #: Larger than any minute counted from the first one in question.
 FAR = 1 << 30
 _CHUNK = 256
 _MIX = np.uint32(2654435761)  # Knuth's multiplicative hash (The Art of Computer Programming 3, 6.4)
-
-
-def _fetch_ahead(write: int) -> Any:
-    """Ask for the cache line at an address, which is about to be read or written."""
-
-    def typed(typing_context: Any, address: Any) -> Any:
-        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
-            kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
-            known = builder.module.globals.get("llvm.prefetch.p0i8")
-            fetch = known or ir.Function(builder.module, kind, "llvm.prefetch.p0i8")
-            builder.call(fetch, [builder.inttoptr(arguments[0], byte), word(write), word(3), word(1)])
-            return context.get_dummy_value()
-
-        return types.void(types.int64), build
-
-    return intrinsic(typed)
-
-
-_ask: Any = _fetch_ahead(0)
-_prefetch: Any = _fetch_ahead(1)
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -133,74 +112,75 @@ def by_table(
 
 
 @njit(cache=True, nogil=True)
-def largest(records: Any, rows: Any) -> Any:
-    """The largest minutes, encounters and cases among `rows`."""
-    minutes, times, cases = np.int64(0), np.int64(0), np.int64(0)
-    for k in range(rows.size):
-        row = np.int64(rows[k])
-        minutes = max(minutes, np.int64(records[row, TOGETHER]))
-        times = max(times, np.int64(records[row, ENCOUNTERS]))
-        cases = max(cases, np.int64(records[row, CASES]))
-    return minutes, times, cases
-
-
-@njit(cache=True, nogil=True)
-def packed(records: Any, rows: Any, most: Any, bits: Any, room: Any) -> Any:
-    """One number of each row that sorts as the ranking does: minutes, encounters, cases, place in `rows`."""
-    out = np.empty(rows.size, np.int64)
-    for k in range(rows.size):
-        row = np.int64(rows[k])
-        key = most[0] - np.int64(records[row, TOGETHER])
-        key = key << bits[1] | (most[1] - np.int64(records[row, ENCOUNTERS]))
-        key = key << bits[2] | (most[2] - np.int64(records[row, CASES]))
-        out[k] = key << room | k
-    return out
-
-
-@njit(cache=True, nogil=True)
-def arranged(records: Any, persons: Any, rows: Any, order: Any, mask: Any, zero: Any) -> Any:
-    """Columns person, encounters, minutes, cases, first, last in `order` (its bits in `mask`). The records
-    become zero again."""
-    out = np.empty((6, order.size), np.int64)
-    at = records.ctypes.data
+def met_in(
+    segments: Any, visits: Any, ranges: Any, people: Any, margin: Any, zero: Any, rows: Any
+) -> Any:  # fmt: skip
+    """Columns person, encounters, minutes, cases, first, last of everybody met in `ranges`, ranked as `Met`
+    is. `rows`: how many the ranges are."""
+    size = 2
+    while size < 2 * rows + 1:
+        size <<= 1
+    persons, records = by_table(segments, visits, ranges, people, margin, zero, rows, size)
+    order = _ranking(records, persons)
+    out = np.empty((6, order.size), np.int32)
     for k in range(order.size):
-        if k + 16 < order.size:
-            _prefetch(at + np.int64(rows[order[k + 16] & mask]) * (N_RECORD * 4))
-        i = order[k] & mask
-        row = np.int64(rows[i])
-        out[0, k] = persons[i]
+        row = order[k]
+        out[0, k] = persons[row]
         out[1, k] = records[row, ENCOUNTERS]
         out[2, k] = records[row, TOGETHER]
         out[3, k] = records[row, CASES]
         out[4, k] = zero + FAR - np.int64(records[row, FIRST])
         out[5, k] = zero + np.int64(records[row, LAST])
-        for c in range(LAST + 1):
-            records[row, c] = 0
     return out
 
 
 @njit(cache=True, nogil=True)
-def ranking(high: Any, middle: Any, low: Any) -> Any:
-    """Stable order of rows by three columns of whole numbers >= 0, each the largest first (radix sort)."""
-    n = high.size
+def few(segments: Any, people: Any, since: Any, until: Any, margin: Any, most: Any) -> Any:
+    """A small question in one go, so that who asks waits for the interpreter once: the visits of the cases,
+    the ranges beside them, and `met_in` of these. Without the last where they are more than `most` rows."""
+    visits = visits_of(segments, people, since, until)
+    ranges = ranges_of(segments, visits, margin)
+    rows, zero = np.int64(0), np.int64(1) << 62
+    for r in range(ranges.shape[0]):
+        rows += ranges[r, 3] - ranges[r, 2]
+    for v in range(visits.shape[0]):
+        zero = min(zero, visits[v, 2] - margin - 1)
+    if rows == 0 or rows > most:
+        return visits, ranges, np.empty((6, 0), np.int32)
+    return visits, ranges, met_in(segments, visits, ranges, people, margin, zero, rows)
+
+
+_DIGIT_BITS = 11
+
+
+@njit(cache=True, nogil=True)
+def _ranking(records: Any, persons: Any) -> Any:
+    """Rows ordered by minutes, encounters, cases, each the largest first, then by number: the least of them
+    first, digit by digit, as many digits as there are (stable radix sort)."""
+    n = persons.size
     order, spare = np.arange(n, dtype=np.uint32), np.empty(n, np.uint32)
-    counts = np.empty(2049, np.int64)
-    for column in (low, middle, high):
+    column, counts = np.empty(n, np.int64), np.empty((1 << _DIGIT_BITS) + 1, np.int64)
+    mask = np.int64((1 << _DIGIT_BITS) - 1)
+    for c in (WHO, CASES, ENCOUNTERS, TOGETHER):
         most = np.int64(0)
         for i in range(n):
-            most = max(most, np.int64(column[i]))
+            column[i] = np.int64(persons[i]) if c == WHO else np.int64(records[i, c])
+            most = max(most, column[i])
+        if c != WHO:
+            for i in range(n):
+                column[i] = most - column[i]
         shift = 0
         while most >> shift:
             counts[:] = 0
             for i in range(n):
-                counts[2048 - ((np.int64(column[i]) >> shift) & 2047)] += 1
-            for d in range(1, 2049):
-                counts[d] += counts[d - 1]
+                counts[(column[i] >> shift & mask) + 1] += 1
+            for d in range(1 << _DIGIT_BITS):
+                counts[d + 1] += counts[d]
             for i in range(n):
                 row = order[i]
-                digit = 2047 - ((np.int64(column[row]) >> shift) & 2047)
+                digit = column[row] >> shift & mask
                 spare[counts[digit]] = row
                 counts[digit] += 1
             order, spare = spare, order
-            shift += 11
+            shift += _DIGIT_BITS
     return order

@@ -8,11 +8,13 @@ import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import duckdb
+import numpy as np
+from numpy.typing import NDArray
 
-from bihuan.epi.visits import index, parquet
+from bihuan.epi.visits import index, kernels, parquet
 from bihuan.epi.visits.batch import Stays
 from bihuan.epi.visits.layout import StoreError, read_json
 from bihuan.epi.visits.manifest import Manifest, Segment, StoreStats, identity, name_of
@@ -21,6 +23,8 @@ from bihuan.epi.visits.numbers import People, Places
 VERSION = 1
 #: How often a question is begun again because a writer took away what it was about to read.
 _AGAIN = 20
+#: Stretches of days whose rows for the kernels are kept.
+_MATRICES = 64
 log = logging.getLogger("bihuan.visits")
 _T = TypeVar("_T")
 
@@ -46,8 +50,10 @@ class Reader:
         #: Minutes the store's clock is ahead of UTC: fixed, so that no hour comes twice or not at all.
         self.offset = int(about["offset_minutes"])
         self._seen: tuple[int, int, int] | None = None
+        self._told = folder / "manifest.json"
         self._manifest = Manifest()
         self._open: dict[int, index.Index] = {}
+        self._matrices: dict[Any, tuple[NDArray[np.int64], list[index.Index]]] = {}
         self._opening = threading.Lock()
         self._writing = False
         self._places, self._people = Places(folder), People(folder)
@@ -56,9 +62,10 @@ class Reader:
 
     def _look(self) -> None:
         """Read the manifest again if it was replaced."""
-        seen = identity(self.folder / "manifest.json")
+        seen = identity(self._told)
         if seen != self._seen:
             self._manifest = Manifest.read(self.folder / "manifest.json")
+            self._matrices.clear()
             self._changed()
             if not self._writing:
                 self._look_at_numbers()
@@ -101,6 +108,9 @@ class Reader:
         """Segments of the days [since, until] (days since 1970, None = open), by day."""
         if not self._writing:
             self._look()
+        return self._of_days(since, until)
+
+    def _of_days(self, since: int | None, until: int | None) -> list[Segment]:
         return sorted(
             (
                 s for s in self._manifest.segments.values()
@@ -112,6 +122,24 @@ class Reader:
     def indexes(self, since: int | None = None, until: int | None = None) -> list[index.Index]:
         """The index of each segment of the days [since, until]; all of one manifest."""
         return self.steadily(lambda: [self.index_of(s) for s in self.segments(since, until)])
+
+    def matrix(self, since: int, until: int) -> tuple[NDArray[np.int64], list[index.Index]]:
+        """The rows for the kernels of all segments of the days [since, until], and the indexes they are of,
+        which must live as long as the rows are used. Made once for a manifest."""
+
+        def made() -> tuple[NDArray[np.int64], list[index.Index]]:
+            key = (since, until, self._seen)
+            found = self._matrices.get(key)
+            if found is None:
+                keep = [self.index_of(s) for s in self._of_days(since, until)]
+                rows = [k.matrix for k in keep]
+                found = np.concatenate(rows) if rows else np.empty((0, kernels.N_COLUMNS), np.int64), keep
+                if len(self._matrices) >= _MATRICES:
+                    self._matrices.clear()
+                self._matrices[key] = found
+            return found
+
+        return self.steadily(made)
 
     def steadily(self, read: Callable[[], _T]) -> _T:
         """What `read` gives; begun again when a writer merged or deleted meanwhile what it was reading."""

@@ -61,22 +61,37 @@ def meet_at(store: VisitStore, windows: AnyWindows, places: NDArray[np.int64], *
 
 def _met(store: VisitStore, asked: Windows, margin: int, places: NDArray[np.int64] | None) -> Met:
     segments, keep = segments_of(store, asked, margin)
-    visits, ranges = _near(segments, asked, margin, places)
+    if places is None and asked.size < _SHARED_WINDOWS:
+        visits, ranges, met = meeting.few(
+            segments, asked.person, asked.since, asked.until, margin, _TABLE_ROWS
+        )
+        if met.size or not ranges.size:
+            return Met(*met)
+    else:
+        visits, ranges = _near(segments, asked, margin, places)
     if not ranges.size:
         return Met.nobody()
     n_people = max(store.people.count, *(k.n_people for k in keep))
+    found = _added(segments, visits, ranges, asked, margin, n_people)
+    del keep
+    return found
+
+
+def _added(
+    segments: NDArray[np.int64],
+    visits: NDArray[np.int64],
+    ranges: NDArray[np.int64],
+    asked: Windows,
+    margin: int,
+    n_people: int,
+) -> Met:
     rows = int((ranges[:, 3] - ranges[:, 2]).sum())
     zero = int(visits[:, 2].min()) - margin - 1
     if rows > _TABLE_ROWS and adding.fits(visits, margin):
         met = adding.add_up(segments, visits, ranges, asked.person, margin, zero=zero, n_people=n_people)
-    else:
-        room = min(rows, n_people)
-        size = 1 << int(2 * room + 1).bit_length()
-        person, found = meeting.by_table(segments, visits, ranges, asked.person, margin, zero, room, size)
-        at = np.argsort(person)
-        met = Met.of_records(found, person[at], at, zero=zero)
-    del keep
-    return met
+        if met is not None:
+            return met
+    return Met(*meeting.met_in(segments, visits, ranges, asked.person, margin, zero, rows))
 
 
 def _near(
@@ -107,9 +122,7 @@ def segments_of(store: VisitStore, asked: Windows, margin: int) -> tuple[NDArray
         return np.empty((0, kernels.N_COLUMNS), np.int64), []
     since = int(asked.since.min()) - margin - LONGEST_MINUTES
     until = int(asked.until.max()) + margin
-    keep = store.indexes(since // DAY_MINUTES, until // DAY_MINUTES)
-    rows = [k.matrix for k in keep]
-    return (np.concatenate(rows) if rows else np.empty((0, kernels.N_COLUMNS), np.int64)), keep
+    return store.matrix(since // DAY_MINUTES, until // DAY_MINUTES)
 
 
 def visits_of(segments: NDArray[np.int64], asked: Windows) -> NDArray[np.int64]:
@@ -185,5 +198,5 @@ def sources_of(asked: Windows, first: Met) -> Windows:
     """The hours in which those met could have passed it on: from their first meeting to the end of all."""
     if not first.size:
         return Windows.of([])
-    end = np.maximum(int(asked.until.max()), first.first)
-    return Windows(first.person.astype(np.uint32), first.first, end)
+    since = first.first.astype(np.int64)
+    return Windows(first.person.astype(np.uint32), since, np.maximum(int(asked.until.max()), since))
