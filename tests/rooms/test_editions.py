@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,12 +15,14 @@ from bihuan.care.actions import CheckInput, OrderInput
 from bihuan.care.errors import NotMovable, NotReleasable, NotTwoStages, RecordIncomplete
 from bihuan.care.models import Order
 from bihuan.care.queries import find_order
+from bihuan.cases.actions import CaseInput, record_test, report_case
 from bihuan.registry import clock, scope
 from bihuan.tracing import actions as tracing
 from bihuan.tracing.actions import ContactInput, confirm_contact
-from bihuan.tracing.models import Contact
+from bihuan.tracing.actions.investigate import open_investigation
+from bihuan.tracing.models import Contact, Investigation
 from tests.cast import GRID, Cast, Member
-from tests.rooms.care_room import TZ, assert_holds, duties, loop_of, owed, zhou
+from tests.rooms.care_room import TZ, assert_holds, duties, li, loop_of, owed, zhou
 
 pytestmark = pytest.mark.django_db
 
@@ -245,3 +248,39 @@ def test_the_last_test_is_owed_on_the_last_day_of_who_was_found_late(cast: Cast)
     contact, order = placed(cast, seventh, day=5)
     assert order.tests_on == [seventh.day(n) for n in (5, 11, 14)]
     assert due_days(contact, "test") == order.tests_on
+
+
+# --- from when on contacts count --------------------------------------------------------------------
+
+
+@pytest.fixture
+def _home(settings: Any, tmp_path: Path) -> None:
+    settings.BIHUAN_HOME = tmp_path
+
+
+def frequent_tester(cast: Cast, positive: datetime) -> Investigation:
+    """Found without symptoms by a test; negative 26 and 12 hours before, and again long after."""
+    given = CaseInput(
+        person=li(), territory_code=GRID, classification="asymptomatic", date_confirmation=positive,
+        date_isolation=positive + timedelta(hours=6),
+    )  # fmt: skip
+    case = do(cast.officer, positive + timedelta(hours=7), report_case, given)
+    for hours, result in ((-26, "negative"), (-12, "negative"), (0, "positive"), (6, "negative")):
+        taken = positive + timedelta(hours=hours)
+        later = positive + timedelta(hours=8)
+        do(cast.officer, later, record_test, case.public_id, result=result, sampled=taken, at=later)
+    return do(
+        cast.officer, positive + timedelta(hours=9), open_investigation, case.public_id, purpose="查密接"
+    )
+
+
+@pytest.mark.usefixtures("_home")
+def test_the_window_of_who_was_found_by_frequent_testing_opens_with_the_last_negative(cast: Cast):
+    found = frequent_tester(cast, on(date(2022, 7, 12), 8))
+    assert found.window_from == on(date(2022, 7, 11), 20)
+    assert found.window_to == on(date(2022, 7, 12), 14)
+
+
+@pytest.mark.usefixtures("_home")
+def test_before_the_ninth_edition_it_opens_two_days_before_the_sample(cast: Cast):
+    assert frequent_tester(cast, on(date(2022, 6, 12), 8)).window_from == on(date(2022, 6, 10), 0)

@@ -26,7 +26,7 @@ from bihuan.care.rules import (
     stage_day,
     test_days,
 )
-from bihuan.tracing.rules import in_window, later_exposure, window
+from bihuan.tracing.rules import later_exposure
 
 TZ = ZoneInfo("Asia/Shanghai")
 days = st.dates(date(2019, 12, 1), date(2024, 12, 31))
@@ -194,24 +194,6 @@ def test_fever_or_a_symptom_obliges_to_act_at_once(value, symptoms, ill):
     decision = is_symptomatic(value, symptoms, 37.3)
     assert decision.allowed is ill
     assert decision.reasons
-
-
-# --- windows ----------------------------------------------------------------------------------------
-
-
-def test_the_window_opens_two_days_before_onset_and_closes_with_isolation():
-    opens, closes = window(
-        onset=date(2020, 3, 1), first_positive_sample=None, isolated=date(2020, 3, 4), days_before=2
-    )
-    assert (opens, closes) == (date(2020, 2, 28), date(2020, 3, 4))
-    assert not in_window(date(2020, 2, 20), date(2020, 2, 27), opens=opens, closes=closes)
-    assert in_window(date(2020, 2, 20), date(2020, 2, 28), opens=opens, closes=closes)
-    assert not in_window(date(2020, 3, 5), date(2020, 3, 6), opens=opens, closes=closes)
-
-
-def test_a_case_without_symptoms_counts_from_the_first_positive_sample():
-    opens, _closes = window(onset=None, first_positive_sample=date(2020, 3, 10), isolated=None, days_before=2)
-    assert opens == date(2020, 3, 8)
 
 
 # --- the decision record ----------------------------------------------------------------------------

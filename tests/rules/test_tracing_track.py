@@ -232,6 +232,14 @@ def test_the_ninth_edition_opens_it_with_the_last_negative() -> None:
     assert asked_window(long_ago, EDITION_9, tz=SHANGHAI).window_from == local(10)
 
 
+def test_a_negative_of_the_same_day_opens_it_too_but_none_from_the_onset_on() -> None:
+    day = date(2020, 2, 12)
+    twice_a_day = Anchors(found=day, first_positive_sample=day, last_negative=local(12, 8))
+    assert asked_window(twice_a_day, EDITION_9, tz=SHANGHAI).window_from == local(12, 8)
+    ill = Anchors(found=day, onset=day, first_positive_sample=day, last_negative=local(12, 8))
+    assert asked_window(ill, EDITION_9, tz=SHANGHAI).window_from == local(10)
+
+
 days = st.dates(date(2020, 1, 1), date(2020, 12, 31))
 
 

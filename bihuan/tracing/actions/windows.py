@@ -77,14 +77,15 @@ def _anchors(case: Case, tz: ZoneInfo) -> Anchors:
     )
     positive = next((t.sampled_at for t in tests if t.result == TestResult.POSITIVE), None)
     first = first_of([positive.astimezone(tz).date() if positive else None, _positive_sample(case)])
-    until = positive or (day_bounds(first, tz=tz)[1] if first else None)
+    found = case.found_at.astimezone(tz).date()
+    until = positive or (day_bounds(first, tz=tz)[1] if first else day_bounds(found, tz=tz)[0])
     negatives = [
         t.sampled_at
         for t in tests
-        if t.result == TestResult.NEGATIVE and t.sampled_at and (until is None or t.sampled_at < until)
+        if t.result == TestResult.NEGATIVE and t.sampled_at and t.sampled_at < until
     ]
     return Anchors(
-        found=case.found_at.astimezone(tz).date(),
+        found=found,
         onset=case.date_onset,
         first_positive_sample=first,
         last_negative=max(negatives, default=None),

@@ -2,7 +2,7 @@
 Django.
 """
 
-from bihuan.tracing.rules.exposure import in_window, later_exposure, window
+from bihuan.tracing.rules.exposure import later_exposure
 from bihuan.tracing.rules.words import OPEN_STATUSES, ExposureKind, Status
 
-__all__ = ["OPEN_STATUSES", "ExposureKind", "Status", "in_window", "later_exposure", "window"]
+__all__ = ["OPEN_STATUSES", "ExposureKind", "Status", "later_exposure"]

@@ -26,8 +26,9 @@ class WindowPolicy:
 class Anchors:
     """What the window hangs on. `found` is the local day the case was found; the rest may be unknown.
 
-    `last_negative` is the newest negative sampling before the first positive one; `isolated` when the case
-    was isolated (the end of that day if only the day is known).
+    `last_negative` is the newest negative sampling before the first positive one (before the day the case was
+    found, if no positive one is known); `isolated` when the case was isolated (the end of that day if only
+    the day is known).
     """
 
     found: date
@@ -54,8 +55,9 @@ def asked_window(anchors: Anchors, policy: WindowPolicy, *, tz: ZoneInfo) -> Ask
     """The window of a case under the policy in force (protocols.md section 3).
 
     From so many days before onset; without symptoms before the first positive sampling; where the pack says
-    so from the last negative test of whoever was found by frequent testing, if that is later. It ends with
-    isolation. Sources are looked for from the longest incubation before the first of these days on.
+    so from the last negative test of whoever was found by frequent testing, if that is later; a negative from
+    the day of onset on says nothing. It ends with isolation. Sources are looked for from the longest
+    incubation before the first of these days on.
     """
     onset = anchors.onset
     first = onset or anchors.first_positive_sample or anchors.found
@@ -63,7 +65,9 @@ def asked_window(anchors: Anchors, policy: WindowPolicy, *, tz: ZoneInfo) -> Ask
     reason = "onset" if onset is not None else "sample" if anchors.first_positive_sample else "found"
     since = _midnight(first - timedelta(days=before), tz)
     negative = anchors.last_negative
-    if policy.from_last_negative and negative is not None and since < negative < _midnight(first, tz):
+    if negative is not None and onset is not None and negative >= _midnight(onset, tz):
+        negative = None
+    if policy.from_last_negative and negative is not None and since < negative:
         since, reason = negative, "last_negative"
     until = anchors.isolated
     if until is not None and until <= since:
