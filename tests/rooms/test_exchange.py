@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +21,7 @@ from bihuan.registry.models import Person
 from bihuan.registry.people import PersonInput
 from bihuan.tracing.actions import assistance as verbs
 from bihuan.tracing.actions.assistance import thread
-from bihuan.tracing.errors import AssistanceClosed
+from bihuan.tracing.errors import AssistanceClosed, AssistanceInvalid
 from bihuan.tracing.models import (
     AssistanceDelivery,
     AssistanceMessage,
@@ -28,7 +30,8 @@ from bihuan.tracing.models import (
     ExchangeRefusal,
     Peer,
 )
-from bihuan.tracing.peers import keys
+from bihuan.tracing.peers import envelope, keys
+from bihuan.tracing.peers.envelope import Envelope
 from tests.cast import NEXT_COUNTY, OTHER_CITY, Cast
 from tests.rooms.care_room import local
 from tests.rooms.exchange_room import SYSTEM, House, Line, pair
@@ -409,3 +412,150 @@ def _say(how: str, row: AssistanceRequest, asking: House, asked: House, at: date
                     verbs.answer(arrived.public_id, outcome=how, note="说明", actor=SYSTEM, now=at)
     except AssistanceClosed:
         pass
+
+
+def test_a_peer_asks_only_for_territories_that_people_agreed_it_serves(houses, noon) -> None:
+    asking, _asked, line = houses
+    row = ask(asking)
+    Peer.objects.filter(installation=asking.number).update(serves=["420303001"])
+    assert carry(asking, line).failed == 1
+    assert AssistanceDelivery.unscoped.get().error == "not-theirs"
+    assert not AssistanceRequest.unscoped.filter(side="asked").exists()
+    assert fresh(row).status == "sent"
+
+
+def test_a_new_key_widens_nothing_that_people_agreed(houses, noon) -> None:
+    asking, _asked, line = houses
+    with asking.acting():
+        verbs.name_installation(name="x", url="https://elsewhere.example", serves=["42"])
+        new = verbs.rotate_key().newest.id
+    carry(asking, line)
+    peer = Peer.objects.get(installation=asking.number)
+    assert (peer.key["id"], peer.serves, peer.url) == (new, ["4203"], "https://asking.example")
+
+
+def test_what_a_peer_serves_that_is_no_longer_trusted_is_asked_of_nobody_else(houses, noon) -> None:
+    asking, asked, _line = houses
+    Peer.objects.filter(installation=asked.number).update(revoked_at=NOON)
+    with pytest.raises(AssistanceInvalid) as refused:
+        ask(asking)
+    assert refused.value.errors[0]["rule"] == "revoked"
+
+
+def test_a_sender_back_from_an_older_backup_is_heard_though_it_counts_anew(houses, noon) -> None:
+    asking, asked, line = houses
+    row = ask(asking)
+    carry(asking, line)
+    with asked.acting():
+        verbs.accept(verbs.AcceptInput(there(row).public_id), actor=SYSTEM)
+        verbs.answer(there(row).public_id, outcome="found", actor=SYSTEM)
+    carry(asked, line)
+    _restore(there(row), to_messages=1)
+    with asked.acting():
+        verbs.accept(verbs.AcceptInput(there(row).public_id), actor=SYSTEM)
+        verbs.answer(there(row).public_id, outcome="not_found", actor=SYSTEM)
+    assert carry(asked, line).failed == 0
+    assert (fresh(row).status, fresh(row).outcome) == ("answered", "not_found")
+
+
+def test_a_receiver_back_from_an_older_backup_has_it_again_by_a_reminder(houses, noon) -> None:
+    asking, _asked, line = houses
+    row = ask(asking)
+    carry(asking, line)
+    _restore(there(row), to_messages=0)
+    with asking.acting():
+        assert verbs.remind(row.public_id, actor=SYSTEM)
+    carry(asking, line)
+    assert there(row).status == "received"
+    with asking.acting():
+        verbs.remind(row.public_id, actor=SYSTEM)
+    carry(asking, line)
+    assert AssistanceMessage.unscoped.filter(request=there(row)).count() == 1
+
+
+def _restore(row: AssistanceRequest, *, to_messages: int) -> None:
+    """The asked side as an older backup knows it: the first so many messages, and nothing after them."""
+    with scope.system(), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        kept = AssistanceMessage.objects.filter(request=row).order_by("id").values_list("id", flat=True)
+        gone = list(kept)[to_messages:]
+        AssistanceDelivery.objects.filter(message__in=gone)._raw_delete("default")
+        AssistanceMessage.objects.filter(id__in=gone)._raw_delete("default")
+        if to_messages == 0:
+            AssistanceRequest.objects.filter(id=row.pk)._raw_delete("default")
+        else:
+            AssistanceRequest.objects.filter(id=row.pk).update(
+                status="received", outcome="", answered_at=None
+            )
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"data": {"outcome": ["found"], "final": True}}, "malformed"),
+        ({"note": "\ud800"}, "malformed"),
+        ({"note": "a\x00b"}, "malformed"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused_and_breaks_nothing(houses, noon, change, code) -> None:
+    asking, asked, line = houses
+    row = ask(asking)
+    carry(asking, line)
+    content = {"data": {"outcome": "found", "final": True}, "note": "", **change}
+    with pytest.raises(verbs.Refused) as refused:
+        asking.receive(_answer_of(asked, row, content).as_bytes())
+    assert refused.value.code == code
+
+
+def test_a_moment_that_is_none_is_refused(houses, noon) -> None:
+    asking, asked, line = houses
+    row = ask(asking)
+    carry(asking, line)
+    content = {"data": {"outcome": "found", "final": True}, "note": ""}
+    with pytest.raises(verbs.Refused) as refused:
+        asking.receive(_answer_of(asked, row, content, at="2020-13-41T25:61:61Z").as_bytes())
+    assert refused.value.code == "malformed"
+
+
+def _answer_of(
+    house: House, row: AssistanceRequest, content: dict[str, object], at: str = "2020-02-14T04:00:00Z"
+) -> Envelope:
+    """An answer as a peer signs it that keeps to no rule of content."""
+    with house.acting():
+        own, peer = keys.own(), Peer.objects.get(revoked_at=None)
+        bare = Envelope(
+            sender=own.installation, receiver=peer.installation, key=own.newest.id,
+            sealed_for=peer.key["id"], message="ab" * 16, thread=row.thread, kind="answer", sequence=1,
+            created_at=at,
+        )  # fmt: skip
+        sealed = envelope.seal(content, reader=keys.raw(peer.key["seal"]), outside=bare.open_part())
+        made = replace(bare, sealed=sealed)
+        return replace(made, signature=envelope.sign(own.newest.signing, "envelope", made.signed_part()))
+
+
+def test_strangers_fill_no_table(houses, noon, monkeypatch) -> None:
+    asking, _asked, _line = houses
+    monkeypatch.setattr(sys.modules["bihuan.tracing.actions.assistance.receive"], "STRANGERS_AN_HOUR", 3)
+    for _n in range(5):
+        with asking.acting(), pytest.raises(verbs.Refused):
+            verbs.receive(b"{}")
+    assert ExchangeRefusal.objects.count() == 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"serves": []},
+        {"serves": [""]},
+        {"serves": ["4206 "]},
+        {"name": "襄阳\x1b[2K疾控"},
+        {"serial": 2**31},
+        {"installation": "N-1"},
+    ],
+)
+def test_a_card_that_shows_people_something_else_than_it_says_is_none(houses, noon, change) -> None:
+    asking, _asked, _line = houses
+    with asking.acting():
+        own = keys.own()
+        said = {name: text for name, text in keys.card_of(own).items() if name != "signature"} | change
+        assert not keys.is_card({**said, "signature": envelope.sign(own.newest.signing, "card", said)})

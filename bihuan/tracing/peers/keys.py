@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +25,11 @@ from bihuan.registry.ids import new_id
 from bihuan.tracing.peers import envelope
 
 FILE: Final = "exchange.key"
+LONGEST_NAME: Final = 120
+LONGEST_URL: Final = 300
+MOST_TERRITORIES: Final = 200
+_CODE: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
+_INSTALLATION: Final = re.compile(r"N-[0-9A-Z]{10}")
 
 
 class NoIdentity(Exception):
@@ -170,9 +176,7 @@ def is_card(card: Any) -> bool:
     texts = [card[name] for name in ("installation", "name", "url", "signature")]
     if card["protocol"] != envelope.PROTOCOL or not all(isinstance(text, str) for text in texts):
         return False
-    if not isinstance(card["serial"], int) or not isinstance(card["serves"], list):
-        return False
-    if not all(isinstance(code, str) for code in card["serves"]):
+    if not _is_plain(card):
         return False
     if not isinstance(key, dict) or not all(isinstance(key.get(n), str) for n in ("id", "sign", "seal")):
         return False
@@ -183,6 +187,27 @@ def is_card(card: Any) -> bool:
     if len(sign) != envelope.KEY_BYTES or len(seal) != envelope.KEY_BYTES or key_id(sign, seal) != key["id"]:
         return False
     return envelope.is_signed(sign, "card", said, card["signature"])
+
+
+def is_code(code: str) -> bool:
+    """Whether this has the form of a territory code."""
+    return _CODE.fullmatch(code) is not None
+
+
+def _is_plain(card: Mapping[str, Any]) -> bool:
+    """Whether what people read on a card is what stands there: printable, of a length that can be kept, at
+    least one territory."""
+    serial, serves = card["serial"], card["serves"]
+    if not isinstance(serial, int) or isinstance(serial, bool) or not 0 < serial < 2**31:
+        return False
+    if not isinstance(serves, list) or not 0 < len(serves) <= MOST_TERRITORIES:
+        return False
+    if not all(isinstance(code, str) and _CODE.fullmatch(code) for code in serves):
+        return False
+    if not _INSTALLATION.fullmatch(card["installation"]) or len(card["url"]) > LONGEST_URL:
+        return False
+    name = card["name"]
+    return name.isprintable() and len(name.strip()) > 0 and len(name) <= LONGEST_NAME
 
 
 def raw(text: str) -> bytes:

@@ -4,6 +4,7 @@ followed."""
 from __future__ import annotations
 
 import json
+import time
 import urllib.error
 import urllib.request
 from http.client import HTTPException, HTTPMessage
@@ -14,6 +15,9 @@ from bihuan.tracing.peers import envelope
 from bihuan.tracing.peers.envelope import Envelope
 
 TIMEOUT_SECONDS: Final = 15.0
+"""How long a peer may be silent."""
+LONGEST_SECONDS: Final = 30.0
+"""How long its whole answer may take."""
 MESSAGES, CARD = "/api/v1/exchange/messages", "/api/v1/exchange/card"
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _OK: Final = 200
@@ -43,11 +47,16 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 def is_address(url: str) -> bool:
-    """Whether a peer may live there: https, or http to this very machine."""
-    parts = urlparse(url)
-    return bool(parts.hostname) and (
-        parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
-    )
+    """Whether a peer may live there: https, or http to this very machine; a host and at most a path, without
+    a name and password, a query or a fragment."""
+    try:
+        parts = urlparse(url)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        return False
+    if not host or "@" in parts.netloc or any(letter in url for letter in "?# ") or not url.isprintable():
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
 
 
 def post(url: str, given: Envelope) -> Any:
@@ -70,28 +79,39 @@ def fetch_card(url: str) -> Any:
 def _asked(request: urllib.request.Request) -> Any:
     if not is_address(request.full_url):
         raise NotDelivered("not-https")
+    until = time.monotonic() + LONGEST_SECONDS
     opener = urllib.request.build_opener(_NoRedirects)
     try:
         with opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
-            body = answer.read(envelope.MOST_BYTES)
+            body = _read(answer, until)
             if answer.status != _OK:
                 raise NotDelivered("no-receipt", answer.status)
     except urllib.error.HTTPError as refused:
-        raise NotDelivered(_word(refused.read(envelope.MOST_BYTES)), refused.code) from None
+        raise NotDelivered(_word_of(refused, until), refused.code) from None
     except (OSError, HTTPException):  # URLError is an OSError
         raise NotDelivered("unreachable") from None
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise NotDelivered("no-receipt") from None
 
 
-def _word(body: bytes) -> str:
+def _read(answer: Any, until: float) -> bytes:
+    """The body as far as a receipt may be long, and within the time: one slow peer does not hold up the
+    others."""
+    body = b""
+    while len(body) < envelope.MOST_BYTES and (more := answer.read1(envelope.MOST_BYTES - len(body))):
+        body += more
+        if time.monotonic() > until:
+            raise TimeoutError
+    return body
+
+
+def _word_of(refused: urllib.error.HTTPError, until: float) -> str:
     """The peer's own word for why not, if it is one of a few letters; nothing else of its answer is kept."""
     try:
-        code = json.loads(body).get("type", "")
-    except (ValueError, AttributeError):
+        code = json.loads(_read(refused.fp, until)).get("type", "")
+    except (OSError, HTTPException, ValueError, AttributeError, RecursionError):
         return "refused"
-    return (
-        code if isinstance(code, str) and code.replace("-", "").isalpha() and len(code) <= 40 else "refused"
-    )
+    is_word = isinstance(code, str) and code.replace("-", "").isalpha() and len(code) <= _LONGEST_WORD
+    return code if is_word else "refused"

@@ -21,7 +21,7 @@ from bihuan.registry.models import Person
 from bihuan.registry.people import id_place, phone_place
 from bihuan.registry.secrets import keyring
 from bihuan.tracing.actions.assistance import thread
-from bihuan.tracing.actions.assistance.peers import route
+from bihuan.tracing.actions.assistance.peers import is_ours, route
 from bihuan.tracing.actions.confirm import KINDS
 from bihuan.tracing.actions.pseudonyms import counties_of, persons_of
 from bihuan.tracing.errors import AssistanceInvalid
@@ -233,7 +233,7 @@ def _plan(given: AssistanceInput, at: datetime) -> _Plan:
     authorize(RIGHT, own)
     need = Need(given.need)
     territory.resolve(given.to_territory)
-    peer = route(given.to_territory)
+    peer = _peer_for(given.to_territory, own)
     person, subject = _whom(given, peer)
     contact, case = _contact(given.contact_id), _case(given.case_id)
     if case is None and contact is not None:
@@ -243,6 +243,23 @@ def _plan(given: AssistanceInput, at: datetime) -> _Plan:
     _refuse_excess(need, wanted, is_keyed=is_keyed, own=own)
     known = {**_of_person(person, at), **_of_exposure(given, contact, case)}
     return _Plan(given, need, own, person, subject, case, contact, peer, known, tuple(wanted))
+
+
+def _peer_for(code: str, own: str) -> Peer | None:
+    """The installation to ask; None = this one. Raises AssistanceInvalid when it is no longer trusted, or
+    when it would not believe that we ask for `own`."""
+    peer = route(code)
+    if peer is None:
+        return None
+    if peer.revoked_at is not None:
+        text = _("%(name)s serves this place, and is no longer trusted here.") % {"name": peer.name}
+        hint = _("Ask by telephone; the system administrator decides about the installation.")
+        raise AssistanceInvalid([_fault("to_territory", "revoked", text, hint)])
+    if not is_ours(own):
+        text = _("This installation does not speak for %(code)s to others.") % {"code": own}
+        hint = _("Act in a post of a territory that it serves, see `bihuan peers show-key`.")
+        raise AssistanceInvalid([_fault("from_territory", "not_served", text, hint)])
+    return peer
 
 
 def _faults(given: AssistanceInput, own: str) -> list[dict[str, str]]:

@@ -25,12 +25,14 @@ from bihuan.tracing.models import AssistanceDelivery, AssistanceMessage, Assista
 from bihuan.tracing.peers import envelope, keys, wire
 from bihuan.tracing.peers.envelope import Envelope
 from bihuan.tracing.peers.wire import NotDelivered
-from bihuan.tracing.rules.assistance import Said
+from bihuan.tracing.rules.assistance import Said, Status
 
 Post = Callable[[str, Envelope], Any]
 KEYS_KIND: Final = "keys"
 _NOT_RECOGNIZED: Final = "not-recognized"
 _NOBODY: Final = "unreachable"
+_OVER: Final = (Status.DELETION_ASKED, Status.DELETED)
+"""Sent again after that, a request tells nothing of the person any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,14 +165,15 @@ def _sealed(own: keys.Identity, row: AssistanceDelivery) -> Envelope:
     message, request = row.message, row.request
     content: dict[str, Any] = {"data": message.data, "note": _note_of(message)}
     if message.said == Said.REQUEST:
+        told = {} if request.status in _OVER else thread.told_of(request)
         content["request"] = {
             "need": request.need,
             "clause": request.clause,
             "to_territory": request.other_territory,
             "from_territory": request.territory_code,
             "office": request.own_office,
-            "shared": list(request.shared),
-            "told": thread.told_of(request),
+            "shared": sorted(told.get("fields", {})),
+            "told": told or {"fields": {}},
         }
     pair = own.key(row.peer.knows_key) or own.newest
     return _envelope(

@@ -98,8 +98,10 @@ def delete_now(request_id: str, *, actor: Actor, now: datetime | None = None) ->
 
 
 def remind(request_id: str, *, actor: Actor, now: datetime | None = None) -> bool:
-    """Press the other side: in this installation the post that owes it gets a notice (once a day), to another
-    one what waits is sent again at the next minute. Ends no duty. True when there was somebody to press."""
+    """Press the other side: in this installation the post that owes it gets a notice (once a day); to another
+    one everything this side said goes again at the next minute, under the same numbers, so that one that came
+    back from an older backup has it again, and any other nothing twice. Ends no duty. True when there was
+    somebody to press."""
     at = moment_now(now)
     with writing(actor):
         row = thread.held(request_id)
@@ -107,8 +109,12 @@ def remind(request_id: str, *, actor: Actor, now: datetime | None = None) -> boo
         with scope.system():  # the other side's row and posts lie in another territory
             there = thread.other_side(row)
             if there is None:
-                waiting = AssistanceDelivery.objects.filter(request=row, delivered_at__isnull=True)
-                return bool(waiting.update(next_try_at=at))
+                said = AssistanceDelivery.objects.filter(request=row)
+                if row.status == Status.DELETED:
+                    said = said.filter(delivered_at__isnull=True)
+                free = list(said.select_for_update(skip_locked=True).values_list("id", flat=True))
+                again = AssistanceDelivery.objects.filter(id__in=free)
+                return bool(again.update(next_try_at=at, delivered_at=None))
             post = posts.resolve_owner(("cdc_investigation",), there.territory_code).post_id
             day = clock.local_day(at).isoformat()
             payload = {"request": there.public_id}

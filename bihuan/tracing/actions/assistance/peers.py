@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 from bihuan.cases.actions.common import writing
@@ -23,15 +24,18 @@ RIGHT = "account.admin"
 def name_installation(*, name: str, url: str, serves: Sequence[str]) -> keys.Identity:
     """Give this installation a name, its address for others, and the territories it answers for; the first
     time also a key. Raises PeerInvalid."""
-    if not name.strip():
+    if not name.strip() or not name.isprintable():
         raise PeerInvalid(_("An installation needs a name that people elsewhere know."))
-    if not wire.is_address(url):
+    if not wire.is_address(url) or len(url) > keys.LONGEST_URL:
         raise PeerInvalid(
             _("%(url)s is no address for others: it begins with https://.") % {"url": url},
             hint=_("http:// is allowed to this very machine only."),
         )
+    codes = [code for code in serves if code]
+    if not codes or not all(keys.is_code(code) for code in codes) or len(codes) > keys.MOST_TERRITORIES:
+        raise PeerInvalid(_("An installation serves at least one territory, named by its code."))
     access.require(RIGHT)
-    return keys.name_it(name=name.strip()[:120], url=url, serves=[code for code in serves if code])
+    return keys.name_it(name=name.strip()[: keys.LONGEST_NAME], url=url, serves=codes)
 
 
 def rotate_key() -> keys.Identity:
@@ -121,13 +125,15 @@ def _no_card() -> PeerInvalid:
 
 
 def renew_peer(peer: Peer, card: Mapping[str, Any]) -> bool:
-    """A peer showed a new card in a message signed with the key we knew. False if we have this or a newer
-    one."""
+    """A peer showed a new key in a message signed with the one we knew. False if we have this or a newer one.
+
+    Nothing else of its card is taken: where it lives and which territories it serves is what people agreed,
+    and a new card is added by them.
+    """
     if card["serial"] <= peer.serial:
         return False
-    for name, value in _of_card(card).items():
-        setattr(peer, name, value)
-    peer.save()
+    peer.serial, peer.key = card["serial"], dict(card["key"])
+    peer.save(update_fields=["serial", "key"])
     return True
 
 
@@ -147,16 +153,30 @@ def revoke_peer(installation: str, *, reason: str, actor: Actor) -> Peer:
 
 
 def route(to_territory: str) -> Peer | None:
-    """The installation that serves a territory; None = this one. The longest code that fits decides."""
+    """The installation that serves a territory; None = this one. The longest code that fits decides.
+
+    It may be one that is no longer trusted: then nothing goes there, and nobody else is asked in its stead.
+    """
     own = keys.load()
     here = _longest(own.serves if own else (), to_territory)
     best: Peer | None = None
     reach = here
-    for peer in Peer.objects.filter(revoked_at__isnull=True).order_by("id"):
+    for peer in Peer.objects.order_by(F("revoked_at").desc(nulls_first=True), "id"):
         length = _longest(peer.serves, to_territory)
         if length > reach:
             best, reach = peer, length
     return best
+
+
+def is_ours(code: str) -> bool:
+    """Whether this installation speaks for a territory to others."""
+    own = keys.load()
+    return own is None or not own.serves or _longest(own.serves, code) >= 0
+
+
+def speaks_for(peer: Peer, code: str) -> bool:
+    """Whether a territory lies in what people agreed that a peer serves."""
+    return _longest(peer.serves, code) >= 0
 
 
 def _longest(codes: Sequence[str], code: str) -> int:
@@ -165,8 +185,8 @@ def _longest(codes: Sequence[str], code: str) -> int:
 
 def _of_card(card: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "name": card["name"].strip()[:120],
-        "url": card["url"].rstrip("/")[:300],
+        "name": card["name"].strip(),
+        "url": card["url"].rstrip("/"),
         "serves": list(card["serves"]),
         "serial": card["serial"],
         "key": dict(card["key"]),

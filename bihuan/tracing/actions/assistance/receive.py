@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import structlog
@@ -28,7 +28,7 @@ from bihuan.tracing.actions.assistance.ask import LONGEST as LONGEST_REASON
 from bihuan.tracing.actions.assistance.ask import reply_due
 from bihuan.tracing.actions.assistance.carry import KEYS_KIND
 from bihuan.tracing.actions.assistance.end import confirm_deletion
-from bihuan.tracing.actions.assistance.peers import renew_peer
+from bihuan.tracing.actions.assistance.peers import renew_peer, speaks_for
 from bihuan.tracing.actions.assistance.respond import LONGEST as LONGEST_NOTE
 from bihuan.tracing.models import AssistanceMessage, AssistanceRequest, ExchangeRefusal, Peer
 from bihuan.tracing.peers import envelope, keys
@@ -41,10 +41,15 @@ from bihuan.tracing.rules.assistance import (
     Said,
     Side,
     excess_fields,
+    next_sequence,
 )
 
 _CODE: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
 _LONGEST_FIELD: Final = 300
+_LONGEST_OFFICE: Final = 200
+_HOUR: Final = timedelta(hours=1)
+STRANGERS_AN_HOUR: Final = 200
+"""Refusals of senders nobody knows that are kept an hour: our own rule; the log file has them all."""
 
 
 class Refused(BihuanError):
@@ -92,8 +97,12 @@ def receive(raw: bytes, *, now: datetime | None = None) -> dict[str, Any]:
 
 
 def _log(refusal: Refused, claimed: str, peer: Peer | None, size: int, at: datetime) -> None:
+    """A line in the log; a row, too, but of strangers so many an hour, or knocking would fill the table."""
     structlog.get_logger(__name__).warning("exchange.refused", code=refusal.code, claimed=claimed, size=size)
     with scope.system():
+        lately = ExchangeRefusal.objects.filter(peer=None, at__gt=at - _HOUR)
+        if peer is None and lately.count() >= STRANGERS_AN_HOUR:
+            return
         ExchangeRefusal.objects.create(at=at, code=refusal.code, claimed=claimed, peer=peer, size=size)
 
 
@@ -161,10 +170,20 @@ def _keep(known: _Known, at: datetime) -> bool:
         elif row is None:
             # Its request may still be on the way; the sender asks again later.
             raise Refused("unknown-thread", 409, _("There is no request of this number yet."))
-        kept = _kept(known, said)
+        kept = _in_place(_kept(known, said), row)
         thread.keep(row, kept, is_own=False, actor=actor, at=at)
         _follow(row, said, at)
     return True
+
+
+def _in_place(kept: thread.Kept, row: AssistanceRequest) -> thread.Kept:
+    """A new message under a number that is taken: the sender came back from an older backup and counts anew.
+    It says something new, and gets the next number here."""
+    before = thread.messages_of(row)
+    side = Side(row.side).other
+    if all(m.sequence != kept.sequence for m in before if m.side is side):
+        return kept
+    return replace(kept, sequence=next_sequence(before, side))
 
 
 def _follow(row: AssistanceRequest, said: Said, at: datetime) -> None:
@@ -179,6 +198,8 @@ def _follow(row: AssistanceRequest, said: Said, at: datetime) -> None:
 def _lay_down(known: _Known, at: datetime) -> AssistanceRequest:
     """This side's row of a request that came."""
     asked = _read_request(known.content)
+    if not speaks_for(known.peer, asked["from_territory"]):
+        raise Refused("not-theirs", 422, _("The sender does not speak for the territory it asks for."))
     served = _is_served(asked["to_territory"])
     row = AssistanceRequest(
         public_id=new_id("R"),
@@ -219,7 +240,9 @@ def _read_request(content: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(asked, dict):
         raise _malformed()
     texts = ("need", "clause", "to_territory", "from_territory", "office")
-    if any(not isinstance(asked.get(name), str) for name in texts) or asked["need"] not in set(Need):
+    if any(not _is_text(asked.get(name), _LONGEST_OFFICE) for name in texts) or asked["need"] not in set(
+        Need
+    ):
         raise _malformed()
     if not all(_CODE.fullmatch(asked[name]) for name in ("to_territory", "from_territory")):
         raise _malformed()
@@ -254,7 +277,7 @@ def _kept(known: _Known, said: Said) -> thread.Kept:
         message=given.message,
         sequence=given.sequence,
         data=_checked_data(said, data),
-        said_at=datetime.strptime(given.created_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC),
+        said_at=_moment(given.created_at),
         note=note,
         digest=given.digest,
         key=given.key,
@@ -262,14 +285,22 @@ def _kept(known: _Known, said: Said) -> thread.Kept:
     )
 
 
+def _moment(text: str) -> datetime:
+    """The sender's clock: told, never judged, but a moment."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        raise _malformed() from None
+
+
 def _checked_data(said: Said, data: Mapping[str, Any]) -> dict[str, Any]:
     """Only words of the rules are kept in the log."""
     if said is Said.ANSWER:
-        if data.get("outcome") not in set(Outcome) or not isinstance(data.get("final"), bool):
+        if data.get("outcome") not in list(Outcome) or not isinstance(data.get("final"), bool):
             raise _malformed()
         return {"outcome": data["outcome"], "final": data["final"]}
     if said is Said.RETURN:
-        if data.get("reason") not in set(ReturnReason):
+        if data.get("reason") not in list(ReturnReason):
             raise _malformed()
         return {"reason": data["reason"]}
     if said is Said.ACCEPT:
@@ -278,7 +309,10 @@ def _checked_data(said: Said, data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_text(text: Any, longest: int) -> bool:
-    return isinstance(text, str) and len(text) <= longest and "\x00" not in text
+    """A text that can be kept: not too long, no NUL, no half of a character."""
+    if not isinstance(text, str) or len(text) > longest or "\x00" in text:
+        return False
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _malformed() -> Refused:
