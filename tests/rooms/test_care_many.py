@@ -85,7 +85,9 @@ def test_another_running_order_of_the_same_person_holds_the_release_back(cast: C
     first = observed(cast, 1)[0]
     with scope.system():
         person = first.person.public_id
-    later = make_contact(cast.officer, "02-20 10:00", exposure_last=date(2020, 2, 19), person=person)
+    later = make_contact(
+        cast.officer, "02-20 10:00", exposure_last=date(2020, 2, 19), person=person, alone=True
+    )
     do(cast.command, "02-20 12:00", care.order_observation, OrderInput(contact=later.public_id, kind="home"))
     with pytest.raises(NotReleasable):
         do(cast.command, FREE, care.release_contacts, [ReleaseInput(first.public_id)])

@@ -23,7 +23,8 @@ from bihuan.loops.models import Loop
 from bihuan.registry import scope
 from bihuan.registry.actor import Actor
 from bihuan.tracing.actions import locked, news
-from bihuan.tracing.actions.merge import reclassify_contacts_of, sources_of
+from bihuan.tracing.actions.merge import reclassify_contacts_of
+from bihuan.tracing.actions.namings import sources_of
 from bihuan.tracing.models import CaseLink, Contact, Exposure
 from bihuan.tracing.rules import OPEN_STATUSES, Status
 

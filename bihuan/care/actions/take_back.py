@@ -12,7 +12,8 @@ from bihuan.cases.actions.common import authorize, moment_now, writing
 from bihuan.registry import scope
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Conflict, Invalid
-from bihuan.tracing.actions.merge import LIVE, sources_of
+from bihuan.tracing.actions.merge import LIVE
+from bihuan.tracing.actions.namings import sources_of
 from bihuan.tracing.errors import UnknownProposal
 from bihuan.tracing.models import Contact, ContactProposal
 from bihuan.tracing.models.proposals import CONFIRMED, DISMISSED

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from django.db.models import F, Q
+from django.db.models import Q
 
-from bihuan.cases.actions.common import authorize_all, moment_now, stamp, writing, zone_of
+from bihuan.cases.actions.common import moment_now, stamp, writing, zone_of
+from bihuan.cases.actions.report import person_ids
 from bihuan.cases.models import Case
 from bihuan.cases.rules import Moment
 from bihuan.loops.actions import NewEvent
@@ -23,10 +24,12 @@ from bihuan.policy.values import value
 from bihuan.registry import scope
 from bihuan.registry.actor import Actor
 from bihuan.registry.models import Person
-from bihuan.tracing.actions.confirm import ContactInput, confirm_contacts
 from bihuan.tracing.actions.follow import news
+from bihuan.tracing.actions.naming import ContactInput, open_records, require_sound, sources_named
+from bihuan.tracing.actions.namings import DECIDING, namings_of, put_aside
 from bihuan.tracing.models import Contact, ContactProposal, Exposure
 from bihuan.tracing.rules import OPEN_STATUSES, Status, later_exposure
+from bihuan.tracing.rules.namings import Naming, is_told
 
 #: A contact of these is still owed something: a further exposure belongs to it.
 LIVE = (*OPEN_STATUSES, Status.LOST)
@@ -36,109 +39,137 @@ _BATCH = 500
 @dataclass(frozen=True, slots=True)
 class Named:
     """What became of one naming: the contact; `joined` = it was open already and took the exposure; `moved` =
-    the last exposure is later now than it was."""
+    the last exposure is later now than it was; `known` = taken before, by its source key."""
 
     pk: int
     public_id: str
     joined: bool = False
     moved: bool = False
+    known: bool = False
 
 
 def name_contacts(
     inputs: Sequence[ContactInput], *, actor: Actor, now: datetime | None = None
 ) -> list[Named]:
-    """Name contacts like `confirm_contacts`, but never the same person twice: `person` is a row id (as
-    joined) or, for somebody new, the facts of a person. In the order of `inputs`; a fixed number of
-    statements.
+    """Name contacts, never the same person twice: whoever is an open contact within the scope acted in takes
+    the exposure there, with its own source case and criterion. In the order of `inputs`; a fixed number of
+    statements, all or none.
 
-    Raises what `confirm_contacts` raises.
+    Raises ContactInvalid, NotAllowed, NotFound.
     """
     at = moment_now(now)
-    authorize_all("contact.write", (given.territory_code for given in inputs))
+    require_sound(inputs, now=at)
     with writing(actor):
-        held = _hold(sorted({given.person for given in inputs if isinstance(given.person, int)}))
-        opens: dict[int | str, int] = {}  # by whom: the input that opens the record
-        joins: list[int] = []
-        for n, given in enumerate(inputs):
-            who = given.person if isinstance(given.person, int) else f"new {n}"
-            if who in held or who in opens:
-                joins.append(n)
-            else:
-                opens[who] = n
-        made = confirm_contacts([inputs[n] for n in opens.values()], actor=actor, now=at).contacts
-        new = dict(zip(opens, made, strict=True))
-        opened = Contact.objects.in_bulk([new[_who(inputs[n])][0] for n in joins if _who(inputs[n]) in new])
-        target = {n: held[who] if (who := _who(inputs[n])) in held else opened[new[who][0]] for n in joins}
-        moved = _expose([(target[n], inputs[n]) for n in joins], actor=actor, at=at)
-        named = {n: Named(*new[who]) for who, n in opens.items()}
-        named |= {n: Named(c.pk, c.public_id, joined=True, moved=c.pk in moved) for n, c in target.items()}
-        return [named[n] for n in range(len(inputs))]
+        known = _known([given.source_key for given in inputs if given.source_key])
+        fresh = [n for n, given in enumerate(inputs) if given.source_key not in known]
+        named = _settle([inputs[n] for n in fresh], rows=fresh, actor=actor, at=at)
+    new = dict(zip(fresh, named, strict=True))
+    return [new[n] if n in new else known[given.source_key or ""] for n, given in enumerate(inputs)]
 
 
-def _who(given: ContactInput) -> int:
-    assert isinstance(given.person, int)
-    return given.person
-
-
-def _hold(people: Sequence[int]) -> dict[int, Contact]:
-    """The newest live contact of each person, held; the people too, so that nobody opens a second one now."""
-    if not people:
+def _known(keys: Sequence[str]) -> dict[str | None, Named]:
+    """What was taken before, as a record of its own or as a further exposure of one."""
+    if not keys:
         return {}
-    rows = Person.objects.select_for_update(no_key=True, of=("self",)).filter(id__in=people).order_by("id")
-    list(rows.values_list("id", flat=True))
+    own = Contact.unscoped.filter(source_key__in=keys).values_list("source_key", "id", "public_id")
+    more = Exposure.unscoped.filter(source_key__in=keys)
+    further = more.values_list("source_key", "contact_id", "contact__public_id")
+    return {key: Named(pk, public_id, known=True) for key, pk, public_id in (*own, *further)}
+
+
+def _settle(fresh: Sequence[ContactInput], *, rows: Sequence[int], actor: Actor, at: datetime) -> list[Named]:
+    """Open a record for whoever has none, and write what is further of the others. Errors name `rows`."""
+    if not fresh:
+        return []
+    people = person_ids([given.person for given in fresh], actor, rows=rows)
+    sources = sources_named(fresh)
+    old = {p for p, g in zip(people, fresh, strict=True) if isinstance(g.person, int | str) and not g.alone}
+    roots, held = _hold(old)
+    opens: dict[int | str, int] = {}  # by whom: the input that opens the record
+    joins: dict[int, int] = {}  # input to whom it is about
+    for n, person in enumerate(people):
+        who = None if fresh[n].alone else roots.get(person)
+        if who is None:
+            opens[f"new {n}"] = n
+        elif who in held or who in opens:
+            joins[n] = who
+        else:
+            opens[who] = n
+    first = list(opens.values())
+    made = open_records([fresh[n] for n in first], [people[n] for n in first], sources, actor=actor, at=at)
+    new = dict(zip(opens, made, strict=True))
+    opened = Contact.objects.in_bulk([new[who][0] for who in set(joins.values()) if who in new])
+    target = {n: held[who] if who in held else opened[new[who][0]] for n, who in joins.items()}
+    moved = _expose([(target[n], fresh[n]) for n in joins], sources, actor=actor, at=at)
+    named = {n: Named(*new[who]) for who, n in opens.items()}
+    named |= {n: Named(c.pk, c.public_id, joined=True, moved=c.pk in moved) for n, c in target.items()}
+    return [named[n] for n in range(len(fresh))]
+
+
+def _hold(people: set[int]) -> tuple[dict[int, int], dict[int, Contact]]:
+    """The person behind each record (as joined), and by her the newest live contact, held; the people too, so
+    that nobody opens a second one now.
+
+    Reads by key, one after another: joined they would be planned on the statistics of tables that an import
+    has only just filled.
+    """
+    if not people:
+        return {}, {}
+    rows = Person.objects.filter(id__in=people).values_list("id", "root_id")
+    roots = {pk: root or pk for pk, root in rows}
+    same = dict(Person.objects.filter(root_id__in=set(roots.values())).values_list("id", "root_id"))
+    locks = Person.objects.select_for_update(no_key=True, of=("self",)).filter(id__in=set(roots.values()))
+    list(locks.order_by("id").values_list("id", flat=True))
     found = (
         Contact.objects.select_for_update(of=("self",))
-        .filter(person__root_id__in=people, status__in=[s.value for s in LIVE])
+        .filter(person__in={*same, *roots}, status__in=[s.value for s in LIVE])
         .order_by("id")
-        .annotate(root=F("person__root_id"))
     )
-    return {contact.root: contact for contact in found}
+    whose = {**same, **roots}
+    return roots, {whose[contact.person_id]: contact for contact in found}
 
 
-def _expose(named: Sequence[tuple[Contact, ContactInput]], *, actor: Actor, at: datetime) -> set[int]:
+def _expose(
+    named: Sequence[tuple[Contact, ContactInput]], sources: Mapping[str, int], *, actor: Actor, at: datetime
+) -> set[int]:
     """Write further exposures of open contacts; the contacts whose last exposure moved."""
     if not named:
         return set()
-    cases = _cases({given.case for _contact, given in named if given.case})
-    known = {
-        (e.contact_id, e.case_id, e.last)
-        for e in Exposure.objects.filter(contact__in={c.pk for c, _given in named})
-    }
+    told = namings_of(contact for contact, _given in named)
     rows: list[Exposure] = []
     before = {contact.pk: contact.exposure_last for contact, _given in named}
     for contact, given in named:
         last = given.exposure_last or given.exposure_first
-        case_id = cases.get(given.case)
-        if last is None or (contact.pk, case_id, last) in known or _is_told(contact, case_id, given):
+        case_id = sources.get(given.case)
+        if given.source_key is None and is_told(told[contact.pk], case_id, last):
             continue
-        known.add((contact.pk, case_id, last))
-        rows.append(
-            Exposure(
-                contact=contact,
-                territory_code=contact.territory_code,
-                case_id=case_id,
-                first=given.exposure_first,
-                last=last,
-                kind=given.exposure_kind,
-                setting=given.setting,
-                recorded_at=at,
-                **stamp(actor),
-            )
-        )
-        contact.exposure_last = later_exposure(contact.exposure_last, last)
+        told[contact.pk].append(Naming(-1, case_id, last))
+        rows.append(_exposure(contact, given, case_id, actor=actor, at=at))
+        put_aside(contact, later_exposure(contact.exposure_last, last))
     Exposure.objects.bulk_create(rows, batch_size=_BATCH)
     moved = {c.pk: c for c, _given in named if c.exposure_last != before[c.pk]}
     if moved:
-        Contact.objects.bulk_update(moved.values(), ["exposure_last"], batch_size=_BATCH)
+        Contact.objects.bulk_update(moved.values(), DECIDING, batch_size=_BATCH)
         tell_loops([e for c in moved.values() for e in _exposed_again(c, at)], actor=actor, now=at)
     return set(moved)
 
 
-def _is_told(contact: Contact, case_id: int | None, given: ContactInput) -> bool:
-    """Does the contact record say as much itself: the same case, no later day?"""
-    last = given.exposure_last or given.exposure_first
-    known = contact.exposure_last
-    return contact.case_id == case_id and known is not None and last is not None and last <= known
+def _exposure(
+    contact: Contact, given: ContactInput, case_id: int | None, *, actor: Actor, at: datetime
+) -> Exposure:
+    return Exposure(
+        contact=contact,
+        territory_code=contact.territory_code,
+        case_id=case_id,
+        first=given.exposure_first,
+        last=given.exposure_last or given.exposure_first,
+        kind=given.exposure_kind,
+        setting=given.setting,
+        criterion=given.criterion,
+        source_key=given.source_key,
+        recorded_at=at,
+        **stamp(actor),
+    )
 
 
 def _exposed_again(contact: Contact, at: datetime) -> list[NewEvent]:
@@ -149,13 +180,8 @@ def _exposed_again(contact: Contact, at: datetime) -> list[NewEvent]:
         return []
     last = contact.exposure_last.isoformat()
     when = Moment(at.astimezone(zone_of(contact.territory_code)).date(), at)
-    data = {"last_exposure_again": last}
-    return [news(contact, "contact.exposed_again", when, data, key=f"contact.exposed_again:{last}")]
-
-
-def _cases(wanted: set[str]) -> dict[str, int]:
-    with scope.system():  # a source may live elsewhere: its number is enough to name it
-        return dict(Case.objects.filter(public_id__in=wanted).values_list("public_id", "id"))
+    key = f"contact.exposed_again:{last}:{at.isoformat()}"  # the same day may come, go and come again
+    return [news(contact, "contact.exposed_again", when, {"last_exposure_again": last}, key=key)]
 
 
 # --- a contact became a case ----------------------------------------------------------------------------
@@ -186,7 +212,7 @@ def reclassify_contacts_of(contact: Contact, case: Case, *, actor: Actor, now: d
             for proposal in found
             if proposal.contact is not None and proposal.contact.status in LIVE
         ]
-        _expose(named, actor=actor, at=now)
+        _expose(named, {case.public_id: case.pk}, actor=actor, at=now)
         for proposal in found:
             proposal.order = 1
         ContactProposal.objects.bulk_update(found, ["order"], batch_size=_BATCH)
@@ -216,13 +242,3 @@ def _again(proposal: ContactProposal, case: Case) -> ContactInput:
 
 def _day(at: datetime | None, tz: ZoneInfo) -> date | None:
     return at.astimezone(tz).date() if at is not None else None
-
-
-def sources_of(contacts: Sequence[Contact]) -> Mapping[int, list[int]]:
-    """All source cases of each contact, its own first, then those of further exposures."""
-    found: dict[int, list[int]] = {c.pk: [c.case_id] if c.case_id else [] for c in contacts}
-    further = Exposure.objects.filter(contact__in=found, case__isnull=False).order_by("id")
-    for contact_id, case_id in further.values_list("contact_id", "case_id"):
-        if case_id not in found[contact_id]:
-            found[contact_id].append(case_id)
-    return found

@@ -14,8 +14,8 @@ from datetime import date
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """One naming of a contact. `key` is 0 for the record's own, else the further exposure's; `case` None where
-    the source is not known, `last` None where the last exposure is not. `stands` is False once it no longer
+    """One naming of a contact. `key` is 0 for the record's own, else that of the further exposure. `case` is
+    None where the source is not known, `last` where the day is not. `stands` is False once it no longer
     counts."""
 
     key: int
@@ -41,9 +41,9 @@ def is_told(namings: Iterable[Naming], case: int | None, last: date | None) -> b
 
 
 def own_last(kept: date | None, *, first: date | None, deciding: date | None) -> date | None:
-    """The last exposure a record's own naming told. `kept` is what was put aside when a further exposure moved
-    the `deciding` one; where nothing was, that is the own one, unless the own naming told no day (`first`
-    None)."""
+    """The last exposure a record's own naming told. `kept` is what was put aside when a further exposure
+    moved the `deciding` one; where nothing was, that is the own one, unless the own naming told no day
+    (`first` None)."""
     if kept is not None:
         return kept
     return deciding if first is not None else None

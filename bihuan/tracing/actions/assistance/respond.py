@@ -207,6 +207,7 @@ def _confirm(row: AssistanceRequest, where: str, *, actor: Actor, at: datetime) 
             exposure_last=_day(last),
             criterion=(_("Named in assistance request %(id)s of %(office)s") % _source(row))[:120],
             source_key=f"assistance:{row.public_id}",
+            alone=True,
         ),
         actor=actor,
         now=at,
