@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -39,8 +39,9 @@ CASE, ZHOU, NEXT, UNKNOWN = (
 )
 
 
-def visited(rows: Iterable[tuple[str, str, str, int | None]]) -> VisitStore:
-    """Entry records: (identity, place id, local "02-10 09:00" of 2020, minutes or None = only the entry)."""
+def visited(rows: Iterable[tuple[str, str, str, int | None]], how: Sequence[int] | None = None) -> VisitStore:
+    """Entry records: (identity, place id, local "02-10 09:00" of 2020, minutes or None = only the entry);
+    `how` each was recorded (a code of the store)."""
     told = list(rows)
     store = VisitStore.create(visits.folder())
     start = [
@@ -53,6 +54,7 @@ def visited(rows: Iterable[tuple[str, str, str, int | None]]) -> VisitStore:
         np.array([p for _i, p, *_ in told], object),
         np.array(start, np.int64),
         np.array([s + m if m is not None else _UNKNOWN_END for s, (*_, m) in zip(start, told, strict=True)]),
+        how=None if how is None else np.array(how, np.uint8),
     )
     store.append(batch)
     return store

@@ -15,7 +15,7 @@ from bihuan.registry.errors import Conflict, Invalid, NotAllowed
 from bihuan.tracing.actions.investigate import EntryInput, add_entry, close_investigation, draft_track
 from bihuan.tracing.actions.looks import look_common, look_met, look_place, look_track
 from bihuan.tracing.errors import InvestigationClosed, UnknownInvestigation
-from bihuan.tracing.models import Investigation, VisitLook
+from bihuan.tracing.models import Investigation, TrackEntry, VisitLook
 from tests.cast import GRID, NEXT_COUNTY, Cast
 from tests.rooms.care_room import do, li, local
 from tests.rooms.investigation_room import (
@@ -78,6 +78,41 @@ def test_it_shows_who_was_there_while_the_case_could_infect_and_of_others_the_co
     assert {(row.person_id, row.county) for row in others} == {(None, NEXT_COUNTY), (None, "")}
     assert [row.score for row in found.rows] == sorted((r.score for r in found.rows), reverse=True)
     assert all(m.since >= local("02-10 00:00") for row in found.rows for m in row.meetings)
+
+
+def test_it_tells_how_each_stay_was_recorded(cast: Cast, settings: Any, tmp_path: Path) -> None:
+    settings.BIHUAN_HOME = tmp_path / "how"
+    registered("周小明", ZHOU)
+    with cast.officer.acting():
+        market(cast.officer)
+    visited(
+        [
+            (CASE, "market", "02-10 23:30", 90),
+            (ZHOU, "market", "02-10 23:40", 30),
+            (NEXT, "market", "02-10 23:50", None),
+            (UNKNOWN, "market", "02-10 23:00", 61),
+        ],
+        how=[5, 1, 2, 200],
+    )
+    world = opened(cast.officer, a_case(cast.officer))
+    found = met(cast, world)
+    assert {row.meetings[0].minutes: row.meetings[0].how for row in found.rows} == {
+        30: "code", 0: "card", 31: "",
+    }  # fmt: skip
+    asked = {"since": local("02-11 00:00"), "until": local("02-11 02:00")}
+    track = do(cast.officer, "02-12 18:00", look_track, world.public_id, purpose=WHY, **asked)
+    assert [(row.since, row.how) for row in track.rows] == [(local("02-11 00:00"), "gate")], "cut at midnight"
+    do(cast.officer, "02-12 18:00", draft_track, world.public_id, purpose=WHY)
+    there = do(cast.officer, "02-12 18:00", look_place, world.public_id, "market", purpose=WHY, **asked)
+    assert sorted(row.how or "" for row in there.rows) == ["", "code", "gate"]
+    with scope.system():
+        entry = TrackEntry.objects.get()
+        assert (entry.visit["how"], entry.certainty) == ("gate", "unconfirmed")
+        TrackEntry.objects.update(visit={k: v for k, v in entry.visit.items() if k != "how"})
+    again = do(cast.officer, "02-12 18:00", draft_track, world.public_id, purpose=WHY)
+    assert (again.added, again.known) == (0, 1)
+    with scope.system():
+        assert TrackEntry.objects.get().visit["how"] == "gate", "taken over where it was not known"
 
 
 def test_a_case_is_not_met_by_herself_under_her_other_number(cast: Cast, world: Investigation) -> None:

@@ -16,6 +16,7 @@ from bihuan.care.queries import PersonPage
 from bihuan.doors.web import seen
 from bihuan.registry import access
 from bihuan.tracing.queries.proposals import why_of
+from bihuan.tracing.queries.recorded import recorded_words
 
 VIEW = "investigation.view"
 
@@ -48,7 +49,13 @@ def spoken(criterion: str) -> str:
 
 
 def sentence(e: Mapping[str, Any]) -> str:
-    """One encounter in words: when, where, for how long, and from whom it is known."""
+    """One encounter in words: when, where, for how long, and from whom it is known; of an entry record also how
+    that came about."""
+    how = recorded_words(e.get("how"))
+    return _("%(told)s (%(how)s)") % {"told": _told(e), "how": how} if how else _told(e)
+
+
+def _told(e: Mapping[str, Any]) -> str:
     place = str(e.get("place_name") or "") or _("an unnamed place")
     if e.get("seat"):
         seat = e["seat"]

@@ -140,6 +140,7 @@ def _encounter(met: Meeting, row: MetRow, case: str) -> dict[str, Any]:
         "from": met.since.isoformat(),
         "to": met.until.isoformat() if met.until is not None else None,
         "minutes": int(met.minutes),
+        "how": met.how,
     }
 
 

@@ -86,7 +86,8 @@ class InvestigationRow:
 @dataclass(frozen=True, slots=True)
 class EntryView:
     """One entry of a track. `place` is the number of a registered place ("" otherwise). Times in UTC; `visit`
-    tells that an entry record stands behind or beside it."""
+    tells that an entry record stands behind or beside it, `how` it came about (a word of `rules.recorded`;
+    None: no record, or not read)."""
 
     id: int
     since: datetime
@@ -102,6 +103,7 @@ class EntryView:
     source: str
     certainty: str
     visit: bool
+    how: str | None
     by: str
     recorded_at: datetime
     retracted_at: datetime | None
@@ -296,6 +298,7 @@ def _entry(entry: TrackEntry, places: dict[int, Place]) -> EntryView:
         source=entry.source,
         certainty=entry.certainty,
         visit=entry.visit is not None,
+        how=(entry.visit or {}).get("how"),
         by=entry.by_name,
         recorded_at=entry.recorded_at,
         retracted_at=entry.retracted_at,

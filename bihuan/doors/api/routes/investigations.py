@@ -51,7 +51,9 @@ class InvestigationPage(Schema):
 
 class EntryOut(Schema):
     """`precision`: minute, part, day. `until` null: only the entry is known. `companions` is empty for whom
-    the role does not hold names. `record`: an entry record of a gate stands behind it."""
+    the role does not hold names. `record`: an entry record of a gate stands behind it, which came about by
+    `how`: code, card, face, hand, gate, self, interview, "" (not said); null where it is not known. After
+    code, self or "" presence is unconfirmed."""
 
     id: int
     since: datetime
@@ -65,6 +67,7 @@ class EntryOut(Schema):
     source: str
     certainty: str
     record: bool
+    how: str | None
 
 
 class HypothesisOut(Schema):
@@ -220,9 +223,12 @@ class PlaceRef(Schema):
 
 
 class StayOut(Schema):
+    """`until` null: only the entry is known. `how`: as in the entries of the track."""
+
     place: PlaceRef
     since: datetime
     until: datetime | None
+    how: str | None
 
 
 class TrackLookOut(Schema):
@@ -270,6 +276,7 @@ class PresentOut(Schema):
     county: str
     since: datetime
     until: datetime | None
+    how: str | None
 
 
 class PlaceLookOut(Schema):
@@ -451,7 +458,7 @@ def look_at_track(call: Call, investigation: str, body: TrackLookIn) -> TrackLoo
     )
     return TrackLookOut(
         state=found.state, since=found.since, until=found.until,
-        items=[StayOut(place=_place(r.place), since=r.since, until=r.until) for r in found.rows],
+        items=[StayOut(place=_place(r.place), since=r.since, until=r.until, how=r.how) for r in found.rows],
     )  # fmt: skip
 
 
@@ -488,7 +495,8 @@ def look_at_place(call: Call, investigation: str, body: PlaceLookIn) -> PlaceLoo
         state=found.state, place=_place(found.place), total=found.total,
         items=[
             PresentOut(
-                person=refs.get(row.person_id or 0), county=row.county, since=row.since, until=row.until
+                person=refs.get(row.person_id or 0), county=row.county, since=row.since, until=row.until,
+                how=row.how,
             )
             for row in found.rows
         ],
@@ -530,7 +538,7 @@ def _entry(entry: EntryView, *, whole: bool) -> EntryOut:
         id=entry.id, since=entry.since, until=entry.until, precision=entry.precision, where=entry.where,
         place=entry.place or None, setting=entry.setting, activity=entry.activity,
         companions=entry.companions if whole else "", source=entry.source, certainty=entry.certainty,
-        record=entry.visit,
+        record=entry.visit, how=entry.how,
     )  # fmt: skip
 
 
@@ -543,7 +551,7 @@ def _met(row: MetRow, person: PersonRef | None) -> MetOut:
         rank=row.rank, person=person, county=row.county, score=row.score, encounters=row.encounters,
         minutes=row.minutes, first=row.first, last=row.last, order=row.order,
         meetings=[
-            MeetingOut(place=_place(m.place), since=m.since, until=m.until, minutes=m.minutes)
+            MeetingOut(place=_place(m.place), since=m.since, until=m.until, minutes=m.minutes, how=m.how)
             for m in row.meetings
         ],
     )  # fmt: skip

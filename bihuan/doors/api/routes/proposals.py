@@ -77,7 +77,8 @@ class CandidateOut(Schema):
 
 class EncounterOut(Schema):
     """`until` null: only the entry is known. `through`: met a contact of the case, not the case. `named`:
-    somebody said so."""
+    somebody said so. `how` the entry record came about: code, card, face, hand, gate, self, interview, ""
+    (not said), null where there is none or it is not known; after code, self or "" presence is unconfirmed."""
 
     place: str
     setting: str
@@ -86,6 +87,7 @@ class EncounterOut(Schema):
     minutes: int
     through: bool
     named: bool
+    how: str | None
 
 
 class ProposalOut(Schema):
@@ -477,6 +479,7 @@ def _encounter(told: dict[str, Any]) -> EncounterOut:
         minutes=int(told.get("minutes") or 0),
         through=bool(told.get("other")),
         named=bool(told.get("named")),
+        how=told.get("how"),
     )
 
 

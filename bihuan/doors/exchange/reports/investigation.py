@@ -17,6 +17,7 @@ from bihuan.registry import access, audit, clock, territory
 from bihuan.registry.masking import mask_name
 from bihuan.tracing.queries import investigations as reads
 from bihuan.tracing.queries.investigations import EntryView, InvestigationView
+from bihuan.tracing.queries.recorded import recorded_words
 from bihuan.tracing.rules.track import ConflictKind
 
 VIEW, EXPORT = "investigation.view", "export.run"
@@ -152,7 +153,7 @@ def _entry(entry: EntryView, view: InvestigationView, *, whole: bool) -> dict[st
         "setting": words["setting"] if entry.where and entry.setting != "unknown" else "",
         "more": " · ".join(part for part in (entry.activity, companions) if part),
         "certainty": words["certainty"],
-        "source": words["source"],
+        "source": " · ".join(filter(None, (words["source"], recorded_words(entry.how)))),
     }
 
 

@@ -34,6 +34,7 @@ from bihuan.tracing.actions import investigate
 from bihuan.tracing.queries import clusters as place_lists
 from bihuan.tracing.queries import investigations as reads
 from bihuan.tracing.queries.investigations import EntryView, InvestigationRow, InvestigationView
+from bihuan.tracing.queries.recorded import recorded_words
 from bihuan.tracing.rules.track import ConflictKind, DayTrack, Span
 
 RIGHT: Final = "investigation.view"
@@ -524,6 +525,7 @@ def _said(entry: EntryView, view: InvestigationView, shown: frozenset[str]) -> d
         "where": entry.where or words["setting"],
         "setting": words["setting"] if entry.setting not in ("unknown", "home") or not entry.where else "",
         "source": words["source"],
+        "how": recorded_words(entry.how),
         "certainty": words["certainty"],
         "tone": {"confirmed": "done", "likely": "fact"}.get(entry.certainty, "line"),
         "activity": entry.activity,

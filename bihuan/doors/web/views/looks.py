@@ -33,6 +33,7 @@ from bihuan.tracing.actions.looks import Common, CommonLook, PlaceLook, Present,
 from bihuan.tracing.errors import InvestigationClosed
 from bihuan.tracing.queries import investigations as reads
 from bihuan.tracing.queries.investigations import InvestigationRow, InvestigationView
+from bihuan.tracing.queries.recorded import recorded_words
 
 RIGHT: Final = "investigation.view"
 WRITE: Final = "investigation.write"
@@ -168,6 +169,7 @@ def _present(row: Present, known: Mapping[int, Any], view: InvestigationView) ->
         "is_case": row.person_id == view.row.person_id,
         "since": _moment(row.since, view.tz),
         "until": _until(row.since, row.until, view.tz) if row.until else "",
+        "how": recorded_words(row.how),
     }
 
 

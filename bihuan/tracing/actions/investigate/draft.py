@@ -16,7 +16,8 @@ from bihuan.tracing.models import Investigation, TrackEntry
 @dataclass(frozen=True, slots=True)
 class Draft:
     """`look` is what was shown; `added` entries are new and not confirmed, `supported` entries told before
-    are borne out by a record, `known` records stood in the track already (or were retracted)."""
+    are borne out by a record, `known` records stood in the track already (or were retracted); of those it is
+    noted how they were recorded, if that was not known."""
 
     look: TrackLook
     added: int
@@ -32,11 +33,12 @@ def draft_track(investigation_id: str, *, purpose: str, actor: Actor, now: datet
         found = locked(investigation_id)
         look = look_track(investigation_id, purpose=purpose, actor=actor, now=now)
         there = list(TrackEntry.objects.filter(investigation=found))
-        seen = {_key(e.visit) for e in there if e.visit}
+        seen = {_key(e.visit): e for e in there if e.visit}
         fresh, supported, known = [], 0, 0
         for record in look.rows:
             if _key(_visit(record)) in seen:
                 known += 1
+                _note_how(seen[_key(_visit(record))], record)
             elif (same := _told(record, there)) is not None:
                 same.visit = _visit(record)
                 same.save(update_fields=["visit"])
@@ -52,7 +54,14 @@ def _visit(record: Recorded) -> dict[str, Any]:
         "place": record.place.store_id,
         "from": record.since.isoformat(),
         "to": record.until.isoformat() if record.until else None,
+        "how": record.how,
     }
+
+
+def _note_how(entry: TrackEntry, record: Recorded) -> None:
+    if record.how is not None and (entry.visit or {}).get("how") is None and entry.retracted_at is None:
+        entry.visit = {**(entry.visit or {}), "how": record.how}
+        entry.save(update_fields=["visit"])
 
 
 def _key(visit: dict[str, Any]) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from bihuan.cases.actions.common import authorize, moment_now, zone_of
 from bihuan.cases.models import Case
 from bihuan.cases.rules import Classification
 from bihuan.epi.visits import VisitStore
+from bihuan.epi.visits.recorded import Stay, how_of
 from bihuan.policy.values import value
 from bihuan.registry import access, audit, scope
 from bihuan.registry.actor import Actor
@@ -26,6 +27,7 @@ from bihuan.tracing.actions import pseudonyms
 from bihuan.tracing.actions.windows import renew
 from bihuan.tracing.errors import InvestigationClosed, UnknownInvestigation
 from bihuan.tracing.models import Investigation, Place, VisitLook
+from bihuan.tracing.rules.recorded import word_of
 from bihuan.tracing.rules.settings import SettingKind
 
 RIGHT = "visits.look"
@@ -184,6 +186,11 @@ def everywhere() -> Iterator[None]:
         return
     with scope.acting_as(replace(acting, lo="")):
         yield
+
+
+def recorded(store: VisitStore, stays: Iterable[Stay]) -> dict[Stay, str]:
+    """How these stays were recorded, in the words of `rules.recorded`; one that cannot be read is missing."""
+    return {stay: word_of(code) for stay, code in how_of(store, stays).items()}
 
 
 # --- numbers of the store, places of the register -------------------------------------------------------

@@ -12,6 +12,7 @@ import numpy as np
 
 from bihuan.cases.actions.common import writing
 from bihuan.epi.visits import VisitStore, risk, trace
+from bihuan.epi.visits.recorded import Stay
 from bihuan.epi.visits.windows import Window, Windows
 from bihuan.policy.values import value
 from bihuan.registry.actor import Actor
@@ -26,6 +27,7 @@ from bihuan.tracing.actions.looks.gate import (
     key_of,
     named,
     noted,
+    recorded,
     small_numbers,
 )
 from bihuan.tracing.rules.looks import weight_of
@@ -42,12 +44,14 @@ State = Literal["found", "no_store", "no_number", "not_seen"]
 @dataclass(frozen=True, slots=True)
 class Meeting:
     """One time somebody was where the case was. `since`, `until` (UTC) her stay as far as it was asked about,
-    `until` None where only an entry is known; `minutes` together with the case."""
+    `until` None where only an entry is known; `minutes` together with the case; `how` her stay was recorded
+    (a word of `rules.recorded`, None where it could not be read)."""
 
     place: PlaceName
     since: datetime
     until: datetime | None
     minutes: int
+    how: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +182,7 @@ class _Asked:
         found = trace.encounters(self.store, windows, sorted(people), margin=self.margin)
         keys = {person: key_of(self.store, person) for person in people}
         names = named(e.place for e in found)
+        hows = recorded(self.store, {self._stay(e) for e in found})
         with everywhere():
             joined = pseudonyms.persons_of(keys.values())
         in_sight = pseudonyms.persons_of(keys.values())
@@ -189,7 +194,7 @@ class _Asked:
             if who != ("p", self.gate.root):
                 groups.setdefault(who, []).append(e)
         made = [
-            self._row(met, keys, names, weights, in_sight=in_sight, counties=counties, order=order)
+            self._row(met, keys, names, weights, hows, in_sight=in_sight, counties=counties, order=order)
             for met in groups.values()
         ]
         made.sort(key=lambda row: (-row.score, -row.minutes, -row.encounters, row.keys))
@@ -201,6 +206,7 @@ class _Asked:
         keys: Mapping[int, int],
         names: Mapping[str, PlaceName],
         weights: Mapping[str, float],
+        hows: Mapping[Stay, str],
         *,
         in_sight: Mapping[int, int],
         counties: Mapping[int, str],
@@ -209,7 +215,7 @@ class _Asked:
         own = sorted({keys[e.person] for e in met})
         minutes = sum(weights.get(e.place, 1.0) * e.together for e in met)
         times = sum(weights.get(e.place, 1.0) * risk.ENCOUNTER_MINUTES for e in met)
-        meetings = tuple(self._meeting(e, names[e.place]) for e in met)
+        meetings = tuple(self._meeting(e, names[e.place], hows.get(self._stay(e))) for e in met)
         return MetRow(
             rank=0,
             keys=tuple(own),
@@ -227,10 +233,13 @@ class _Asked:
             via=tuple(sorted({key_of(self.store, e.case) for e in met})) if order == 2 else (),
         )
 
-    def _meeting(self, e: trace.Encounter, place: PlaceName) -> Meeting:
+    def _stay(self, e: trace.Encounter) -> Stay:
+        return Stay(e.person, self.store.places.find(e.place), e.start, e.end)
+
+    def _meeting(self, e: trace.Encounter, place: PlaceName, how: str | None) -> Meeting:
         lo = max(visits.moment_of(self.store, e.start), self.gate.since)
         hi = min(visits.moment_of(self.store, e.end), self.gate.until) if e.end > e.start else None
-        return Meeting(place, lo, hi, e.together)
+        return Meeting(place, lo, hi, e.together, how)
 
     def _everybody(self, rows: Iterable[MetRow]) -> set[int]:
         with everywhere():

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from bihuan.cases.actions.common import writing, zone_of
 from bihuan.epi.visits import backward, trace
+from bihuan.epi.visits.recorded import Stay
 from bihuan.epi.visits.windows import Window
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Invalid
@@ -25,6 +26,7 @@ from bihuan.tracing.actions.looks.gate import (
     key_of,
     named,
     noted,
+    recorded,
     small_numbers,
 )
 from bihuan.tracing.models import Place, SourceHypothesis, TrackEntry
@@ -36,13 +38,15 @@ AT_MOST = 500
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """Somebody's stay (UTC; `until` None where only the entry is known). Who: as in `met.MetRow`."""
+    """Somebody's stay (UTC; `until` None where only the entry is known). Who: as in `met.MetRow`; `how` it
+    was recorded: as in `met.Meeting`."""
 
     key: int
     person_id: int | None
     county: str
     since: datetime
     until: datetime | None
+    how: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +89,17 @@ def look_place(
         found = trace.present_at(store, store_id, a, b)
         keys = {person: key_of(store, person) for person, _a, _b in found[:AT_MOST]}
         in_sight, counties = pseudonyms.persons_of(keys.values()), pseudonyms.counties_of(keys.values())
+        number = store.places.find(store_id)
+        stays = [Stay(person, number, x, y) for person, x, y in found[:AT_MOST]]
+        hows = recorded(store, stays)
         rows = tuple(
             Present(
-                keys[person], in_sight.get(keys[person]), counties.get(keys[person], ""),
-                max(visits.moment_of(store, x), gate.since),
-                min(visits.moment_of(store, y), gate.until) if y > x else None,
+                keys[stay.person], in_sight.get(keys[stay.person]), counties.get(keys[stay.person], ""),
+                max(visits.moment_of(store, stay.start), gate.since),
+                min(visits.moment_of(store, stay.end), gate.until) if stay.end > stay.start else None,
+                hows.get(stay),
             )
-            for person, x, y in found[:AT_MOST]
+            for stay in stays
         )  # fmt: skip
         with everywhere():
             persons = pseudonyms.persons_of(keys.values()).values()

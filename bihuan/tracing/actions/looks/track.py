@@ -7,6 +7,7 @@ from datetime import datetime
 
 from bihuan.cases.actions.common import writing
 from bihuan.epi.visits import VisitStore, trace
+from bihuan.epi.visits.recorded import Stay
 from bihuan.epi.visits.windows import Window, Windows
 from bihuan.registry.actor import Actor
 from bihuan.tracing import visits
@@ -16,6 +17,7 @@ from bihuan.tracing.actions.looks.gate import (
     enter,
     named,
     noted,
+    recorded,
     small_numbers,
 )
 from bihuan.tracing.actions.looks.met import State, state_of
@@ -23,11 +25,13 @@ from bihuan.tracing.actions.looks.met import State, state_of
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One stay of the case at a place (UTC); `until` None where only the entry is known."""
+    """One stay of the case at a place (UTC); `until` None where only the entry is known. `how` it was
+    recorded: as in `met.Meeting`."""
 
     place: PlaceName
     since: datetime
     until: datetime | None
+    how: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +75,18 @@ def visits_of(store: VisitStore, own: list[int], since: datetime, until: datetim
     a, b = visits.minute_of(store, since), visits.minute_of(store, until)
     windows = Windows.of([Window(number, a, b) for number in own])
     segments, keep = trace.segments_of(store, windows, 0)
-    found = {(int(place), int(x), int(y)) for _w, place, x, y in trace.visits_of(segments, windows)}
+    found: dict[tuple[int, int, int], Stay] = {}  # two numbers of the case may tell the same stay
+    for w, place, x, y in trace.visits_of(segments, windows).tolist():
+        found.setdefault((place, x, y), Stay(own[w], place, x, y))
     del keep
     names = named(store.places.ids[place] for place, _a, _b in found)
+    hows = recorded(store, found.values())
     return tuple(
         Recorded(
             names[store.places.ids[place]],
             visits.moment_of(store, x),
             visits.moment_of(store, y) if y > x else None,
+            hows.get(found[place, x, y]),
         )
         for place, x, y in sorted(found, key=lambda stay: (stay[1], stay[2], stay[0]))
     )
