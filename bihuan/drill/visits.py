@@ -31,9 +31,12 @@ MEETS = {
     "care": ("clinic", 30, 80),
     "other": ("market", 20, 50),
 }
+OPENS, CLOSES, TRIES = 9, 20, 8
+"""Local hours in which people meet; so often a time is drawn at which both are nowhere else."""
 EXPONENT = 0.9
 """Of Zipf's law of places: the busiest of a few hundred takes about a twentieth."""
 HOUR = 60
+LOCAL = timedelta(hours=8)
 
 
 @dataclass(frozen=True)
@@ -89,22 +92,24 @@ class Walks:
         self.begin = outbreak.scenario.now - timedelta(days=17)
         self.end = outbreak.scenario.now
         self.event = 0
+        self.meetings: dict[str, list[tuple[datetime, datetime]]] = {}
         self.near: dict[tuple[str, str], list[Spot]] = {}
         for place in places:
             self.near.setdefault((place.kind, place.territory_code[:9]), []).append(place)
         self.stays = {kind: (least, most) for kind, _word, _share, least, most in KINDS}
 
     def all(self, n: int) -> Iterator[Visit]:
-        """The records of cases, of whom they infected, of their contacts, then of others up to `n` in all."""
+        """The records of whom cases infected, of their contacts, of where cases went besides, then of others
+        up to `n` in all."""
         by_key = {case.person.key: case for case in self.outbreak.cases}
-        for case in self.outbreak.cases:
-            yield from self._case(case)
         for case in self.outbreak.cases:
             if case.infector is not None:
                 yield from self._meeting(by_key[case.infector], case.person, case.setting, case.infected_at)
         for contact in self.outbreak.contacts:
             source = by_key[contact.case_key]
             yield from self._meeting(source, contact.person, contact.setting, contact.last_exposure_at)
+        for case in self.outbreak.cases:
+            yield from self._case(case)
         yield from self._others(n - self.event)
 
     def _street(self, code: str, kind: str) -> Spot | None:
@@ -132,26 +137,42 @@ class Walks:
                 if place is None or self.draw.random() > chance:
                     continue
                 minutes = self.draw.randint(*self.stays[kind]) if kind in self.stays else None
-                if at + timedelta(minutes=minutes or 1) < case.isolated_at:
+                end = at + timedelta(minutes=minutes or 1)
+                if end < case.isolated_at and self._is_free(phone, at, end):
                     yield from self._visit(phone, place, at, minutes)
                 at += timedelta(minutes=(minutes or 5) + self.draw.randint(10, 90))
             day += timedelta(days=1)
 
     def _meeting(
-        self, case: CaseStory, other: SyntheticPerson, setting: str, until: datetime
+        self, case: CaseStory, other: SyntheticPerson, setting: str, on: datetime
     ) -> Iterator[Visit]:
-        """Both at one place near the case's home, up to `until`; at home there is no gate to note it."""
+        """Both at one place near the case's home, in the open hours of the local day of `on` or the day
+        before; at home there is no gate to note it."""
         if setting not in MEETS:
             return
         kind, least, most = MEETS[setting]
         place = self._street(case.person.territory_code, kind)
         minutes = self.draw.randint(least, most)
-        start = until - timedelta(minutes=minutes)
-        if place is None or until >= case.isolated_at:
-            return
-        yield from self._visit(phone_of(case.person.key), place, start, minutes)
         later = self.draw.randint(0, min(10, minutes - 1))
-        yield from self._visit(phone_of(other.key), place, start + timedelta(minutes=later), minutes - later)
+        one, two = phone_of(case.person.key), phone_of(other.key)
+        midnight = (on + LOCAL).replace(hour=0, minute=0, second=0, microsecond=0) - LOCAL
+        for attempt in range(TRIES):
+            day = midnight - timedelta(days=2 * attempt // TRIES)
+            start = day + timedelta(minutes=self.draw.randint(OPENS * HOUR, CLOSES * HOUR - minutes))
+            end = start + timedelta(minutes=minutes)
+            if end < case.isolated_at and all(self._is_free(phone, start, end) for phone in (one, two)):
+                break
+        else:
+            return
+        if place is None:
+            return
+        for phone in (one, two):
+            self.meetings.setdefault(phone, []).append((start, end))
+        yield from self._visit(one, place, start, minutes)
+        yield from self._visit(two, place, start + timedelta(minutes=later), minutes - later)
+
+    def _is_free(self, phone: str, start: datetime, end: datetime) -> bool:
+        return all(end < begun or ended < start for begun, ended in self.meetings.get(phone, ()))
 
     def _others(self, n: int) -> Iterator[Visit]:
         """People going about: a tenth of them in the register, the others known to the gates alone. The

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -72,22 +74,37 @@ def test_every_infection_has_its_setting_and_a_contact_who_fell_ill_the_same(see
             assert contact.setting == cases[contact.person.key].setting
 
 
+def walked(seed: int) -> Walks:
+    outbreak = play_out(replace(SCENARIO, seed=seed), PLACES, [0.7, 0.3])
+    return Walks(outbreak, spots(PLACES, [("420303101", "甲镇"), ("420302001", "乙镇")]), [], seed=seed)
+
+
 def test_gates_recorded_both_where_one_infected_the_other_away_from_home():
-    outbreak = play_out(SCENARIO, PLACES, [0.7, 0.3])
-    cases = {case.person.key: case for case in outbreak.cases}
-    walks = Walks(outbreak, spots(PLACES, [("420303101", "甲镇"), ("420302001", "乙镇")]), [], seed=3)
-    stays = {(visit.person, visit.place, visit.start) for visit in walks.all(0)}
     met = 0
-    for case in outbreak.cases:
-        if case.setting not in MEETS or case.infected_at - timedelta(hours=8) < walks.begin:
-            continue
-        mine = {place for person, place, at in stays if person == phone_of(case.person.key)
-                and case.infected_at - timedelta(hours=8) < at < case.infected_at}  # fmt: skip
-        theirs = {place for person, place, at in stays if person == phone_of(cases[case.infector].person.key)
-                  and case.infected_at - timedelta(hours=8) < at < case.infected_at}  # fmt: skip
-        assert mine & theirs
-        met += 1
+    for seed in range(6):
+        walks = walked(seed)
+        stays = list(walks.all(0))
+        cases = {case.person.key: case for case in walks.outbreak.cases}
+        for case in cases.values():
+            if case.setting not in MEETS or case.infected_at - timedelta(days=2) < walks.begin:
+                continue
+            near = [one for one in stays if abs(one.start - case.infected_at) < timedelta(days=2)]
+            mine = {one.place for one in near if one.person == phone_of(case.person.key)}
+            theirs = {one.place for one in near if one.person == phone_of(cases[case.infector].person.key)}
+            assert mine & theirs
+            met += 1
     assert met > 3
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_nobody_of_the_stories_is_in_two_places_at_once(seed):
+    by_person = defaultdict(list)
+    for one in walked(seed).all(0):
+        if one.minutes is not None:
+            by_person[one.person].append((one.start, one.start + timedelta(minutes=one.minutes), one.place))
+    for stays in by_person.values():
+        for (_start, end, place), (start, _end, other) in pairwise(sorted(stays)):
+            assert end <= start or place == other
 
 
 def test_no_two_people_share_a_name():
