@@ -139,7 +139,11 @@ def test_a_cluster_is_opened_changed_and_closed_by_forms(cast: Cast, chain: list
         officer.post(f"{address}do/", {"do": "add", "cases": chain[2]})
         officer.post(f"{address}do/", {"do": "remove", "case": chain[0], "reason": "未到场"})
         assert "未到场" in text(officer.get(address))
-        assert officer.post(f"{address}edit/", given | {"exposed": "1"}).status_code == 302
+        days = {"date_first": "2020-01-24", "date_last": "2020-01-25"}
+        assert officer.post(f"{address}edit/", given | days | {"exposed": "1"}).status_code == 302
+        form = text(officer.get(f"{address}edit/"))  # a date field shows, and so keeps, this format alone
+        assert 'value="2020-01-24"' in form
+        assert 'value="2020-01-25"' in form
         assert "请核对暴露人数" in text(officer.get(address))
         officer.post(f"{address}do/", {"do": "close", "reason": "14 天无新病例"})
         assert "14 天无新病例" in text(officer.get(address))

@@ -17,7 +17,9 @@ from django.utils.translation import gettext as _
 from bihuan.cases.verbs import NOW, Field, Verb
 from bihuan.registry.errors import Invalid
 
+#: What a browser's fields for moments and days know; written otherwise they stay empty, and saving loses it.
 LOCAL_MINUTE: Final = "%Y-%m-%dT%H:%M"
+LOCAL_DAY: Final = "%Y-%m-%d"
 
 
 def add_errors(form: forms.Form, wrong: Invalid) -> None:

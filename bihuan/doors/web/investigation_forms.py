@@ -10,7 +10,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from bihuan.doors.web.forms import LOCAL_MINUTE
+from bihuan.doors.web.forms import LOCAL_DAY, LOCAL_MINUTE
 from bihuan.tracing.actions.investigate import EntryInput, HypothesisInput
 from bihuan.tracing.queries.investigations import (
     CERTAINTY_LABELS,
@@ -49,13 +49,13 @@ class DraftForm(_Form):
 class EntryForm(_Form):
     """One stay as told, in local time."""
 
-    day = forms.DateField(label=gettext_lazy("Day"), widget=forms.DateInput(_DAY, "%Y-%m-%d"))
+    day = forms.DateField(label=gettext_lazy("Day"), widget=forms.DateInput(_DAY, LOCAL_DAY))
     begin = forms.TimeField(
         label=gettext_lazy("From"), required=False, widget=forms.TimeInput(_TIME, "%H:%M")
     )
     end = forms.TimeField(label=gettext_lazy("To"), required=False, widget=forms.TimeInput(_TIME, "%H:%M"))
     end_day = forms.DateField(
-        label=gettext_lazy("Last day"), required=False, widget=forms.DateInput(_DAY, "%Y-%m-%d"),
+        label=gettext_lazy("Last day"), required=False, widget=forms.DateInput(_DAY, LOCAL_DAY),
         help_text=gettext_lazy("Only if it went past midnight."),
     )  # fmt: skip
     part = forms.ChoiceField(label=gettext_lazy("If no time is known"), required=False)

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 from bihuan.cases.queries.words import CLASSIFICATION_LABELS
 from bihuan.doors.web import places, seen
 from bihuan.doors.web.access import access
-from bihuan.doors.web.forms import add_errors
+from bihuan.doors.web.forms import LOCAL_DAY, add_errors
 from bihuan.doors.web.frame import place_name
 from bihuan.loops.queries import sight
 from bihuan.registry import access as registry_access
@@ -54,11 +54,13 @@ class ClusterForm(forms.Form):
     place = forms.ChoiceField(label=gettext_lazy("Place"), required=False)
     territory = forms.CharField(label=gettext_lazy("Territory"), max_length=64)
     date_first = forms.DateField(
-        label=gettext_lazy("Exposure from"), required=False, widget=forms.DateInput(attrs={"type": "date"})
-    )
+        label=gettext_lazy("Exposure from"), required=False,
+        widget=forms.DateInput({"type": "date"}, LOCAL_DAY),
+    )  # fmt: skip
     date_last = forms.DateField(
-        label=gettext_lazy("Exposure to"), required=False, widget=forms.DateInput(attrs={"type": "date"})
-    )
+        label=gettext_lazy("Exposure to"), required=False,
+        widget=forms.DateInput({"type": "date"}, LOCAL_DAY),
+    )  # fmt: skip
     exposed = forms.IntegerField(
         label=gettext_lazy("How many were exposed"), required=False, min_value=1,
         help_text=gettext_lazy("Everybody at risk, the cases among them. Empty if nobody knows."),
@@ -299,8 +301,6 @@ def _suggested(found: list[Suggestion]) -> list[dict[str, Any]]:
                 ("cases", " ".join(one.cases)),
                 ("place", one.key if one.because == "place" else ""),
                 ("name", named.get(one.key, "") if one.because == "place" else ""),
-                ("date_first", one.first.isoformat() if one.first else ""),
-                ("date_last", one.last.isoformat() if one.last else ""),
             ],
         }
         for one in found
