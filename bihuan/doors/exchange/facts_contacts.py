@@ -5,12 +5,16 @@ What a row proves, and no more:
 - under observation at home from its start, planned to its end, by the decision of who kept the list;
 - completed: released on the last day; lost: not found again by the last day, search given up.
 Daily checks are not in such lists and are not invented: those duties end unanswered with the observation.
+Whoever is an open contact of another case already takes the further exposure there; a running order is not
+lengthened by a list, somebody decides. Rows about one person are taken one after another, so that it does not
+matter where a chunk of the file ends.
 A contact that became a case stays open until somebody says which case; an unclear status stays open too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import datetime as dt
+from collections.abc import Callable, Iterable, Sequence, Set
 from typing import Any
 
 from django.db import transaction
@@ -56,15 +60,21 @@ class ContactWriter(Writer):
         works = [w for w in works if w.open]
         who = self.identify(works, [self.person(w, CONTACT_DATES) for w in works])
         self._known_contacts(works, who, cases)
-        inputs = {id(w): self._input(w, p, cases) for w, p in zip(works, who, strict=True) if w.open}
+        named = [(w, p) for w, p in zip(works, who, strict=True) if w.open]
+        inputs = {id(w): self._input(w, p, cases) for w, p in named}
 
         def write(rows: Sequence[Work]) -> None:
             result = confirm_contacts([inputs[id(w)] for w in rows], actor=self.actor, now=self.now)
-            for work, (_pk, public_id) in zip(rows, result.contacts, strict=True):
-                work.subject = public_id
+            for work, one in zip(rows, result.named, strict=True):
+                work.subject = one.public_id
+                if one.joined:
+                    work.row.warn("contact.joined", subject=one.public_id)
 
-        attempt(works, write)
-        self._follow([w for w in works if w.open and w.subject])
+        for turn in _in_turns(named):
+            attempt(turn, write)
+            taken = [w for w in turn if w.open and w.subject]
+            for rows in _in_turns([(w, w.subject) for w in taken]):
+                self._follow(rows)
 
     def _known_contacts(
         self, works: Sequence[Work], who: Sequence[PersonInput | str], cases: dict[str, str]
@@ -112,11 +122,23 @@ class ContactWriter(Writer):
         for work in works:
             if START in work.row.values and not self._decider(work):
                 work.row.warn("contact.no_decision")
-        running = lookups.contacts_with_orders([w.subject for w in works])
-        ordered = self._order([w for w in decided if w.subject not in running])
-        observed = running | {w.subject for w in ordered}
+        known = lookups.orders_of([w.subject for w in works])
+        ordered = self._order([w for w in decided if self._goes_beyond(w, known.get(w.subject))])
+        observed = known.keys() | {w.subject for w in ordered}
         ended = self._end([w for w in works if w.row.values.get(STATUS)], observed)
         return len({id(w) for w in (*ordered, *ended)})
+
+    def _goes_beyond(self, work: Work, known: lookups.Observed | None) -> bool:
+        """Does the row tell of days under observation that no order of the contact covers?"""
+        last = _day(work.row.values.get(END))
+        if known is None or last is None or last <= known.last_day:
+            return known is None
+        if known.is_running:
+            work.row.warn("follow.runs", until=known.last_day.isoformat(), told=last.isoformat())
+            return False
+        start = max(day_of(work.row.values[START]), known.last_day + dt.timedelta(days=1))
+        work.row.values[START] = start
+        return True
 
     def _decider(self, work: Work) -> str:
         return str(
@@ -141,7 +163,7 @@ class ContactWriter(Writer):
             last_day=_day(values.get(END)),
         )
 
-    def _end(self, works: Sequence[Work], observed: set[str]) -> list[Work]:
+    def _end(self, works: Sequence[Work], observed: Set[str]) -> list[Work]:
         released = [w for w in works if w.row.values[STATUS] == "completed" and w.subject in observed]
         lost = [w for w in works if w.row.values[STATUS] == "lost"]
         for work in works:
@@ -195,6 +217,21 @@ class ContactWriter(Writer):
             work.revised = True
             return
         work.note_duplicate("same.imported", subject=work.subject)
+
+
+def _in_turns(named: Iterable[tuple[Work, object]]) -> list[list[Work]]:
+    """Rows so that no turn has two about the same: the first about each, then the second ones, and so on. New
+    people (facts, not a name) are each somebody else."""
+    turns: list[list[Work]] = []
+    met: dict[str, int] = {}
+    for work, whom in named:
+        n = met.get(whom, 0) if isinstance(whom, str) else 0
+        if isinstance(whom, str):
+            met[whom] = n + 1
+        if n == len(turns):
+            turns.append([])
+        turns[n].append(work)
+    return turns
 
 
 def _day(value: Any) -> Any:

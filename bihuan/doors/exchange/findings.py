@@ -181,6 +181,14 @@ RULES: dict[str, tuple[Any, Any]] = {
         _("The observation is said to be complete, but the row does not say when it began."),
         _("Fill in the first day of observation and import again; until then the loop stays open."),
     ),
+    "contact.joined": (
+        _("The person is an open contact already: the exposure is kept with contact %(subject)s."),
+        _("One person is one contact, with one observation; the longest obligation wins."),
+    ),
+    "follow.runs": (
+        _("An order runs until %(until)s; the list tells of %(told)s."),
+        _("A list does not lengthen a running order: decide about it on the page of the contact."),
+    ),
     "contact.unclear": (
         _("The final status “%(value)s” does not say how the observation ended."),
         _("The loop stays open; close it by hand with what is known."),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from datetime import date
+from typing import Any, NamedTuple
 
 from bihuan.care.models import Order
 from bihuan.cases.models import Case
 from bihuan.registry.models.people import Person
-from bihuan.tracing.models import CaseLink, Contact
+from bihuan.tracing.models import CaseLink, Contact, Exposure
 
 from .fields import LINELIST
 from .models import ImportedRow
@@ -86,12 +87,24 @@ def contacts_of_people(public_ids: Iterable[str]) -> dict[tuple[str, str], str]:
     if not public_ids:
         return {}
     rows = Contact.objects.filter(person__root__public_id__in=public_ids, case__isnull=False)
-    return {
-        (p, c): k for p, c, k in rows.values_list("person__root__public_id", "case__public_id", "public_id")
-    }
+    own = rows.values_list("person__root__public_id", "case__public_id", "public_id")
+    more = Exposure.objects.filter(contact__person__root__public_id__in=public_ids, case__isnull=False)
+    further = more.values_list("contact__person__root__public_id", "case__public_id", "contact__public_id")
+    return {(p, c): k for p, c, k in (*own, *further)}
 
 
-def contacts_with_orders(public_ids: Iterable[str]) -> set[str]:
-    """Which of these contacts are or were under observation."""
-    ids = list(public_ids)
-    return set(Order.objects.filter(contact__public_id__in=ids).values_list("contact__public_id", flat=True))
+class Observed(NamedTuple):
+    """Until when a contact was or is to be observed, and whether an order runs."""
+
+    last_day: date
+    is_running: bool
+
+
+def orders_of(public_ids: Iterable[str]) -> dict[str, Observed]:
+    """Those of these contacts who are or were under observation."""
+    orders = Order.objects.filter(contact__public_id__in=list(public_ids))
+    found: dict[str, Observed] = {}
+    for contact, last, ended in orders.values_list("contact__public_id", "last_day", "ended_at"):
+        before = found.get(contact, Observed(last, False))
+        found[contact] = Observed(max(last, before.last_day), before.is_running or ended is None)
+    return found

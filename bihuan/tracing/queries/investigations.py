@@ -31,6 +31,7 @@ from bihuan.tracing.models import (
     TrackEntry,
     VisitLook,
 )
+from bihuan.tracing.queries.lines import of_cases
 from bihuan.tracing.rules.track import (
     Certainty,
     Conflict,
@@ -212,7 +213,7 @@ def find_investigation(public_id: str, *, now: datetime | None = None) -> Invest
         conflicts=tuple(conflicts(stays)),
         hypotheses=_hypotheses(found),
         looks=tuple(VisitLook.objects.filter(investigation=found).order_by("-at", "-id")),
-        contacts=Contact.objects.filter(case=found.case).count(),
+        contacts=Contact.objects.filter(of_cases([found.case_id])).count(),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
@@ -14,7 +15,7 @@ from bihuan.cases.queries.lines import within
 from bihuan.cases.queries.owing import DUE, Owed, by_deadline, natural_sort, owed_by, owing, owing_at_all
 from bihuan.cases.queries.pages import Count, Page, count, page_size, read_page, read_sort
 from bihuan.cases.queries.people import PersonBrief
-from bihuan.tracing.models import Contact
+from bihuan.tracing.models import Contact, Exposure
 
 SORTS = {"confirmed_at": False, "exposure_last": True}
 
@@ -23,7 +24,7 @@ SORTS = {"confirmed_at": False, "exposure_last": True}
 class ContactFilter:
     """All parts are optional and joined by "and". Dates are local and inclusive.
 
-    `text` as for cases. `case` is the public id of the source case. `sort`: confirmed_at or exposure_last; a
+    `text` as for cases. `case` is the public id of a source case. `sort`: confirmed_at or exposure_last; a
     leading minus = latest first; due = nearest deadline first. "" = due for what is late, else newest.
     """
 
@@ -95,6 +96,11 @@ def export_contacts(given: ContactFilter, *, chunk: int = 500) -> Iterator[Conta
         cursor = page.next
 
 
+def of_cases(cases: Any) -> Q:
+    """Contacts of these cases (row ids, or a query of them): named for one, or further exposed."""
+    return Q(case__in=cases) | Q(pk__in=Exposure.objects.filter(case__in=cases).values("contact"))
+
+
 def filtered(given: ContactFilter) -> QuerySet[Contact]:
     """The contacts a filter finds within the scope, not yet ordered."""
     rows: QuerySet[Contact] = within(Contact, given.territory)
@@ -103,7 +109,7 @@ def filtered(given: ContactFilter) -> QuerySet[Contact]:
     if given.exposure_kind:
         rows = rows.filter(exposure_kind__in=given.exposure_kind)
     if given.case:
-        rows = rows.filter(case_id__in=Case.objects.filter(public_id=given.case).values("id"))
+        rows = rows.filter(of_cases(Case.objects.filter(public_id=given.case).values("id")))
     if given.exposed_from is not None:
         rows = rows.filter(exposure_last__gte=given.exposed_from)
     if given.exposed_to is not None:

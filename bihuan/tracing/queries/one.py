@@ -7,19 +7,25 @@ from datetime import date, datetime
 
 from bihuan.cases.models import Case, Test
 from bihuan.tracing.errors import UnknownContact
-from bihuan.tracing.models import CaseLink, Contact, Exposure
+from bihuan.tracing.models import CaseLink, Contact, Exposure, NamingEnd
 from bihuan.tracing.queries.assistance import HandOver, hand_over_of
 from bihuan.tracing.queries.lines import ContactRow, rows_of
 
 
 @dataclass(frozen=True, slots=True)
 class ExposureView:
+    """A further naming: another case ("" if not known, or out of sight), or another day. `ended`: why it no
+    longer counts, "" while it does."""
+
     first: date | None
-    last: date
+    last: date | None
     kind: str
     setting: str
     recorded_at: datetime
     by: str
+    case: str = ""
+    criterion: str = ""
+    ended: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +55,16 @@ def find_contact(public_id: str) -> ContactView:
     contact = Contact.objects.filter(public_id=public_id).first()
     if contact is None:
         raise UnknownContact(public_id)
+    rows = list(Exposure.objects.filter(contact=contact).order_by("last", "id"))
+    cases = dict(Case.objects.filter(id__in=[e.case_id for e in rows]).values_list("id", "public_id"))
+    ended = dict(NamingEnd.objects.filter(contact=contact).values_list("exposure_id", "why"))
     exposures = tuple(
-        ExposureView(e.first, e.last, e.kind, e.setting, e.recorded_at, e.by_name)
-        for e in Exposure.objects.filter(contact=contact).order_by("last", "id")
-    )
+        ExposureView(
+            e.first, e.last, e.kind, e.setting, e.recorded_at, e.by_name,
+            cases.get(e.case_id or 0, ""), e.criterion, ended.get(e.pk, ""),
+        )
+        for e in rows
+    )  # fmt: skip
     tests = Test.objects.filter(subject_kind="contact", subject_id=public_id).order_by("id")
     handed_over = hand_over_of(contact.pk) if contact.handed_over_at is not None else None
     return ContactView(rows_of([contact], None)[0], contact, handed_over, exposures, tuple(tests))

@@ -58,11 +58,17 @@ class ContactPage(Schema):
 
 
 class ExposureOut(Schema):
+    """A further exposure. `case` null = not known or out of sight; `ended`: why it no longer counts (empty
+    while it does)."""
+
     first: date | None
-    last: date
+    last: date | None
     kind: str
     setting: str
     recorded_at: datetime
+    case: str | None
+    criterion: str
+    ended: str
 
 
 class HandOverOut(Schema):
@@ -132,15 +138,20 @@ class ContactsIn(Schema):
 
 
 class ContactConfirmed(Schema):
+    """`joined`: the person was an open contact already, who took this exposure."""
+
     id: str
     known: bool
+    joined: bool
 
 
 class ContactsConfirmed(Schema):
-    """`ids` in the order sent; `known`: how many had been taken before by their source key."""
+    """`ids` in the order sent; `known`: how many had been taken before by their source key;
+    `joined`: how many were open contacts already, who took the exposure."""
 
     ids: list[str]
     known: int
+    joined: int
     message: str
 
 
@@ -194,7 +205,16 @@ def get_contact(call: Call, contact: str) -> ContactWhole:
         located_at=found.contact.located_at,
         lost_at=found.contact.lost_at,
         exposures=[
-            ExposureOut(first=e.first, last=e.last, kind=e.kind, setting=e.setting, recorded_at=e.recorded_at)
+            ExposureOut(
+                first=e.first,
+                last=e.last,
+                kind=e.kind,
+                setting=e.setting,
+                recorded_at=e.recorded_at,
+                case=e.case or None,
+                criterion=e.criterion,
+                ended=e.ended,
+            )
             for e in found.exposures
             if health
         ],
@@ -206,7 +226,8 @@ def get_contact(call: Call, contact: str) -> ContactWhole:
 def confirm_contact(call: Call, body: ContactIn) -> ContactConfirmed:
     """Name a close contact; its loop opens"""
     result = actions.confirm_contacts([_input(call, body, None)], actor=call.actor)
-    return ContactConfirmed(id=result.contacts[0][1], known=bool(result.known))
+    one = result.named[0]
+    return ContactConfirmed(id=one.public_id, known=one.known, joined=one.joined)
 
 
 @operation(router, "POST", "/contacts/batch", right="contact.write", response=ContactsConfirmed, status=201)
@@ -214,10 +235,11 @@ def confirm_contacts(call: Call, body: ContactsIn) -> ContactsConfirmed:
     """Name many close contacts, all or none; errors name their row"""
     inputs = [_input(call, one, row) for row, one in enumerate(body.contacts)]
     result = actions.confirm_contacts(inputs, actor=call.actor)
-    n = len(result.contacts) - result.known
+    n = len(result.named) - result.known
     return ContactsConfirmed(
         ids=[public_id for _pk, public_id in result.contacts],
         known=result.known,
+        joined=result.joined,
         message=ngettext("%(n)s contact was named.", "%(n)s contacts were named.", n) % {"n": n},
     )
 

@@ -25,6 +25,7 @@ from bihuan.tracing.errors import (
     UnknownInvestigation,
 )
 from bihuan.tracing.models import Contact, Investigation, SourceHypothesis
+from bihuan.tracing.queries.lines import of_cases
 from bihuan.tracing.rules.track import days_of, untold
 
 RIGHT = "investigation.write"
@@ -171,7 +172,7 @@ def _tell(found: Investigation, *, at: Day, actor: Actor, now: datetime) -> None
         actor=actor,
         at=at,
         summary=found.summary,
-        contacts_found=Contact.objects.filter(case=found.case).count(),
+        contacts_found=Contact.objects.filter(of_cases([found.case_id])).count(),
         now=now,
     )
 
