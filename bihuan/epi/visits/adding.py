@@ -268,9 +268,14 @@ def ranked(room: Room, regions: list[tuple[int, int]], most: NDArray[np.int32], 
     return Met(*out[:, :n])
 
 
+def even(n: int, parts: int) -> list[int]:
+    """Where parts of about the same size begin, and n."""
+    return [n * i // parts for i in range(parts + 1)]
+
+
 def _even(n: int, parts: int) -> list[int]:
-    """Where parts of about the same size begin, and n; a small question is not parted."""
-    return np.linspace(0, n, (parts if n >= _SHARED_NAMES else 1) + 1).astype(int).tolist()
+    """Like `even`; a small question is not parted."""
+    return even(n, parts if n >= _SHARED_NAMES else 1)
 
 
 def _order(

@@ -2,7 +2,7 @@
 
 A record for everybody is larger than any cache, and who is met is scattered over all of it: one record a
 meeting is one wait for memory. So each meeting is first written, in 8 bytes, behind the others of its bucket
-of 32,768 people, which is writing in order; then bucket after bucket is added up in records that stay in the
+of 16,384 people, which is writing in order; then bucket after bucket is added up in records that stay in the
 cache of the core. Buckets come in the order of people, so what is found is in that order too, and a few
 stable passes over digits rank it. Both cores scan, then both add up: no two ever write to the same bucket.
 """
@@ -20,7 +20,8 @@ from bihuan.epi.visits.fetching import ask, prefetch
 from bihuan.epi.visits.kernels import BASE, MINUTES, PERSON, START, WIDE
 from bihuan.epi.visits.sifting import CASE_AT, LANES, MET_AT, PEOPLE_BITS, SHARED_AT, sift
 
-#: People of a bucket: their records (32 bytes each) fill half of a core's second cache of 2 MB.
+#: People of a bucket: their records (32 bytes each) fill a quarter of a second cache of 2 MB, which two
+#: threads may share.
 PEOPLE = 1 << PEOPLE_BITS
 #: Meetings of a block; a bucket is a chain of blocks.
 BLOCK_BITS = 8

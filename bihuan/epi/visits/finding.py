@@ -200,6 +200,22 @@ def _larger(table: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
+def near(segments: Any, people: Any, since: Any, until: Any, margin: int, places: Any) -> Any:
+    """The visits of some cases, as `visits_of`, and the ranges beside them, as `ranges_of`. `places`: only
+    visits to these (ascending), or to all if it is empty."""
+    visits = visits_of(segments, people, since, until)
+    if places.size:
+        n = 0
+        for v in range(visits.shape[0]):
+            at = np.searchsorted(places, visits[v, 1])
+            if at < places.size and places[at] == visits[v, 1]:
+                visits[n] = visits[v]
+                n += 1
+        visits = visits[:n]
+    return visits, ranges_of(segments, visits, margin)
+
+
+@njit(cache=True, nogil=True)
 def ranges_of(segments: Any, visits: Any, margin: int) -> Any:
     """Rows (visit, segment, from, to) of stays that may meet a visit, in the order of visits."""
     place, of, visit = np.empty(_BATCH, np.int64), np.empty(_BATCH, np.int64), np.empty(_BATCH, np.int64)

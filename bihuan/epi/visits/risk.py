@@ -167,7 +167,7 @@ def _by_weight(store: VisitStore, weights: Mapping[str, float]) -> dict[float, N
     return {weight: np.unique(np.array(places, np.int64)) for weight, places in found.items()}
 
 
-def _rows_of(person: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+def _rows_of(person: NDArray[np.int32], wanted: NDArray[np.int32]) -> NDArray[np.int64]:
     """Where each of `wanted` stands in `person`, -1 for who does not."""
     if not person.size:
         return np.full(wanted.size, -1)
@@ -176,7 +176,7 @@ def _rows_of(person: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np
     return np.where(person[at] == wanted, at, -1)
 
 
-def times(minutes: NDArray[np.int64] | Sequence[int]) -> list[str]:
+def times(minutes: NDArray[np.integer[Any]] | Sequence[int]) -> list[str]:
     """Minutes of the store's clock as "2020-02-08 13:05"."""
     distinct, at = np.unique(np.asarray(minutes, np.int64), return_inverse=True)
     told = np.datetime_as_string(distinct.astype("datetime64[m]"), unit="m")

@@ -22,7 +22,7 @@ from bihuan.epi.visits.kernels import _pointer
 LANES = 16
 #: A meeting in two halves of 32 bits. Lower: place in the bucket of people, minutes shared; upper: when met
 #: (minutes from `zero` on), case.
-PEOPLE_BITS, SHARED_AT, MET_AT, CASE_AT = 15, 16, 32, 53
+PEOPLE_BITS, SHARED_AT, MET_AT, CASE_AT = 14, 16, 32, 53
 _LOCAL = (1 << PEOPLE_BITS) - 1
 _WORD, _BYTE = ir.IntType(32), ir.IntType(8)
 _WORDS, _BITS = ir.VectorType(_WORD, LANES), ir.VectorType(ir.IntType(1), LANES)

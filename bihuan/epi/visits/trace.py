@@ -56,7 +56,7 @@ def meet(store: VisitStore, windows: AnyWindows, *, margin: int = 0) -> Met:
 
 def meet_at(store: VisitStore, windows: AnyWindows, places: NDArray[np.int64], *, margin: int = 0) -> Met:
     """`meet` at some places only: small numbers, ascending."""
-    return _met(store, checked(windows, margin), margin, places)
+    return _met(store, checked(windows, margin), margin, places) if places.size else Met.nobody()
 
 
 def _met(store: VisitStore, asked: Windows, margin: int, places: NDArray[np.int64] | None) -> Met:
@@ -98,12 +98,13 @@ def _near(
     segments: NDArray[np.int64], asked: Windows, margin: int, places: NDArray[np.int64] | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Visits of the cases as in `visits_of`, and the rows beside them that may meet them, by all cores."""
+    only = np.empty(0, np.int64) if places is None else places
 
     def some(a: int, b: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        visits = _visits_of(segments, asked, a, b)
-        if places is not None:
-            visits = visits[np.isin(visits[:, 1], places)]
-        return visits, np.asarray(finding.ranges_of(segments, visits, margin))
+        part = asked.take(slice(a, b))
+        visits, ranges = finding.near(segments, part.person, part.since, part.until, margin, only)
+        visits[:, 0] += a
+        return visits, ranges
 
     cuts = _cuts(asked.size)
     parts = adding.at_once(some, cuts, cuts[1:])
@@ -140,7 +141,7 @@ def _visits_of(segments: NDArray[np.int64], asked: Windows, a: int, b: int) -> N
 
 def _cuts(n: int) -> list[int]:
     """Windows in parts, one a core where there are enough."""
-    return np.linspace(0, n, (adding.workers() if n >= _SHARED_WINDOWS else 1) + 1).astype(int).tolist()
+    return adding.even(n, adding.workers() if n >= _SHARED_WINDOWS else 1)
 
 
 def encounters(
