@@ -8,9 +8,10 @@ import pytest
 
 from bihuan.care import actions as care
 from bihuan.care.queries.indicators import Indicator, tracing_indicators
-from bihuan.cases.actions import record_investigation
+from bihuan.cases.actions import record_investigation, revise_case
 from bihuan.cases.models import Case
 from bihuan.tracing.actions import record_located
+from bihuan.tracing.actions.links import LinkInput, link_cases
 from bihuan.tracing.models import Contact
 from tests.cast import COUNTY, GRID, NEXT_COUNTY, Cast
 from tests.rooms.care_room import do, li, local, make_case, make_contact, zhou
@@ -138,3 +139,45 @@ def test_what_lies_before_the_days_asked_about_or_elsewhere_is_not_counted(cast,
     with cast.neighbor.acting():
         rows = tracing_indicators("", as_of=local("02-20 12:00")).rows
     assert {one.denominator for one in rows} == {0}
+
+
+def test_a_case_counts_as_it_was_classified_at_that_moment(cast, source):
+    suspected = make_case(
+        cast.officer, "02-13 10:00", person=zhou(local_id="x"), classification="suspected",
+        date_visit=local("02-13 09:00"),
+    )  # fmt: skip
+    revise(cast, "02-14 10:00", suspected, classification="confirmed", date_confirmation=local("02-14 09:30"))
+    revise(cast, "02-15 10:00", source, classification="discarded")
+    moments = ("02-13 12:00", "02-14 12:00", "02-15 12:00")
+    assert [shares(cast, when)["among_contacts"][1] for when in moments] == [1, 2, 1]
+
+
+def test_contacts_interviews_and_links_of_later_days_do_not_count(cast, source):
+    other = make_case(
+        cast.officer, "02-13 10:00", person=zhou(local_id="x"), classification="confirmed",
+        date_confirmation=local("02-13 09:00"),
+    )  # fmt: skip
+    do(cast.officer, "02-16 09:00", record_investigation, other.public_id)
+    link = LinkInput(source.public_id, other.public_id)
+    do(cast.officer, "02-16 10:00", link_cases, [link])
+    make_contact(
+        cast.officer, "02-16 11:00", person=zhou(local_id="y"), case=other.public_id,
+        exposure_last=date(2020, 2, 13),
+    )  # fmt: skip
+    before, after = shares(cast, "02-15 12:00"), shares(cast, "02-16 12:00")
+    assert (before["unlinked"], after["unlinked"]) == ((2, 2), (1, 2))
+    assert (before["without_contacts"], after["without_contacts"]) == ((2, 2), (1, 2))
+    assert (before["interviews_per_case"], after["interviews_per_case"]) == ((1, 0), (2, 0))
+
+
+def test_a_list_of_the_past_counts_with_all_it_brought(cast, source):
+    other = make_case(
+        cast.officer, "02-20 10:00", person=zhou(local_id="x"), classification="confirmed",
+        date_confirmation=local("02-13 09:00"),
+    )  # fmt: skip
+    do(cast.officer, "02-20 10:05", link_cases, [LinkInput(source.public_id, other.public_id)])
+    assert shares(cast, "02-14 12:00")["unlinked"] == (1, 2)
+
+
+def revise(cast: Cast, when: str, case: Case, **changes: object) -> None:
+    do(cast.officer, when, revise_case, case.public_id, changes=changes, reason="复核")

@@ -1,7 +1,8 @@
 """Indicators of contact tracing (protocols.md 13): each a share or a ratio with what it is made of.
 
-Recomputed from the records as of a moment, over the days before it; a case whose clock has not run out yet is
-not counted as missed. They describe how the work goes in a territory; nobody is ranked by them.
+Recomputed from the records as of a moment, over the days before it: a case stands as it was classified then,
+and what came later does not count. A case whose clock has not run out yet is not counted as missed. They
+describe how the work goes in a territory; nobody is ranked by them.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import DateTimeField, Exists, F, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models import CharField, DateTimeField, Exists, F, Min, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from bihuan.care.models import DailyCheck, Order
 from bihuan.care.rules import EndReason
-from bihuan.cases.models import Case, Step
+from bihuan.cases.models import Case, CaseRevision, Step
 from bihuan.cases.queries.lines import within
 from bihuan.cases.rules import Classification, Origin
 from bihuan.registry import clock
@@ -93,14 +94,26 @@ class _Asked:
     since: datetime
 
     def cases(self) -> QuerySet[Any]:
-        """Cases found in these days that stand as cases, with `confirmed`, the instant clocks count from."""
+        """Cases found in these days that stood as cases, with `confirmed`, the instant clocks count from."""
         rows: QuerySet[Any] = within(Case, self.territory)
-        rows = rows.filter(classification__in=_CASES, found_at__gt=self.since, found_at__lte=self.at)
+        rows = rows.filter(found_at__gt=self.since, found_at__lte=self.at)
+        rows = rows.annotate(stood=self.stood("classification", "pk")).filter(stood__in=_CASES)
         return rows.annotate(confirmed=Coalesce("confirmation_at", "found_at"))
 
     def contacts(self) -> QuerySet[Contact]:
         rows: QuerySet[Contact] = within(Contact, self.territory)
         return rows.filter(confirmed_at__lte=self.at)
+
+    def stood(self, field: str, case: str) -> Coalesce:
+        """What a field of the case at `case` said at that moment: before the first change that came later."""
+        later = CaseRevision.objects.filter(case=OuterRef(case), field=field, at__gt=self.at)
+        before = Subquery(later.order_by("at", "id").values("old")[:1], output_field=CharField())
+        path = field if case == "pk" else f"{case}__{field}"
+        return Coalesce(before, F(path), output_field=CharField())
+
+    def recorded(self, case: str) -> Q:
+        """What was recorded by then; of a case that was itself recorded later (a list of the past), all."""
+        return Q(recorded_at__lte=self.at) | Q(**{f"{case}__recorded_at__gt": self.at})
 
 
 def _first_order() -> Subquery:
@@ -110,9 +123,10 @@ def _first_order() -> Subquery:
 
 def _traced(asked: _Asked) -> Indicator:
     """Contacts under observation within 72 hours of the confirmation of their source case."""
-    rows = asked.contacts().filter(
-        case__classification__in=_CASES, case__found_at__gt=asked.since, case__found_at__lte=asked.at
+    rows: QuerySet[Any] = asked.contacts().filter(
+        case__found_at__gt=asked.since, case__found_at__lte=asked.at
     )
+    rows = rows.annotate(stood=asked.stood("classification", "case")).filter(stood__in=_CASES)
     rows = rows.annotate(confirmed=Coalesce("case__confirmation_at", "case__found_at"), placed=_first_order())
     done = rows.filter(placed__lte=F("confirmed") + TRACED_WITHIN).filter(placed__lte=asked.at)
     due = rows.filter(Q(confirmed__lte=asked.at - TRACED_WITHIN) | Q(pk__in=done.values("pk")))
@@ -144,7 +158,8 @@ def _completing(asked: _Asked) -> Indicator:
 
 
 def _known(asked: _Asked) -> QuerySet[Any]:
-    return asked.cases().filter(Exists(Contact.objects.filter(became_case=OuterRef("pk"))))
+    named = Contact.objects.filter(became_case=OuterRef("pk"), confirmed_at__lte=asked.at)
+    return asked.cases().filter(Exists(named))
 
 
 def _among_contacts(asked: _Asked) -> Indicator:
@@ -164,8 +179,9 @@ def _in_quarantine(asked: _Asked) -> Indicator:
 
 def _unlinked(asked: _Asked) -> Indicator:
     """Cases not imported that nobody has linked to another case or found among contacts."""
-    rows = asked.cases().exclude(origin__in=_IMPORTED)
-    linked = Q(Exists(CaseLink.objects.filter(to_case=OuterRef("pk"))))
+    rows = asked.cases().annotate(then=asked.stood("origin", "pk")).exclude(then__in=_IMPORTED)
+    links = CaseLink.objects.filter(asked.recorded("to_case"), to_case=OuterRef("pk"))
+    linked = Q(Exists(links))
     contact = Q(Exists(Contact.objects.filter(became_case=OuterRef("pk"), case__isnull=False)))
     return Indicator(
         "unlinked", rows.exclude(linked | contact).count(), rows.count(), None, False, PLAYBOOK, "V"
@@ -175,8 +191,8 @@ def _unlinked(asked: _Asked) -> Indicator:
 def _without_contacts(asked: _Asked) -> Indicator:
     """Cases, confirmed for a day or longer, of whom no contact is known."""
     rows = asked.cases().filter(confirmed__lte=asked.at - INTERVIEWED_WITHIN)
-    named = Q(Exists(Contact.objects.filter(case=OuterRef("pk"))))
-    further = Q(Exists(Exposure.objects.filter(case=OuterRef("pk"))))
+    named = Q(Exists(Contact.objects.filter(case=OuterRef("pk"), confirmed_at__lte=asked.at)))
+    further = Q(Exists(Exposure.objects.filter(asked.recorded("case"), case=OuterRef("pk"))))
     return Indicator(
         "without_contacts", rows.exclude(named | further).count(), rows.count(), 0.1, False, USDR, "V"
     )
@@ -194,6 +210,7 @@ def _interviewed(asked: _Asked) -> Indicator:
 
 def _needed(asked: _Asked) -> Indicator:
     """Cases interviewed for each case found among contacts."""
-    told = asked.cases().filter(Exists(Step.objects.filter(case=OuterRef("pk"), kind="case.investigated")))
+    steps = Step.objects.filter(case=OuterRef("pk"), kind="case.investigated", at__lte=asked.at)
+    told = asked.cases().filter(Exists(steps))
     found = _known(asked).count()
     return Indicator("interviews_per_case", told.count(), found, None, False, PLAYBOOK, "V", is_ratio=True)
