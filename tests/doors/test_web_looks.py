@@ -214,7 +214,8 @@ def test_where_cases_were_together_against_chance_and_a_cluster_made_of_it(
     answer = post(cast.officer, "look_common", one=both, purpose=WHY)
     body = answer.content.decode()
     assert answer.status_code == 200
-    assert "2 例病例中有 2 例" in body
+    assert "2 例病例中有 2 例于 02-10 09:00 至 11:00 到过张湾市场" in body, "two hours, one row"
+    assert "（02-10 09:00 至 10:00）有 2 例，该小时随机预期" in body
     assert "周*明" in body
     assert "周小明" not in body
     assert len(noted("common")) == 2

@@ -4,6 +4,7 @@ look is seen by whom it concerned."""
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -236,7 +237,10 @@ def test_common_places_of_two_open_investigations(cast: Cast, world: Investigati
     second = opened(cast.officer, other)
     found = do(cast.officer, "02-12 18:00", look_common, [world.public_id, second.public_id], purpose=WHY)
     assert {row.place.store_id for row in found.rows} == {"market", "shop-7"}
-    assert all(len(row.cases) == 2 for row in found.rows)
+    assert all(len(row.cases) == 2 == len(row.span_cases) for row in found.rows)
+    market = next(row for row in found.rows if row.place.store_id == "market")
+    assert (market.span_since, market.span_until) == (local("02-10 09:00"), local("02-10 11:00"))
+    assert (market.hours, market.until - market.since) == (2, timedelta(hours=1))
     assert len(found.look_ids) == 2
 
 

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bihuan.epi.errors import InputError
 from bihuan.epi.visits import Batch, VisitStore, adding, buckets, bulk, meeting
-from bihuan.epi.visits.backward import common_places
+from bihuan.epi.visits.backward import CommonPlace, common_places, spans
 from bihuan.epi.visits.batch import DAY_MINUTES
 from bihuan.epi.visits.risk import CASE_MINUTES, ENCOUNTER_MINUTES, SCALE_MINUTES, scored
 from bihuan.epi.visits.trace import Window, Windows, meet
@@ -263,6 +265,39 @@ def test_the_same_case_twice_is_one_case(tmp_path: Path):
     store = market(tmp_path)
     twice = [Window(0, ZERO, ZERO + DAY_MINUTES)] * 2
     assert common_places(store, twice) == []
+
+
+def test_a_case_known_by_two_numbers_is_one_case(tmp_path: Path):
+    store = market(tmp_path)
+    two = [Window(0, ZERO, ZERO + DAY_MINUTES), Window(1, ZERO, ZERO + DAY_MINUTES)]
+    assert common_places(store, two)[0].cases == (0, 1)
+    assert common_places(store, two, as_one={0: 0, 1: 0}) == []
+
+
+hours = st.lists(
+    st.tuples(st.sampled_from("ab"), st.integers(0, 8), st.sets(st.integers(0, 4), min_size=2)),
+    unique_by=lambda one: one[:2], max_size=14,
+).map(
+    lambda told: [
+        CommonPlace(place, 60 * n, 60 * n + 60, tuple(sorted(who)), 9, 0.1, rank / 99, rank / 99)
+        for rank, (place, n, who) in enumerate(told)
+    ]
+)  # fmt: skip
+
+
+@given(hours)
+def test_neighboring_hours_are_one_row_whose_figures_are_of_one_of_them(found: list[CommonPlace]):
+    joined = spans(found)
+    held = [(span.place, at) for span in joined for at in range(span.since, span.until, 60)]
+    assert sorted(held) == sorted((one.place, one.since) for one in found), "each hour once, and no other"
+    for span in joined:
+        inside = [one for one in found if one.place == span.place and span.since <= one.since < span.until]
+        assert span.best is inside[0], "the first of the ranking"
+        assert span.blocks == len(inside)
+        assert set(span.cases) == {case for one in inside for case in one.cases}
+        for other in joined:
+            assert other is span or other.place != span.place or other.since != span.until
+    assert [found.index(span.best) for span in joined] == sorted(found.index(s.best) for s in joined)
 
 
 def test_a_block_that_does_not_divide_the_day_is_refused(tmp_path: Path):

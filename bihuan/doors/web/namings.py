@@ -49,8 +49,8 @@ def spoken(criterion: str) -> str:
 
 
 def sentence(e: Mapping[str, Any]) -> str:
-    """One encounter in words: when, where, for how long, and from whom it is known; of an entry record also how
-    that came about."""
+    """One encounter in words: when, where, for how long, and from whom it is known; of an entry record also
+    how that came about."""
     how = recorded_words(e.get("how"))
     return _("%(told)s (%(how)s)") % {"told": _told(e), "how": how} if how else _told(e)
 

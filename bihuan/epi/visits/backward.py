@@ -11,8 +11,9 @@ household shares is one, and is judged by a person.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any
 
 import numpy as np
@@ -67,12 +68,55 @@ class CommonPlace:
         }  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class CommonSpan:
+    """Neighboring blocks of one place as one: [since, until), all `cases` who were there in any of them.
+
+    Chance is of one block and nothing is added up: `best` is the least likely of the `blocks`, and its
+    figures are of its own time and cases.
+    """
+
+    place: str
+    since: int
+    until: int
+    cases: tuple[int, ...]
+    best: CommonPlace
+    blocks: int
+
+
+def spans(found: Sequence[CommonPlace]) -> list[CommonSpan]:
+    """Blocks of one place that follow each other without a gap as one row each, in the order of their best
+    one. Every block is in exactly one of them."""
+    rank = {(one.place, one.since): n for n, one in enumerate(found)}
+    ordered = sorted(found, key=lambda one: (one.place, one.since))
+    # In a run, the end of each block is the beginning of the next: the number of the run tells them apart.
+    breaks = [
+        n == 0 or (one.place, one.since) != (ordered[n - 1].place, ordered[n - 1].until)
+        for n, one in enumerate(ordered)
+    ]
+    runs = groupby(zip(np.cumsum(breaks).tolist(), ordered, strict=True), key=lambda pair: pair[0])
+    made = [_span([one for _run, one in run], rank) for _number, run in runs]
+    return sorted(made, key=lambda span: rank[span.place, span.best.since])
+
+
+def _span(run: Sequence[CommonPlace], rank: Mapping[tuple[str, int], int]) -> CommonSpan:
+    best = min(run, key=lambda one: rank[one.place, one.since])
+    cases = tuple(sorted({case for one in run for case in one.cases}))
+    return CommonSpan(best.place, run[0].since, run[-1].until, cases, best, len(run))
+
+
 def common_places(
-    store: VisitStore, windows: AnyWindows, *, at_least: int = 2, block: int = BLOCK_MINUTES
+    store: VisitStore,
+    windows: AnyWindows,
+    *,
+    at_least: int = 2,
+    block: int = BLOCK_MINUTES,
+    as_one: Mapping[int, int] | None = None,
 ) -> list[CommonPlace]:
     """Places and blocks of `block` minutes where `at_least` cases were, the least likely by chance first.
 
-    `windows` are the times in which each case may have been infected; a person twice counts once.
+    `windows` are the times in which each case may have been infected; a person twice counts once, and so
+    does a case with several small numbers, if `as_one` leads each to the one it is told by.
     """
     asked = checked(windows, 0)
     if not 1 <= block <= DAY_MINUTES or DAY_MINUTES % block:
@@ -87,7 +131,10 @@ def common_places(
     visits = trace.visits_of(segments, asked)
     if not visits.size:
         return []
-    case, place, hour = _cells(visits, asked.person, block)
+    people = asked.person.astype(np.int64)
+    for number, told in (as_one or {}).items():
+        people[asked.person == number] = told
+    case, place, hour = _cells(visits, people, block)
     low = int(hour.min())
     totals, n_cells = kernels.volumes_of(segments, low, int(hour.max()) + 1, block)
     presences = {int(h): np.unique(case[hour == h], return_counts=True)[1] for h in np.unique(hour)}
@@ -108,14 +155,14 @@ def common_places(
 
 
 def _cells(
-    visits: NDArray[np.int64], people: NDArray[np.uint32], block: int
+    visits: NDArray[np.int64], people: NDArray[np.int64], block: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Case, place and block of every presence, each once."""
     since, until = visits[:, 2] // block, visits[:, 3] // block
     n = until - since + 1
     row = np.repeat(np.arange(n.size), n)
     hour = since[row] + np.arange(row.size) - np.repeat(np.cumsum(n) - n, n)
-    cells = np.column_stack([people[visits[row, 0]].astype(np.int64), visits[row, 1], hour])
+    cells = np.column_stack([people[visits[row, 0]], visits[row, 1], hour])
     case, place, hour = np.unique(cells, axis=0).T
     return case, place, hour
 

@@ -287,7 +287,9 @@ class PlaceLookOut(Schema):
 
 
 class CommonOut(Schema):
-    """`expected`: cases there by chance; `q`: its probability, adjusted for all places and hours."""
+    """A place where cases were in `hours` that follow each other, `span_since` to `span_until`; `span_cases`
+    in any of them. All figures are of the least likely hour alone, `since` to `until`: `cases` there, `stays` of
+    all people, `expected` cases by chance, `p`, and `q`, adjusted for all places and hours."""
 
     place: PlaceRef
     since: datetime
@@ -297,6 +299,10 @@ class CommonOut(Schema):
     expected: float
     p: float
     q: float
+    span_since: datetime
+    span_until: datetime
+    span_cases: list[str]
+    hours: int
 
 
 class CommonLookOut(Schema):
@@ -512,7 +518,8 @@ def look_at_common(call: Call, body: CommonLookIn) -> CommonLookOut:
         items=[
             CommonOut(
                 place=_place(r.place), since=r.since, until=r.until, cases=list(r.cases), stays=r.stays,
-                expected=r.expected, p=r.p, q=r.q,
+                expected=r.expected, p=r.p, q=r.q, span_since=r.span_since, span_until=r.span_until,
+                span_cases=list(r.span_cases), hours=r.hours,
             )
             for r in found.rows
         ],

@@ -33,6 +33,7 @@ from bihuan.tracing.actions.looks import Common, CommonLook, PlaceLook, Present,
 from bihuan.tracing.errors import InvestigationClosed
 from bihuan.tracing.queries import investigations as reads
 from bihuan.tracing.queries.investigations import InvestigationRow, InvestigationView
+from bihuan.tracing.queries.places import KINDS
 from bihuan.tracing.queries.recorded import recorded_words
 
 RIGHT: Final = "investigation.view"
@@ -249,29 +250,42 @@ def _common_found(look: CommonLook, names: Mapping[str, str]) -> dict[str, Any]:
         registry_access.may(None, "case.view", field_class=seen.HEALTH)
     )
     asked = len(look.investigations)
+    kinds = {row.place.kind for row in look.rows}
     return {
         "found": [_common(row, names, asked, may_name=may_name) for row in look.rows],
+        "kinds": [(kind, label) for kind, label in KINDS if kind in kinds],
         "unseen": [{"id": case, "name": names.get(case, case)} for case in look.unseen],
     }
 
 
 def _common(row: Common, names: Mapping[str, str], asked: int, *, may_name: bool) -> dict[str, Any]:
     tz = timezone.get_current_timezone()
-    when = _span(row.since, row.until, tz)
+    hour, when = _span(row.since, row.until, tz), _span(row.span_since, row.span_until, tz)
     words = {
-        "n": len(row.cases), "all": asked, "place": row.place.name, "when": when,
-        "expected": _figure(row.expected),
+        "n": len(row.cases), "m": len(row.span_cases), "all": asked, "place": row.place.name, "when": hour,
+        "span": when, "expected": _figure(row.expected),
     }  # fmt: skip
-    said = _(
-        "%(n)s of %(all)s cases were at %(place)s, %(when)s; by chance it would be %(expected)s. "
-        "A lead to verify, no finding."
+    said = (
+        _(
+            "%(n)s of %(all)s cases were at %(place)s, %(when)s; by chance it would be %(expected)s. "
+            "A lead to verify, no finding."
+        )
+        if row.hours == 1
+        else _(
+            "%(m)s of %(all)s cases were at %(place)s, %(span)s. In its least likely hour, %(when)s, there "
+            "were %(n)s; by chance it would be %(expected)s in that hour. A lead to verify, no finding."
+        )
     )
     return {
+        "kind": row.place.kind,
+        "kind_label": dict(KINDS).get(row.place.kind, ""),
+        "hour": hour if row.hours > 1 else "",
         "place": row.place.name,
         "place_url": reverse("web:place", args=[row.place.public_id]) if _is_in_sight(row) else "",
         "when": when,
         "cases": [
-            {"name": names.get(case, case), "href": reverse("web:case", args=[case])} for case in row.cases
+            {"name": names.get(case, case), "href": reverse("web:case", args=[case])}
+            for case in row.span_cases
         ],
         "n": len(row.cases),
         "stays": row.stays,
@@ -299,13 +313,13 @@ def _figure(value: float) -> str:
 
 def _cluster_href(row: Common, tz: Any) -> str:
     """The form of a new cluster, filled."""
-    first, last = row.since.astimezone(tz).date(), row.until.astimezone(tz).date()
+    first, last = row.span_since.astimezone(tz).date(), row.span_until.astimezone(tz).date()
     query = {
         "name": _("%(place)s, %(day)s") % {"place": row.place.name, "day": f"{first:%m-%d}"},
         "place": row.place.public_id,
         "setting": row.place.kind,
         "date_first": first.isoformat(),
         "date_last": last.isoformat(),
-        "cases": " ".join(row.cases),
+        "cases": " ".join(row.span_cases),
     }
     return f"{reverse('web:cluster_new')}?{urlencode(query)}"

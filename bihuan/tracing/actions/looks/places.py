@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -10,7 +10,7 @@ from typing import Literal
 from django.utils.translation import gettext as _
 
 from bihuan.cases.actions.common import writing, zone_of
-from bihuan.epi.visits import backward, trace
+from bihuan.epi.visits import VisitStore, backward, trace
 from bihuan.epi.visits.recorded import Stay
 from bihuan.epi.visits.windows import Window
 from bihuan.registry.actor import Actor
@@ -130,8 +130,12 @@ def _in_question(gate: Gate, place: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """A place and hour (UTC) where several of the cases were, against what chance would give: `stays` of all
-    people, `expected` cases by chance, `p` and, adjusted for all tests, `q`. A lead to verify."""
+    """A place where several of the cases were, in `hours` that follow each other: `span_since` to
+    `span_until` (UTC), `span_cases` in any of them.
+
+    Against chance stands the least likely hour alone, `since` to `until`: its `cases`, `stays` of all people,
+    `expected` cases by chance, `p` and, adjusted for all tests, `q`. A lead to verify.
+    """
 
     place: PlaceName
     since: datetime
@@ -141,6 +145,10 @@ class Common:
     expected: float
     p: float
     q: float
+    span_since: datetime
+    span_until: datetime
+    span_cases: tuple[str, ...]
+    hours: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +176,7 @@ def look_common(
         if store is None:
             return CommonLook("no_store", tuple(ids), (), (), tuple(g.case.public_id for g in gates))
         of: dict[int, str] = {}
+        as_one: dict[int, int] = {}  # a case whom gates know by several numbers is one
         windows, unseen = [], []
         for gate in gates:
             own = small_numbers(store, case_numbers(gate))
@@ -175,26 +184,39 @@ def look_common(
             span = visits.minute_of(store, since), visits.minute_of(store, until)
             windows += [Window(number, *span) for number in own]
             of |= dict.fromkeys(own, gate.case.public_id)
+            as_one |= dict.fromkeys(own, min(own, default=0))
             if not own:
                 unseen.append(gate.case.public_id)
-        found = backward.common_places(store, windows) if windows else []
-        names = named(c.place for c in found)
-        rows = tuple(
-            Common(
-                names[c.place], visits.moment_of(store, c.since), visits.moment_of(store, c.until),
-                tuple(sorted({of[n] for n in c.cases})), c.presences, c.expected, c.p, c.q,
-            )
-            for c in found
-            if len({of[n] for n in c.cases}) > 1
-        )[:AT_MOST]  # fmt: skip
+        found = backward.common_places(store, windows, as_one=as_one) if windows else []
+        shown = backward.spans(found)[:AT_MOST]
+        names = named(span.place for span in shown)
+        rows = tuple(_common(store, span, names[span.place], of) for span in shown)
         notes = tuple(
             noted(
-                gate, "common", persons=(), rows=sum(gate.case.public_id in row.cases for row in rows),
+                gate, "common", persons=(), rows=sum(gate.case.public_id in row.span_cases for row in rows),
                 since=_source_window(gate)[0], until=_source_window(gate)[1],
             ).pk
             for gate in gates
         )  # fmt: skip
         return CommonLook("found", tuple(ids), notes, rows, tuple(unseen))
+
+
+def _common(store: VisitStore, span: backward.CommonSpan, place: PlaceName, of: Mapping[int, str]) -> Common:
+    best = span.best
+    return Common(
+        place,
+        visits.moment_of(store, best.since),
+        visits.moment_of(store, best.until),
+        tuple(sorted({of[n] for n in best.cases})),
+        best.presences,
+        best.expected,
+        best.p,
+        best.q,
+        span_since=visits.moment_of(store, span.since),
+        span_until=visits.moment_of(store, span.until),
+        span_cases=tuple(sorted({of[n] for n in span.cases})),
+        hours=span.blocks,
+    )
 
 
 def _source_window(gate: Gate) -> tuple[datetime, datetime]:
