@@ -98,7 +98,7 @@ def courses(draw: st.DrawFn) -> tuple[str, list[Event], datetime]:
     if facts["two_stages"] and kind == "facility" and draw(st.booleans()):
         hours = draw(st.integers(0, 30))
         moved = datetime.fromisoformat(facts["stage_ends_at"]) + timedelta(hours=hours - 6)
-        events.append(("contact.moved", moved, {"order_kind": "home"}))
+        events.append(("contact.came_home", moved, {"order_kind": "home"}))
     if draw(st.booleans()):
         events.append(("order.ended", over, {"order_running": False}))
         if draw(st.booleans()):

@@ -37,7 +37,7 @@ def record_moved(contact_id: str, *, actor: Actor, at: Day = None, now: datetime
         order.save(update_fields=["moved_at", "moved_by"])
         data = {"order": order.public_id, "order_kind": OrderKind.HOME.value}
         moved = Moment(when.day, order.moved_at if when.at else None)
-        told = news(contact, "contact.moved", moved, data, key=f"contact.moved:{order.public_id}")
+        told = news(contact, "contact.came_home", moved, data, key=f"contact.came_home:{order.public_id}")
         tell_loops([told], actor=actor, now=known_at)
         return order
 

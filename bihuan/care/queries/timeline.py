@@ -251,12 +251,17 @@ def _order(order: Order, contact: str) -> list[Entry]:
         "order": order.public_id,
         "kind": order.kind,
         "last_day": order.last_day.isoformat(),
+        "home_from": order.home_from.isoformat() if order.home_from else "",
+        "home_kind": order.home_kind,
         "clause": order.clause,
         "pack": order.pack,
         "approver": order.approver,
     }
     named = ("contact", contact, order.recorded_at, order.proposer, data)
     found = [Entry(order.start_at, order.start_precision, DECISION, "order.started", *named)]
+    if order.moved_at is not None:
+        home = ("contact", contact, None, order.moved_by, data)
+        found.append(Entry(order.moved_at, "minute", FACT, "order.came_home", *home))
     if order.ended_at is not None:
         ended = {**data, "reason": order.end_reason}
         found.append(

@@ -28,7 +28,10 @@ from bihuan.tracing.queries.words import EXPOSURE_LABELS
 Pairs = Iterable[tuple[str, Any]]
 
 #: Keys of the machine, not of the reader.
-HIDDEN: Final = ("at", "duty", "organization_id", "order_running", "observe_ends_at", "test_day_one")
+HIDDEN: Final = (
+    "at", "duty", "organization_id", "order_running", "observe_ends_at", "test_day_one",
+    "two_stages", "stage", "stage_until", "stage_ends_at", "home_from",
+)  # fmt: skip
 LONGEST: Final = 120
 #: The words behind a key of evidence, for facts that were not typed into a form of their own.
 _WORDS: Final[Mapping[str, tuple[Pairs, ...]]] = {

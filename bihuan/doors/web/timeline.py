@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from bihuan.care.queries import Entry
-from bihuan.care.queries.words import END_LABELS, ORDER_KIND_LABELS, SYMPTOM_LABELS
+from bihuan.care.queries.words import END_LABELS, HOME_LABELS, ORDER_KIND_LABELS, SYMPTOM_LABELS
 from bihuan.doors.web import evidence, seen, words
 from bihuan.doors.web.namings import spoken
 from bihuan.doors.web.shapes import Moment
@@ -83,14 +83,11 @@ def _titles() -> dict[str, Callable[[Data], tuple[str, str]]]:
         "contact.located": lambda d: (_("Person found"), ""),
         "contact.handed_over": lambda _d: (_("Handed over to another territory"), ""),
         "contact.released": lambda d: (_("Released"), _word(END_LABELS, d.get("reason"))),
-        "order.started": lambda d: (
-            _word(ORDER_KIND_LABELS, d.get("kind")),
-            _("until the end of %(day)s · %(clause)s · approved by %(approver)s")
-            % {
-                "day": _day(d.get("last_day")),
-                "clause": d.get("clause", ""),
-                "approver": d.get("approver", ""),
-            },
+        "order.started": lambda d: (_word(ORDER_KIND_LABELS, d.get("kind")), _until(d)),
+        "order.came_home": lambda d: (
+            _("Home from the site"),
+            _("%(home)s until the end of %(day)s")
+            % {"home": _word(HOME_LABELS, d.get("home_kind")), "day": _day(d.get("last_day"))},
         ),
         "order.ended": lambda d: (_("Observation ended"), _word(END_LABELS, d.get("reason"))),
         "appeal.filed": lambda d: (_("Appeal filed"), ""),
@@ -108,6 +105,21 @@ def _titles() -> dict[str, Callable[[Data], tuple[str, str]]]:
             " · ".join(part for part in (label(d.get("label") or {}), str(d.get("reason", ""))) if part),
         ),
     }
+
+
+def _until(d: Data) -> str:
+    said = _("until the end of %(day)s · %(clause)s · approved by %(approver)s") % {
+        "day": _day(d.get("last_day")),
+        "clause": d.get("clause", ""),
+        "approver": d.get("approver", ""),
+    }
+    if not d.get("home_from"):
+        return said
+    home = _("from %(day)s %(home)s") % {
+        "day": _day(d.get("home_from")),
+        "home": _word(HOME_LABELS, d.get("home_kind")),
+    }
+    return f"{home} · {said}"
 
 
 def _tags() -> dict[str, str]:
@@ -148,6 +160,9 @@ def event_words(kind: str) -> str:
         "contact.became_case": _("Became a case"),
         "contact.lost": _("Not found"),
         "contact.moved": _("Moved"),
+        "contact.came_home": _("Home from the site"),
+        "stage_ends_at": _("End of the first stage"),
+        "observe_ends_at": _("End of the observation"),
         "contact.given_up": _("Search given up"),
         "contact.handed_over": _("Handed over to another territory"),
         "order.started": _("Observation began"),

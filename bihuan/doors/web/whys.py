@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 from django.urls import reverse
 from django.utils import timezone
@@ -10,7 +10,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from bihuan.care.queries import OrderView
-from bihuan.care.queries.words import END_LABELS, ORDER_KIND_LABELS
+from bihuan.care.queries.words import END_LABELS, HOME_LABELS, ORDER_KIND_LABELS
 from bihuan.doors.web import evidence, timeline, words
 from bihuan.doors.web.shapes import Why
 from bihuan.loops.queries import DutyRow
@@ -118,11 +118,9 @@ def _clock_words(row: DutyRow) -> str:
 def of_order(view: OrderView) -> Why:
     """A restriction of a person: why, by whom, until when, how it can end earlier, how to appeal."""
     order = view.order
-    kind = str(dict(ORDER_KIND_LABELS).get(order.kind, order.kind))
-    sentence = _("%(kind)s, %(days)s days from the day of the last exposure, until the end of %(last)s.") % {
-        "kind": kind,
-        "days": view.days,
-        "last": words.say_date(order.last_day, today=timezone.localtime(clock.now()).date(), inside=True),
+    sentence = _("%(now)s, until the end of %(last)s.") % {
+        "now": standing(view),
+        "last": _said(order.last_day, inside=True),
     }
     found = _order_value(order.rule, order.territory_code, order.start_at)
     base = of_value(found) if found else Why(sentence="", rule=order.rule)
@@ -147,9 +145,55 @@ def of_order(view: OrderView) -> Why:
         more=[
             (_("Decided by"), _("%(approver)s, proposed by %(proposer)s") % {
                 "approver": order.approver, "proposer": order.proposer}),
-            (_("Reviewed on"), words.say_date(order.review_on, today=timezone.localtime(clock.now()).date())),
+            (_("Reviewed on"), _said(order.review_on)),
+            *_course(view),
         ],
     )  # fmt: skip
+
+
+def standing(view: OrderView) -> str:
+    """Where an order stands: 集中医学观察 第 3 / 7 天（第 1 段，共 2 段）."""
+    order = view.order
+    kind = str(dict(ORDER_KIND_LABELS).get(order.kind, order.kind))
+    if view.stages == 1:
+        return _("%(kind)s, day %(day)s of %(days)s") % {"kind": kind, "day": view.day, "days": view.days}
+    if view.stage > 1:
+        kind = str(dict(HOME_LABELS).get(order.home_kind, order.home_kind))
+        if not view.at_home:
+            kind = _("%(home)s (not brought home yet)") % {"home": kind}
+    return _("%(kind)s, day %(day)s of %(days)s (stage %(stage)s of %(stages)s)") % {
+        "kind": kind,
+        "day": view.stage_day,
+        "days": view.stage_days,
+        "stage": view.stage,
+        "stages": view.stages,
+    }
+
+
+def _course(view: OrderView) -> list[tuple[str, str]]:
+    """From when the days count, when the stages turn, when the tests are."""
+    order = view.order
+    said = [(_("Day 0"), _said(order.day_zero))]
+    if order.home_from is not None:
+        kind = str(dict(ORDER_KIND_LABELS).get(order.kind, order.kind))
+        home = str(dict(HOME_LABELS).get(order.home_kind, order.home_kind))
+        first = order.home_from - timedelta(days=1)
+        stages = _("%(kind)s until the end of %(first)s, then %(home)s until the end of %(last)s") % {
+            "kind": kind,
+            "first": _said(first, inside=True),
+            "home": home,
+            "last": _said(order.last_day, inside=True),
+        }
+        said.append((_("Stages"), stages))
+    if order.moved_at is not None:
+        said.append((_("Home from the site"), words.say_when(order.moved_at, clock.now())))
+    if order.tests_on:
+        said.append((_("Test days"), " · ".join(_said(day) for day in order.tests_on)))
+    return said
+
+
+def _said(day: date, *, inside: bool = False) -> str:
+    return words.say_date(day, today=timezone.localtime(clock.now()).date(), inside=inside)
 
 
 def _order_value(rule: str, code: str, at: datetime) -> Value | None:

@@ -35,6 +35,8 @@ class Appeals(Schema):
 
 class OrderOut(Schema):
     """The decision record of an order. `day` of `days`: today's day; `exposure_day` counts from the exposure.
+    `stage` of `stages`: `stage_day` of `stage_days`, to the end of `stage_last`; `home_from` is the first day
+    of a second stage at home, `moved_at` when the person came home for it.
 
     `place` needs the field class location, `evidence` the class health.
     """
@@ -59,6 +61,15 @@ class OrderOut(Schema):
     day: int
     days: int
     exposure_day: int
+    tests_on: list[date]
+    stage: int
+    stages: int
+    stage_day: int
+    stage_days: int
+    stage_last: date
+    home_from: date | None
+    home_kind: str
+    moved_at: datetime | None
     ends_earlier: list[str]
     ended_at: datetime | None
     end_reason: str
@@ -113,6 +124,15 @@ def order_out(found: OrderView, shown: frozenset[str]) -> OrderOut:
         day=found.day,
         days=found.days,
         exposure_day=found.exposure_day,
+        tests_on=list(one.tests_on),
+        stage=found.stage,
+        stages=found.stages,
+        stage_day=found.stage_day,
+        stage_days=found.stage_days,
+        stage_last=found.stage_last,
+        home_from=one.home_from,
+        home_kind=one.home_kind,
+        moved_at=one.moved_at,
         ends_earlier=list(found.ends_earlier),
         ended_at=one.ended_at,
         end_reason=one.end_reason,

@@ -179,9 +179,7 @@ def _chips(found: PersonPage) -> list[dict[str, str]]:
         chips.append({"tone": "fact", "text": str(contact.get_status_display())})
     order = found.order
     if order is not None and order.order.ended_at is None:
-        words = _("%(kind)s, day %(day)s of %(days)s")
-        kind = str(order.order.get_kind_display())
-        chips.append({"tone": "soon", "text": words % {"kind": kind, "day": order.day, "days": order.days}})
+        chips.append({"tone": "soon", "text": whys.standing(order)})
     return chips
 
 
