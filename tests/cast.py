@@ -128,6 +128,15 @@ def member(username: str, function: str, territory_code: str) -> Member:
 
 
 def make_cast() -> Cast:
+    """The cast in the running transaction; made by the verbs once a process (see `tests.recorded`)."""
+    from bihuan.registry.scope import system
+    from tests.recorded import recorded
+
+    with system():
+        return recorded("cast", _make_cast)
+
+
+def _make_cast() -> Cast:
     from bihuan.registry.models import Account
     from bihuan.registry.scope import system
 
