@@ -14,6 +14,7 @@ import pytest
 
 from bihuan.epi.errors import InputError
 from bihuan.epi.visits import VisitStore
+from bihuan.epi.visits.layout import StoreBusy
 from bihuan.epi.visits.receiving import at_known_places, receive
 from bihuan.epi.visits.spool import Spool, set_aside
 from tests.rules.spool_sender import A_BATCH, named
@@ -120,11 +121,13 @@ def test_many_senders_at_once_and_a_reader_of_files_lose_and_double_nothing(stor
         thread.start()
     mine = VisitStore(store.folder)
     for number in (20, 21):
-        for _n in range(500):
+        until = time.monotonic() + 60
+        while True:
             try:
                 mine.append(batch(number))
                 break
-            except Exception:
+            except StoreBusy:  # a sender writes
+                assert time.monotonic() < until
                 time.sleep(0.01)
     for thread in threads:
         thread.join()
