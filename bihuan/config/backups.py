@@ -5,7 +5,8 @@ The keys (field encryption, audit seal, sessions) are needed to read identity nu
 chain on another machine; they go along unless left out, encrypted (scrypt, AES-256-GCM) when a passphrase is
 given. The visit store goes along as it stands between two writes, unless left out: a backup is not reached by
 the deletion of days, so keep one with visits no longer than visits are kept. What is over by then is deleted
-right after a restore.
+right after a restore; what was deleted by hand stands on a list (`visits.deletions` beside the store, and in
+the manifest), and none of it is answered for again.
 
     BackupError (Invalid)
     ├── NotABackup       not one of ours, damaged, or cut off
@@ -24,7 +25,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -37,12 +38,13 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from bihuan import __version__
 from bihuan.config import postgres
-from bihuan.epi.visits import snapshot
+from bihuan.epi.visits import deletions, snapshot
+from bihuan.epi.visits.deletions import Deletion
 from bihuan.epi.visits.layout import StoreError
 from bihuan.registry.errors import Conflict, Invalid
 from bihuan.registry.rls import CREATE_DOOR_ROLE
 
-FORMAT = 2  # 1: without visits
+FORMAT = 3  # 1: without visits; 2: without the list of deleted days
 MANIFEST, DUMP, KEYS, VISITS = "manifest.json", "database.dump", "keys", "visits.tar"
 KEY_FILES = ("field.key", "django-secret-key", "visits.key", "exchange.key")
 LOCK_PATIENCE = "15s"
@@ -73,7 +75,8 @@ class NotEmpty(Conflict):
 @dataclass(frozen=True)
 class Manifest:
     """What a backup says of itself. `keys` is "none", "plain" or "encrypted"; times are UTC; `visits` is the
-    number of stays in it, None without the visit store."""
+    number of stays in it, None without the visit store; `deletions` which of its days were deleted, when and
+    by whom, before it was written (`bihuan.epi.visits.deletions`)."""
 
     made_at: str
     version: str
@@ -84,6 +87,7 @@ class Manifest:
     sha256: Mapping[str, str] = field(default_factory=dict)
     format: int = FORMAT
     visits: int | None = None
+    deletions: Sequence[Mapping[str, str]] = ()
 
 
 @dataclass(frozen=True)
@@ -135,6 +139,7 @@ def write(
             keys=kept,
             sha256={path.name: _sha256(path) for path in members},
             visits=stays,
+            deletions=[asdict(one) for one in deletions.read(home / "visits")] if visits else [],
         )
         (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2))
         handle = os.open(making, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -191,7 +196,8 @@ def restore(
         )
     keys = _read_keys(folder / KEYS, manifest, passphrase=passphrase)
     _refuse_other_keys(keys, home=home, replace=replace)
-    with _visits_beside(folder / VISITS, home=home, replace=replace) as lay_visits:
+    deleted = _deletions(manifest)
+    with _visits_beside(folder / VISITS, home=home, replace=replace, deleted=deleted) as lay_visits:
         _load(folder / DUMP, place)
         lay_visits()
         _lay_keys(keys, home=home)
@@ -272,7 +278,9 @@ def _write_visits(target: Path, *, home: Path) -> int | None:
 
 
 @contextmanager
-def _visits_beside(source: Path, *, home: Path, replace: bool) -> Iterator[Callable[[], None]]:
+def _visits_beside(
+    source: Path, *, home: Path, replace: bool, deleted: Sequence[Deletion]
+) -> Iterator[Callable[[], None]]:
     """Unpack and check the store of a backup beside the one here; what is given puts it in place."""
     if not source.exists():
         yield lambda: None
@@ -292,7 +300,14 @@ def _visits_beside(source: Path, *, home: Path, replace: bool) -> Iterator[Calla
             snapshot.check(copy)
         except StoreError as error:
             raise NotABackup(str(error)) from error
-        yield lambda: snapshot.put_in_place(copy, store)
+        yield lambda: snapshot.put_in_place(copy, store, deleted=deleted)
+
+
+def _deletions(manifest: Manifest) -> list[Deletion]:
+    try:
+        return [Deletion(**one) for one in manifest.deletions]
+    except TypeError as error:
+        raise NotABackup(f"The list of deleted days in this backup cannot be read: {error}") from error
 
 
 # The keys

@@ -253,6 +253,26 @@ def test_a_visit_store_here_is_not_overwritten_unless_asked_to(
     assert not (there.home / "visits.old").exists()
 
 
+def test_days_deleted_after_a_backup_do_not_come_back_with_it(
+    here: Machine, there: Machine, folder: Path
+) -> None:
+    from bihuan.epi.visits import VisitStore
+
+    if not (here.home / "visits").exists():
+        _store_with(here.home, 18_300, 18_301)
+    store = VisitStore(here.home / "visits")
+    first = min(s.day for s in store.segments())
+    here.backup(folder / "early.bak")
+    store.forget(first + 1, by="somebody")
+    [told] = here.backup(folder / "late.bak").deletions
+    assert told["by"] == "somebody"
+    there.restore(folder / "late.bak", replace=True)  # the list comes along,
+    there.restore(folder / "early.bak", replace=True)  # and what was written before it obeys it
+    back = VisitStore(there.home / "visits")
+    assert min(s.day for s in back.segments()) > first
+    assert back.forgotten == first + 1
+
+
 def test_a_backup_that_is_kept_long_leaves_the_visits_out(here: Machine, folder: Path) -> None:
     if not (here.home / "visits").exists():
         _store_with(here.home, 18_300)

@@ -1,18 +1,20 @@
 """A writer to be killed: `python -m tests.rules.visits_writer FOLDER WHAT`. Says "ready" and then works.
 
 It appends batches for ever (`append`), merges days again and again (`compact`; `merge`, with visits that meet
-nobody), deletes them (`forget`), or makes their indexes again (`index`). A line "done N" on stdout is given
-after batch N is durable.
+nobody), deletes them (`forget`), makes their indexes again (`index`), or puts back what lies in `backup`
+beside the folder (`restore`). A line "done N" on stdout is given after batch N is durable.
 """
 
 from __future__ import annotations
 
+import shutil
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 
-from bihuan.epi.visits import Batch, VisitStore
+from bihuan.epi.visits import Batch, VisitStore, snapshot
 
 DAY_ONE = 18_300
 DAYS, A_BATCH = 3, 600
@@ -39,7 +41,11 @@ def main(folder: str, what: str) -> None:
     print("ready", flush=True)
     number = 0
     while True:
-        if what == "forget":
+        if what == "restore":
+            copy = store.folder.with_name(f"copy-{time.time_ns()}")
+            shutil.copytree(store.folder.parent / "backup", copy)
+            snapshot.put_in_place(copy, store.folder)
+        elif what == "forget":
             store.forget(DAY_ONE + 1 + number % 2)
         elif what == "index":
             for path in store.folder.glob("day-*/*.index"):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import getpass
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -273,7 +275,7 @@ def forget(
             field="before",
         )
     with working(_("deleting")):
-        done = opened.forget(day)
+        done = opened.forget(day, by=f"bihuan visits forget ({_login()})", at=_utc())
     show(asdict(done) | {"record": str(opened.folder / "retention.log")}, json=json)
 
 
@@ -418,6 +420,17 @@ def _tell_damage(console: Console, damaged: list[Path], remade: list[Path], *, s
         console.print(f"[bold red]✗[/] {escape(str(path))}", soft_wrap=True, highlight=False)
     text = _("Set aside; the rest answers.") if set_aside else _("--set-aside lets the rest answer.")
     console.print(escape(text))
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container may know no name for the number it runs under
+        return str(os.getuid())
+
+
+def _utc() -> str:
+    return timezone.now().astimezone(UTC).isoformat(timespec="seconds")
 
 
 def _today(store: VisitStore) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,8 +43,9 @@ def flush_file(path: Path) -> None:
 
 @contextmanager
 def placed(path: Path, *, durable: bool = True) -> Iterator[Path]:
-    """A temporary path to write; afterwards it stands at `path`, whole, or nothing changed."""
-    temporary = path.with_name(path.name + UNFINISHED)
+    """A temporary path to write; afterwards it stands at `path`, whole, or nothing changed. Each who writes
+    has one of its own: of two at once the later stays."""
+    temporary = path.with_name(f"{path.name}.{os.urandom(4).hex()}{UNFINISHED}")
     try:
         yield temporary
         if durable:
@@ -53,6 +55,16 @@ def placed(path: Path, *, durable: bool = True) -> Iterator[Path]:
             flush_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def linked(source: Path, target: Path) -> None:
+    """The same file under a second name; a copy where the file system has no links."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        return
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def write_json(path: Path, data: Any) -> None:

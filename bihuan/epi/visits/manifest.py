@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bihuan.epi.visits import deletions
 from bihuan.epi.visits.layout import read_json, write_json
 
 
@@ -71,7 +72,18 @@ class Manifest:
     def read(cls, path: Path) -> Manifest:
         raw = read_json(path)
         segments = {s["seq"]: Segment(**s) for s in raw["segments"]}
-        return cls(raw["next_seq"], segments, raw.get("forgotten", 0), raw.get("blanked", True))
+        found = cls(raw["next_seq"], segments, raw.get("forgotten", 0), raw.get("blanked", True))
+        found.leave_out(deletions.first_kept(path.parent))
+        return found
+
+    def leave_out(self, before: int) -> list[Segment]:
+        """Take out what lies before a day (days since 1970); the next writer deletes its files. Which."""
+        gone = [s for s in self.segments.values() if s.day < before]
+        if before > self.forgotten:
+            self.forgotten, self.blanked = before, False
+        for segment in gone:
+            del self.segments[segment.seq]
+        return gone
 
     def write(self, path: Path) -> None:
         rows = [

@@ -86,7 +86,11 @@ class People:
             self._table = slots, values
         numbers, fresh = kernels.number_all(slots, values, wanted, self.count)
         if fresh.size:
-            self._append(fresh)
+            try:
+                self._append(fresh)
+            except BaseException:
+                self._table = None  # it names people whom the log does not hold
+                raise
         return numbers
 
     def _append(self, fresh: NDArray[np.uint64]) -> None:

@@ -6,12 +6,14 @@ was set aside stay behind.
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from bihuan.epi.visits.layout import StoreBusy, StoreError, flush_folder, read_json
+from bihuan.epi.visits import deletions
+from bihuan.epi.visits.deletions import Deletion
+from bihuan.epi.visits.layout import StoreBusy, StoreError, flush_folder, linked, read_json
 from bihuan.epi.visits.spool import FOLDER as SPOOL
 from bihuan.epi.visits.spool import WAITING
 from bihuan.epi.visits.store import VisitStore
@@ -42,16 +44,16 @@ def _take(store: VisitStore, target: Path) -> int:
         for day in places:
             (target / day.name).mkdir(exist_ok=True)
             for name in segment.files:
-                _link(day / name, target / day.name / name)
+                linked(day / name, target / day.name / name)
             receipts = day / f"{segment.seq:08d}.events"
             if receipts.exists():
-                _link(receipts, target / day.name / receipts.name)
+                linked(receipts, target / day.name / receipts.name)
     for name in _ALONE:
         if (store.folder / name).exists():
             shutil.copyfile(store.folder / name, target / name)
     for batch in (store.folder / SPOOL).glob(f"*{WAITING}"):
         (target / SPOOL).mkdir(exist_ok=True)
-        _link(batch, target / SPOOL / batch.name)
+        linked(batch, target / SPOOL / batch.name)
     return sum(segment.stays for segment in segments)
 
 
@@ -68,8 +70,13 @@ def check(folder: Path) -> None:
                 )
 
 
-def put_in_place(copy: Path, folder: Path) -> None:
-    """Move a checked copy to where the store stands; what stood there is deleted after."""
+def put_in_place(copy: Path, folder: Path, *, deleted: Sequence[Deletion] = ()) -> None:
+    """Move a checked copy to where the store stands; what stood there is deleted after.
+
+    `deleted`: the list the backup brought. It joins the one beside `folder` first, so that whenever this is
+    cut off the days on either list are not answered for; they are deleted from the copy before this returns.
+    """
+    deletions.add(folder, deleted)
     old = folder.with_name(folder.name + ".old")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
@@ -77,10 +84,5 @@ def put_in_place(copy: Path, folder: Path) -> None:
     copy.rename(folder)
     flush_folder(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # another file system
-        shutil.copyfile(source, target)
+    with VisitStore(folder).writer():
+        pass  # who writes first deletes what the list says

@@ -8,7 +8,9 @@ there. Readers take no lock: a segment never changes, and they look whether the 
 from __future__ import annotations
 
 import fcntl
+import secrets
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -18,13 +20,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bihuan.epi.visits import index, ordering, parquet
+from bihuan.epi.visits import deletions, index, ordering, parquet
 from bihuan.epi.visits.batch import DAY_MINUTES, Batch, Stays
 from bihuan.epi.visits.layout import (
+    UNFINISHED,
     StoreBusy,
     StoreError,
     append_line,
     flush_folder,
+    linked,
     placed,
     read_json,
     write_json,
@@ -49,6 +53,10 @@ MANY_SEGMENTS = 8
 #: Days after its end that a day still remembers event ids, so that a gate may send again what it sent. Later
 #: the same person at the same place in the same minute is the same visit.
 RECEIPT_DAYS = 7
+#: What came on a day (UTC) began at most so many days later, by a gate whose clock is fast or far east.
+AHEAD_DAYS = 2
+#: A reader makes the table of people within seconds; a file it left unfinished so long ago is nobody's.
+STALE_SECONDS = 600.0
 
 
 class VisitStore(Reader):
@@ -66,8 +74,12 @@ class VisitStore(Reader):
         """A new, empty store; an existing one is opened. `offset_minutes`: of its clock (default UTC+8)."""
         if not (folder / "store.json").exists():
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            Manifest().write(folder / "manifest.json")
-            write_json(folder / "store.json", {"version": VERSION, "offset_minutes": offset_minutes})
+            with _locked(folder):  # of two who begin one at once, the second finds it
+                if not (folder / "store.json").exists():
+                    about = {"version": VERSION, "offset_minutes": offset_minutes, "id": _new_id()}
+                    Manifest().write(folder / "manifest.json")
+                    write_json(folder / "store.json", about)
+                    flush_folder(folder.parent)
         return cls(folder)
 
     def check_key(self, fingerprint: str) -> None:
@@ -76,8 +88,11 @@ class VisitStore(Reader):
         about = read_json(path)
         known = about.get("key")
         if known is None:
-            write_json(path, about | {"key": fingerprint})
-        elif known != fingerprint:
+            with self.writer():  # of two who write first, the key of one counts
+                about = read_json(path)
+                known = about.setdefault("key", fingerprint)
+                write_json(path, about)
+        if known != fingerprint:
             raise StoreError(
                 f"{self.folder} was written with another key; with this one nobody in it would be found",
                 f"{self.folder} 是用另一把密钥写入的；用当前密钥无法找到其中任何人",
@@ -92,19 +107,13 @@ class VisitStore(Reader):
         if self._writing:
             yield
             return
-        with (self.folder / "writer.lock").open("a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise StoreBusy(
-                    "another process is writing to this store; try again when it has finished",
-                    "另一进程正在写入该库；请待其完成后再试",
-                    field="store",
-                ) from None
+        with _locked(self.folder):
             self._writing = True
             try:
                 self._look()
                 self._look_at_numbers()
+                for segment in self._manifest.leave_out(deletions.first_kept(self.folder)):
+                    self._open.pop(segment.seq, None)
                 self._sweep_orphans()
                 if not self._manifest.blanked:
                     self._blank()
@@ -262,16 +271,18 @@ class VisitStore(Reader):
         for part in parts:
             self._remove(part)
 
-    def forget(self, before: int) -> Forgotten:
+    def forget(self, before: int, *, by: str = "", at: str = "") -> Forgotten:
         """Delete every day before `before` (days since 1970), also what was set aside of them, for good: its
         visits are refused from then on. The numbers of people whom no remaining day names are blanked. One
         line of `retention.log` tells what was deleted. A crash on the way is made good by the next writer.
+
+        `by` and `at` (UTC, ISO) stand in the list of deletions beside the store, which a backup that is
+        restored does not take back.
         """
         with self.writer():
-            gone = [s for s in self._manifest.segments.values() if s.day < before]
-            for segment in gone:
-                del self._manifest.segments[segment.seq]
-            self._manifest.forgotten = max(self._manifest.forgotten, before)
+            told = deletions.Deletion(self._id(), str(np.datetime64(before, "D")), at, by)
+            deletions.add(self.folder, [told])
+            gone = self._manifest.leave_out(before)
             self._manifest.blanked = False
             self._write_manifest()
             for segment in gone:
@@ -287,12 +298,25 @@ class VisitStore(Reader):
             append_line(self.folder / "retention.log", asdict(done))
             return done
 
+    def _id(self) -> str:
+        """What tells this store and its backups from any other."""
+        path = self.folder / "store.json"
+        about = read_json(path)
+        if "id" not in about:
+            about["id"] = _new_id()
+            write_json(path, about)
+        return str(about["id"])
+
     def _blank(self) -> int:
         """Remove the files of forgotten days and blank the people only they named; how many."""
         until = self._manifest.forgotten
         for path in [*self.folder.glob("day-*"), *self.folder.glob("set-aside/day-*")]:
             if day_of(path) < until:
                 shutil.rmtree(path)
+        for path in self.folder.glob("set-aside/spool/*"):  # damaged: when it came is all that is known
+            came = int(path.name[:20]) // 86_400_000_000_000 if path.name[:20].isdigit() else until
+            if came + AHEAD_DAYS < until:
+                path.unlink()
         self._receipts.drop(before=until)
         flush_folder(self.folder)
         before = int(np.count_nonzero(self.people.keys))
@@ -323,8 +347,12 @@ class VisitStore(Reader):
         known = {(name_of(s.day), f"{s.seq:08d}") for s in self._manifest.segments.values()}
         for folder in self.folder.glob("day-*"):
             for path in folder.iterdir():
-                if (folder.name, path.name[:8]) not in known or path.name.endswith(".tmp"):
+                if (folder.name, path.name[:8]) not in known or path.name.endswith(UNFINISHED):
                     path.unlink(missing_ok=True)
+        for path in self.folder.glob(f"*{UNFINISHED}"):  # not from a writer: there is none but this one
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < time.time() - STALE_SECONDS:
+                    path.unlink()
 
     def _write_manifest(self) -> None:
         path = self.folder / "manifest.json"
@@ -364,12 +392,33 @@ class VisitStore(Reader):
     def _put_aside(self, segment: Segment) -> None:
         target = self.folder / "set-aside" / name_of(segment.day)
         target.mkdir(parents=True, exist_ok=True)
+        for path in (self.folder / name_of(segment.day)).glob(f"{segment.seq:08d}*"):
+            linked(path, target / path.name)
+        flush_folder(target)  # what the manifest does not name is removed: it stands there before
+        flush_folder(target.parent)
         del self._manifest.segments[segment.seq]
         self._write_manifest()
-        self._open.pop(segment.seq, None)
-        for path in (self.folder / name_of(segment.day)).glob(f"{segment.seq:08d}*"):
-            path.replace(target / path.name)
+        self._remove(segment)
         self._receipts.drop(day=segment.day)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of those who write; gone by itself when the process dies."""
+    with (folder / "writer.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StoreBusy(
+                "another process is writing to this store; try again when it has finished",
+                "另一进程正在写入该库；请待其完成后再试",
+                field="store",
+            ) from None
+        yield
+
+
+def _new_id() -> str:
+    return secrets.token_hex(8)
 
 
 #: The end of a stay nobody recorded.

@@ -110,7 +110,9 @@ def forget(
         merge_waiting()  # what waits may be of days that are over
         store = visits.open_store()
         if store is not None:
-            gone = VisitStore(store.folder).forget(_number(before))
+            gone = VisitStore(store.folder).forget(
+                _number(before), by=actor.name, at=at.astimezone(UTC).isoformat(timespec="seconds")
+            )
     end = clock.start_of_day(before).astimezone(UTC)
     with transaction.atomic(), scope.system():
         checks = GateCheck.unscoped.filter(at__lt=end).delete()[0]
