@@ -257,6 +257,7 @@ def web_pages(facts: Facts) -> dict[str, list[dict[str, Any]]]:
         "entry_code": [{"public_id": one} for one in facts.people.values()],
         "chain_card": [{"public_id": facts.case}],
         "assistance_one": [{"public_id": facts.request}],
+        "peer_suspend": [{"installation": "N-0000000000"}],
         "assistance_do": [
             {"public_id": facts.request, "said": said} for said in ("end", "answer", "request")
         ],
@@ -327,6 +328,8 @@ def web_forms(facts: Facts) -> dict[str, dict[str, Any]]:
         "save_view": {"list": "cases", "name": "mine", "query": f"territory={COUNTY}"},
         "switch_post": {"post": "1"},
         "theme": {"theme": "dark"},
+        "peer_add": {"card": "{}"},
+        "peer_suspend": {"reason": "no reason"},
         "assistance_do": {"outcome": "found"},
         "assistance_new": {
             "contact": facts.contact,

@@ -42,7 +42,12 @@ GROUPS: tuple[tuple[tuple[str, str], ...], ...] = (
         ("clearance", "board.view"),
     ),
     (("gate_choice", "visits.record"), ("places", "place.write"), ("visits", "audit.view")),
-    (("importing", "import.run"), ("policy", "policy.view"), ("reads", "audit.view")),
+    (
+        ("importing", "import.run"),
+        ("policy", "policy.view"),
+        ("reads", "audit.view"),
+        ("peers", "account.admin"),
+    ),
 )
 TABS = (
     ("my_duties", "duty.view", "duties"),
@@ -70,6 +75,7 @@ def _labels() -> dict[str, str]:
         "importing": _("Import"),
         "policy": _("Policy"),
         "reads": _("Who looked"),
+        "peers": _("Other installations"),
         "people": _("People"),
         "settings": _("Me"),
     }

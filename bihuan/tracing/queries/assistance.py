@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Final
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from bihuan.registry import access, territory
+from bihuan.registry import access, scope, territory
 from bihuan.registry.duplicates import find_duplicates
 from bihuan.registry.models import Person
 from bihuan.registry.people import SEXES, PersonInput, judge
@@ -24,6 +24,7 @@ from bihuan.tracing.models import (
     NEED_LABELS,
     OUTCOME_LABELS,
     RETURN_LABELS,
+    AssistanceDelivery,
     AssistanceMessage,
     AssistanceNote,
     AssistanceRequest,
@@ -446,12 +447,14 @@ def peers() -> list[PeerView]:
     """All installations ever trusted. Raises NotAllowed without the right to administer."""
     access.require("account.admin")
     own = keys.load()
-    rows = Peer.objects.order_by("name", "id")
-    return [_peer(row, own) for row in rows]
+    with scope.system():  # how many wait is a count, of whatever territory
+        undelivered = AssistanceDelivery.objects.filter(delivered_at__isnull=True).order_by()
+        counted = undelivered.values_list("peer").annotate(n=Count("id"))
+        waiting = dict(counted.values_list("peer", "n"))
+    return [_peer(row, own, waiting.get(row.pk, 0)) for row in Peer.objects.order_by("name", "id")]
 
 
-def _peer(row: Peer, own: keys.Identity | None) -> PeerView:
-    waiting = row.deliveries(manager="unscoped").filter(delivered_at__isnull=True).count()
+def _peer(row: Peer, own: keys.Identity | None, waiting: int) -> PeerView:
     return PeerView(
         installation=row.installation,
         name=row.name,

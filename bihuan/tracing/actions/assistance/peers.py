@@ -21,6 +21,15 @@ from bihuan.tracing.peers import keys, wire
 RIGHT = "account.admin"
 
 
+def require_whole() -> None:
+    """Whom this installation trusts concerns all that it serves. Raises NotAllowed unless the right holds
+    there."""
+    access.require(RIGHT)
+    own = keys.load()
+    for code in own.serves if own else ():
+        access.require(RIGHT, territory_code=code)
+
+
 def name_installation(*, name: str, url: str, serves: Sequence[str]) -> keys.Identity:
     """Give this installation a name, its address for others, and the territories it answers for; the first
     time also a key. Raises PeerInvalid."""
@@ -34,13 +43,13 @@ def name_installation(*, name: str, url: str, serves: Sequence[str]) -> keys.Ide
     codes = [code for code in serves if code]
     if not codes or not all(keys.is_code(code) for code in codes) or len(codes) > keys.MOST_TERRITORIES:
         raise PeerInvalid(_("An installation serves at least one territory, named by its code."))
-    access.require(RIGHT)
+    require_whole()
     return keys.name_it(name=name.strip()[: keys.LONGEST_NAME], url=url, serves=codes)
 
 
 def rotate_key() -> keys.Identity:
     """Make a new key. Peers are told by the worker, signed with the key they know; then the old one goes."""
-    access.require(RIGHT)
+    require_whole()
     if keys.load() is None:
         raise not_named()
     return keys.rotate()
@@ -51,7 +60,7 @@ def add_peer(card: Mapping[str, Any], *, actor: Actor) -> Peer:
 
     A revoked one is trusted again. Raises PeerInvalid for what is no card, or is our own.
     """
-    access.require(RIGHT)
+    require_whole()
     if not keys.is_card(card):
         raise _no_card()
     own = keys.load()
@@ -80,6 +89,17 @@ def add_peer(card: Mapping[str, Any], *, actor: Actor) -> Peer:
         return found
 
 
+def card_of_text(text: str) -> dict[str, Any]:
+    """A card from its text, as people send it to each other. Raises PeerInvalid."""
+    try:
+        card = json.loads(text)
+    except (ValueError, RecursionError):
+        raise _no_card() from None
+    if not keys.is_card(card):
+        raise _no_card()
+    return dict(card)
+
+
 def read_card(source: str) -> dict[str, Any]:
     """A card from a file or from an installation's address. Raises PeerInvalid."""
     try:
@@ -99,9 +119,14 @@ def fingerprint_of(card: Mapping[str, Any]) -> str:
     return keys.fingerprint(card["key"])
 
 
+def is_fingerprint(card: Mapping[str, Any], told: str) -> bool:
+    """Whether the card has the fingerprint that people there told, however it is spaced."""
+    return "".join(told.split()).upper() == "".join(fingerprint_of(card).split())
+
+
 def require_fingerprint(card: Mapping[str, Any], told: str) -> None:
     """Raises PeerInvalid unless the card has the fingerprint that people there told."""
-    if "".join(told.split()).upper() != "".join(fingerprint_of(card).split()):
+    if not is_fingerprint(card, told):
         raise PeerInvalid(
             _("The card has the fingerprint %(shown)s, which is another one.")
             % {"shown": fingerprint_of(card)},
@@ -139,7 +164,7 @@ def renew_peer(peer: Peer, card: Mapping[str, Any]) -> bool:
 
 def revoke_peer(installation: str, *, reason: str, actor: Actor) -> Peer:
     """Trust an installation no more: nothing comes from it, nothing goes there. Raises UnknownPeer."""
-    access.require(RIGHT)
+    require_whole()
     if not reason.strip():
         raise PeerInvalid(_("Say why this installation is no longer trusted."))
     with writing(actor), scope.system():
