@@ -20,9 +20,11 @@ from bihuan.registry import clock, scope
 from bihuan.tracing import actions as tracing
 from bihuan.tracing.actions import ContactInput, confirm_contact
 from bihuan.tracing.actions.investigate import open_investigation
-from bihuan.tracing.models import Contact, Investigation
+from bihuan.tracing.actions.pseudonyms import catch_up, keys_of
+from bihuan.tracing.models import Contact, ContactProposal, Investigation
 from tests.cast import GRID, Cast, Member
 from tests.rooms.care_room import TZ, assert_holds, duties, li, loop_of, owed, zhou
+from tests.rooms.investigation_room import CASE, ZHOU, registered
 
 pytestmark = pytest.mark.django_db
 
@@ -58,15 +60,17 @@ def do(who: Member, when: datetime, action: Any, *args: Any, **kwargs: Any) -> A
         return action(*args, actor=who.actor, **kwargs)
 
 
-def named(cast: Cast, edition: Edition, day: int = 1) -> Contact:
-    given = ContactInput(person=zhou(), territory_code=GRID, exposure_last=edition.exposed)
+def named(cast: Cast, edition: Edition, day: int = 1, person: str = "") -> Contact:
+    given = ContactInput(person=person or zhou(), territory_code=GRID, exposure_last=edition.exposed)
     contact = do(cast.officer, on(edition.day(day), 9), confirm_contact, given)
     do(cast.community, on(edition.day(day), 10), tracing.record_located, contact.public_id)
     return contact
 
 
-def placed(cast: Cast, edition: Edition, day: int = 1, kind: str = "facility") -> tuple[Contact, Order]:
-    contact = named(cast, edition, day)
+def placed(
+    cast: Cast, edition: Edition, day: int = 1, kind: str = "facility", person: str = ""
+) -> tuple[Contact, Order]:
+    contact = named(cast, edition, day, person)
     given = OrderInput(contact=contact.public_id, kind=kind)
     return contact, do(cast.command, on(edition.day(day), 11), care.record_placed, given)
 
@@ -284,3 +288,68 @@ def test_the_window_of_who_was_found_by_frequent_testing_opens_with_the_last_neg
 @pytest.mark.usefixtures("_home")
 def test_before_the_ninth_edition_it_opens_two_days_before_the_sample(cast: Cast):
     assert frequent_tester(cast, on(date(2022, 6, 12), 8)).window_from == on(date(2022, 6, 10), 0)
+
+
+# --- contacts of contacts ---------------------------------------------------------------------------
+
+
+def second(cast: Cast, edition: Edition, kind: str) -> tuple[Contact, Contact, Order]:
+    """A close contact under observation, a contact of hers, and the order of that one, on the day after."""
+    close, _order = placed(cast, edition, person=registered("周小明", ZHOU).public_id)
+    at = edition.day(1)
+    with clock.frozen(on(at, 12)):
+        catch_up(everybody=True)
+    told = ContactInput(
+        person=li(), territory_code=GRID, exposure_last=edition.exposed, criterion="secondary: 同住"
+    )
+    behind = do(cast.officer, on(at, 12), confirm_contact, told)
+    with scope.system():
+        [key] = keys_of([close.person_id])[close.person_id][:1]
+        ill = CaseInput(
+            person=registered("赵源", CASE).public_id, territory_code=GRID, classification="confirmed",
+            date_confirmation=on(at, 8),
+        )  # fmt: skip
+        case = do(cast.officer, on(at, 12), report_case, ill)
+        asked = do(cast.officer, on(at, 12), open_investigation, case.public_id, purpose="查密接")
+        ContactProposal.objects.create(
+            investigation=asked, person=behind.person, contact=behind, order=2, state="confirmed",
+            criterion="secondary", reason="同住", decided_by_name="officer", territory_code=GRID,
+            encounters=[{"other": [key]}], recorded_at=on(at, 12), first_at=on(at, 8), last_at=on(at, 9),
+        )  # fmt: skip
+    given = OrderInput(contact=behind.public_id, kind=kind)
+    return close, behind, do(cast.command, on(at, 13), care.record_placed, given)
+
+
+@pytest.mark.usefixtures("_home")
+@pytest.mark.parametrize(
+    ("edition", "kind"), [(EIGHTH, "facility"), (NINTH, "home")], ids=["eighth", "ninth"]
+)
+def test_a_contact_of_a_contact_is_observed_for_seven_days(cast: Cast, edition: Edition, kind: str):
+    close, behind, order = second(cast, edition, kind)
+    assert (order.rule, order.home_from, order.last_day) == ("secondary.days", None, edition.day(7))
+    assert order.tests_on == [edition.day(n) for n in (1, 4, 7)]
+    for n in (1, 4, 7):
+        swab(cast, behind, on(edition.day(n), 14))
+    with pytest.raises(NotReleasable) as waiting:
+        do(cast.community, on(edition.day(7), 20), care.release_contact, behind.public_id)
+    assert waiting.value.details["reasons"] == ["source_missing"]
+    for n in edition.tests[:2]:
+        swab(cast, close, on(edition.day(n), 15))
+    do(cast.community, on(edition.day(7), 20), care.release_contact, behind.public_id)
+    assert_holds()
+
+
+@pytest.mark.usefixtures("_home")
+def test_once_the_contact_between_is_a_case_a_longer_observation_is_to_be_decided(cast: Cast):
+    close, behind, order = second(cast, NINTH, "home")
+    do(cast.officer, on(NINTH.day(3), 9), care.convert_contact_to_case, close.public_id)
+    assert "extend" in owed(behind.public_id)
+    assert refresh(order).ended_at is None  # nobody is restricted longer without a decision
+    new = do(
+        cast.command, on(NINTH.day(3), 10), care.extend_observation, behind.public_id,
+        evidence="密接转为病例", kind="facility",
+    )  # fmt: skip
+    assert (new.rule, new.kind) == ("observation.days", "facility")
+    assert (new.home_from, new.last_day) == (NINTH.day(9), NINTH.day(11))
+    assert "extend" not in owed(behind.public_id)
+    assert_holds()

@@ -5,6 +5,7 @@ kept.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from django.utils.translation import gettext as _
 from bihuan.care.errors import AlreadyObserved, NobodyDecides, NotObserved, RecordIncomplete
 from bihuan.care.models import Order
 from bihuan.care.queries.obliged import course_of
+from bihuan.care.queries.secondary import secondary_among
 from bihuan.care.rules import (
     Course,
     DecisionRecord,
@@ -136,7 +138,8 @@ def order_observations(
     at = moment_now(now)
     with writing(actor):
         contacts = _contacts([given.contact for given in inputs])
-        plans = [_plan(given, contacts[given.contact], actor, at) for given in inputs]
+        second = secondary_among(contacts.values())
+        plans = [_plan(given, contacts[given.contact], actor, at, second=second) for given in inputs]
         return _start(plans, actor=actor, at=at, placed=placed)
 
 
@@ -157,14 +160,20 @@ def record_placed(given: OrderInput, *, actor: Actor, now: datetime | None = Non
 
 
 def extend_observation(
-    contact_id: str, *, evidence: str, actor: Actor, approver: str = "", now: datetime | None = None
+    contact_id: str,
+    *,
+    evidence: str,
+    actor: Actor,
+    approver: str = "",
+    kind: str = "",
+    now: datetime | None = None,
 ) -> Order:
     """Order anew after a later exposure: the running order is replaced by one counted from it (trap 5).
 
     Under `observation.reexposure: credited` the end stays. The longest obligation wins: a
     replacement never ends
-    before what it replaces. It moves nobody: who is at home for the second stage stays there. Raises
-    NotObserved when no order runs.
+    before what it replaces. `kind` empty: where she is; who is at home for the second stage stays there.
+    Raises NotObserved when no order runs.
     """
     at = moment_now(now)
     with writing(actor):
@@ -176,15 +185,16 @@ def extend_observation(
         if old is None:
             raise NotObserved(_("No order runs for contact %(id)s.") % {"id": contact_id})
         contact = _contacts([contact_id])[contact_id]
+        now_at = old.kind if old.moved_at is None else OrderKind.HOME.value
         given = OrderInput(
             contact=contact_id,
-            kind=old.kind if old.moved_at is None else OrderKind.HOME.value,
-            place=old.place if old.moved_at is None else "",
+            kind=kind or now_at,
+            place=old.place if (kind or now_at) == old.kind else "",
             evidence=evidence,
             approver=approver,
             started=at,
         )
-        plan = _plan(given, contact, actor, at, old=old)
+        plan = _plan(given, contact, actor, at, old=old, second=secondary_among([contact]))
         _end_replaced(old, at, actor)
         when = Moment(plan.start.day, at)
         told = news(contact, "order.replaced", when, {"order": old.public_id, "order_running": False})
@@ -207,7 +217,13 @@ def _contacts(ids: Sequence[str]) -> dict[str, Contact]:
 
 
 def _plan(
-    given: OrderInput, contact: Contact, actor: Actor, at: datetime, old: Order | None = None
+    given: OrderInput,
+    contact: Contact,
+    actor: Actor,
+    at: datetime,
+    *,
+    second: AbstractSet[int],
+    old: Order | None = None,
 ) -> _Planned:
     # Whoever may decide is the approver; whoever may only propose names who approved.
     rights = ("order.decide", *RIGHTS) if given.approver.strip() else ("order.decide",)
@@ -228,7 +244,7 @@ def _plan(
     start = moment(given.started if given.started is not None else at, tz)
     assert start is not None
     policy = in_force(contact.territory_code, start.day)
-    course = course_of(policy)
+    course = course_of(policy, secondary=contact.pk in second)
     plan = _observation(given, contact, course, policy, start, tz, old)
     if old is None and given.kind == OrderKind.FACILITY and plan.stage_last < plan.first:
         day = last_day(plan.day_zero, course.days).isoformat()

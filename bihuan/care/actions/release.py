@@ -12,6 +12,7 @@ from bihuan.care.errors import NotObserved, NotReleasable
 from bihuan.care.models import Order
 from bihuan.care.queries.obliged import obliged_until
 from bihuan.care.queries.release_facts import ReleaseReader
+from bihuan.care.queries.secondary import secondary_among
 from bihuan.care.rules import EndReason, ReleaseReason, may_release
 from bihuan.cases.actions.common import Day, authorize, moment_now, writing, zone_of
 from bihuan.cases.rules import Decision, Moment, moment
@@ -133,7 +134,10 @@ def _is_over(contact: Contact, when: Moment) -> bool:
     """Have the days passed that an order would have had? Then nothing obliges any more, observed or not."""
     tz = zone_of(contact.territory_code)
     return when.day > obliged_until(
-        contact.exposure_last, contact.confirmed_at.astimezone(tz).date(), contact.territory_code
+        contact.exposure_last,
+        contact.confirmed_at.astimezone(tz).date(),
+        contact.territory_code,
+        secondary=bool(secondary_among([contact])),
     )
 
 

@@ -21,6 +21,7 @@ from django.db.models import Q, QuerySet
 
 from bihuan.care.models import Order
 from bihuan.care.queries.obliged import obliged_until
+from bihuan.care.queries.secondary import secondary_among
 from bihuan.cases.models import Case, Test
 from bihuan.cases.queries.facts import facts_from
 from bihuan.cases.queries.figures import CONFIRMED, SUSPECTED
@@ -131,7 +132,9 @@ def _isolate(territory: str, at: datetime) -> Gap:
             rows.append(
                 _case_row(known, "case_not_isolated", known.since("case.suspected", "case.confirmed"))
             )
-    contacts = [contact for contact in _live_contacts(territory, at) if _is_obliged(contact, at)]
+    live = list(_live_contacts(territory, at))
+    second = secondary_among(live)
+    contacts = [contact for contact in live if _is_obliged(contact, at, secondary=contact.pk in second)]
     should += len(contacts)
     observed = within(Order, territory).filter(start_at__lte=at, end_at__gt=at)
     observed = observed.filter(Q(ended_at__isnull=True) | Q(ended_at__gt=at))
@@ -159,11 +162,12 @@ def _live_contacts(territory: str, at: datetime) -> QuerySet[Contact]:
     return rows.filter(open_now | released_later | became_later | handed_later)
 
 
-def _is_obliged(contact: Contact, at: datetime) -> bool:
+def _is_obliged(contact: Contact, at: datetime, *, secondary: bool) -> bool:
     """Is the day of `at` one on which the exposure still asks for observation?"""
     tz = clock.zone(tz_of(contact.territory_code))
     named = contact.confirmed_at.astimezone(tz).date()
-    return at.astimezone(tz).date() <= obliged_until(contact.exposure_last, named, contact.territory_code)
+    until = obliged_until(contact.exposure_last, named, contact.territory_code, secondary=secondary)
+    return at.astimezone(tz).date() <= until
 
 
 def _contact_row(contact: Contact, reason: str, since: datetime) -> GapRow:

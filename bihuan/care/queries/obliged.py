@@ -9,6 +9,8 @@ from bihuan.policy.packs import ResolvedPolicy, in_force
 from bihuan.registry import clock
 from bihuan.registry.territory import tz_of
 
+SECONDARY_RULE = "secondary.days"
+
 
 def course_of(policy: ResolvedPolicy, *, secondary: bool = False) -> Course:
     """The course of a close contact, or of a contact of a contact where the edition gives those their own."""
@@ -17,7 +19,7 @@ def course_of(policy: ResolvedPolicy, *, secondary: bool = False) -> Course:
         return Course(
             days=days,
             tests_on=tuple(policy.value("secondary.tests_on").value),
-            rule="secondary.days",
+            rule=SECONDARY_RULE,
             source_negatives=int(policy.value("secondary.source_negatives").value),
         )
     home_days = int(policy.value("observation.home_days").value)

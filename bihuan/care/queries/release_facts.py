@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from functools import cached_property
 
 from bihuan.care.models import DailyCheck, Order
+from bihuan.care.queries.obliged import SECONDARY_RULE
+from bihuan.care.queries.secondary import results_between
 from bihuan.care.rules import ReleaseFacts, midnight_after
 from bihuan.cases.models import Test
 from bihuan.cases.rules import Moment, TestResult
@@ -37,6 +40,7 @@ class ReleaseReader:
         tests = Test.objects.filter(subject_kind="contact", subject_id__in=[c.public_id for c in contacts])
         for test in tests.exclude(result=TestResult.PENDING.value).order_by("id"):
             self.tests[test.subject_id].append(test)
+        self.contacts = ids
         self._read_orders({c.person_id for c in contacts})
 
     def _read_orders(self, people: set[int]) -> None:
@@ -49,6 +53,11 @@ class ReleaseReader:
         orders = Order.objects.filter(person__in=list(self.root_of), ended_at__isnull=True)
         for person_id, order_id, end_at, last in orders.values_list("person_id", "id", "end_at", "last_day"):
             self.running[self.root_of[person_id]].append((order_id, end_at, last))
+
+    @cached_property
+    def between(self) -> dict[int, list[list[str]]]:
+        """Results of the close contacts between; asked only for the order of a contact of a contact."""
+        return results_between(self.contacts)
 
     def facts(self, contact: Contact, order: Order, when: Moment) -> ReleaseFacts:
         """What the rule sees as of `when`. Tests are required only where the pack's release rule asks."""
@@ -70,6 +79,8 @@ class ReleaseReader:
             now = min(Moment(when.day).instant(tz).replace(hour=23, minute=59), ends_at)
         policy = in_force(contact.territory_code, order.first_day)
         needs_tests = policy.value("observation.release_rule").value == "no_symptoms_and_negative"
+        second = order.rule == SECONDARY_RULE
+        negatives = int(policy.value("secondary.source_negatives").value) if second else 0
         return ReleaseFacts(
             now=now,
             today=when.day,
@@ -78,6 +89,8 @@ class ReleaseReader:
             tests=self._results(contact, order, now, last) if needs_tests else {},
             symptoms_open=self._symptoms_open(contact, now),
             other_last=self._other_last(contact, order, now),
+            source_negatives=negatives,
+            between=tuple(tuple(one) for one in self.between.get(contact.id, [])) if negatives else (),
         )
 
     def _results(self, contact: Contact, order: Order, now: datetime, last: date) -> Mapping[date, str]:

@@ -39,7 +39,9 @@ class ReleaseFacts:
 
     `tests` maps each date a test is due to its result ("" = none yet). `symptoms_open` = a symptom
     was told and no
-    test after it. `other_last` = last day of another live obligation of the same person, if any.
+    test after it. `other_last` = last day of another live obligation of the same person, if any. Of a contact
+    of a contact, `between` = the results of each close contact between, as sampled, the first
+    `source_negatives` of which must be negative (0 = not asked).
     """
 
     now: datetime
@@ -49,6 +51,8 @@ class ReleaseFacts:
     tests: Mapping[date, str] = field(default_factory=dict)
     symptoms_open: bool = False
     other_last: date | None = None
+    source_negatives: int = 0
+    between: tuple[tuple[str, ...], ...] = ()
 
 
 def may_release(facts: ReleaseFacts, reason: ReleaseReason = ReleaseReason.COMPLETED) -> Decision:
@@ -126,9 +130,25 @@ def _owed(facts: ReleaseFacts) -> list[Reason]:
             continue
         code = f"test_{result}" if result in ("positive", "inconclusive") else "test_missing"
         reasons.append(Reason(code, _TEST_TEXT[code], {"day": day.isoformat()}))
+    reasons += _between(facts)
     if facts.symptoms_open:
         reasons.append(Reason("symptoms_open", "Symptoms were told and no test has been done since."))
     return reasons
+
+
+def _between(facts: ReleaseFacts) -> list[Reason]:
+    """What the first tests of the close contacts between say against a release."""
+    first = [results[: facts.source_negatives] for results in facts.between]
+    params = {"n": str(facts.source_negatives)}
+    if not facts.source_negatives:
+        return []
+    if any("positive" in results for results in first):
+        text = "A test of the close contact between is positive: this is a close contact now."
+        return [Reason("source_positive", text, params)]
+    if not first or any(results.count("negative") < facts.source_negatives for results in first):
+        text = "The first %(n)s tests of the close contact between are not known to be negative."
+        return [Reason("source_missing", text, params)]
+    return []
 
 
 _TEST_TEXT = {
