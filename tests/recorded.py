@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from django.db import connection, transaction
 
-from bihuan.registry import clock
+from bihuan.registry import clock, stamps
 
 T = TypeVar("T")
 STAMPS = "registry_stamp"
@@ -75,11 +75,10 @@ def _put_back(kept: Recording) -> None:
         for (table, columns), block in kept.rows.items():
             with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as target:
                 target.write(block)
-        names, values = zip(*kept.stamps, strict=True)
-        cursor.execute(
-            f"UPDATE {STAMPS} SET value = told.value::uuid FROM unnest(%s::text[], %s::text[])"
-            f" AS told (name, value) WHERE {STAMPS}.name = told.name",
-            [list(names), list(values)],
+        cursor.execute(  # a flush after a test of committed rows takes the stamps away too
+            f"INSERT INTO {STAMPS} (name, value) SELECT * FROM unnest(%s::text[], %s::uuid[])"
+            " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            [[name for name, _value in kept.stamps], [value for _name, value in kept.stamps]],
         )
         cursor.execute("SET LOCAL session_replication_role = origin")
         cursor.execute(
@@ -88,6 +87,7 @@ def _put_back(kept: Recording) -> None:
             " WHERE coalesce(pg_sequence_last_value(name::regclass), 0) < number",
             [list(kept.numbers), list(kept.numbers.values())],
         )
+    stamps.look_again()
 
 
 def _copied(table: str, columns: str) -> bytes:

@@ -29,6 +29,8 @@ def made_and_undone(told):
 
 @pytest.fixture
 def nothing_recorded(monkeypatch):
+    if not worlds._may_silence_triggers():
+        pytest.skip("this user of PostgreSQL may not silence triggers: the cast is made anew every time")
     monkeypatch.setattr(worlds, "_recordings", {})
 
 

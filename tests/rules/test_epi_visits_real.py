@@ -13,7 +13,7 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -42,6 +42,13 @@ class Played:
     data: Path
     out: Path
     key: bytes
+    met: dict[str, Pairs] = field(default_factory=dict)
+
+    def pairs(self, name: str) -> Pairs:
+        """Minutes of every pair of a store, asked for once."""
+        if name not in self.met:
+            self.met[name] = pairs(VisitStore(self.out / name))
+        return self.met[name]
 
     def number(self, person: object) -> int:
         return keyed_number(self.key, str(person))
@@ -185,7 +192,7 @@ def test_every_contact_of_the_badges_is_found_with_its_minutes(
     for row in read(played.data / folder / "proximity_20s.csv.gz"):
         one, two = (numbers.setdefault(row[c], played.number(row[c])) for c in "ij")
         seconds[min(one, two), max(one, two)] += 20
-    met = pairs(VisitStore(played.out / name))
+    met = played.pairs(name)
     assert met.keys() == seconds.keys()
     assert max(abs(met[pair] - seconds[pair] / 60) for pair in met) <= 0.5
     assert shown(name, f"{len(met):,}", f"{sum(seconds.values()) / 60:,.0f}", f"{sum(met.values()):,}") in (
@@ -209,7 +216,7 @@ def test_what_knowing_the_room_of_the_day_finds_of_those_contacts(
     store = by_day.create(tmp_path / "rooms")
     now = datetime(2020, 1, 1, tzinfo=UTC)
     by_day.ingest_days(store, [tmp_path / "rooms.csv"], key=played.key, now=now)
-    rooms, met, results = set(pairs(store)), pairs(badges), RESULTS.read_text("utf-8")
+    rooms, met, results = set(pairs(store)), played.pairs(name), RESULTS.read_text("utf-8")
     for least in (0, 5, 15, 60):
         true = {pair for pair, minutes in met.items() if minutes >= least}
         hit = len(true & rooms)
