@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from bihuan.drill.rules import SETTINGS, Scenario, play_out
 from bihuan.drill.visits import MEETS, Walks, phone_of, spots
+from bihuan.epi.visits.roles import code_of
 
 PLACES = [("420303101001", "甲社区"), ("420302001001", "乙社区")]
 SCENARIO = Scenario(
@@ -105,6 +106,10 @@ def test_nobody_of_the_stories_is_in_two_places_at_once(seed):
     for stays in by_person.values():
         for (_start, end, place), (start, _end, other) in pairwise(sorted(stays)):
             assert end <= start or place == other
+
+
+def test_every_record_says_how_it_was_noted_in_a_word_the_store_knows():
+    assert {code_of(one.how) for one in walked(1).all(500)} <= {1, 2, 4, 5}
 
 
 def test_no_two_people_share_a_name():

@@ -72,7 +72,7 @@ def _lines(visits: Iterable[Visit]) -> Iterator[str]:
     for v in visits:
         start = v.start.astimezone(zone).replace(tzinfo=None)
         end = _minute(start + timedelta(minutes=v.minutes)) if v.minutes is not None else ""
-        yield f"SY-{v.event},{v.person},{v.place},{_minute(start)},{end},\n"
+        yield f"SY-{v.event},{v.person},{v.place},{_minute(start)},{end},{v.how}\n"
 
 
 def _minute(at: datetime) -> str:
