@@ -19,7 +19,7 @@ from bihuan.care.models import Appeal, DailyCheck, FollowUp, Order
 from bihuan.cases.models import Case, CaseRevision, Step
 from bihuan.registry import shredder
 from bihuan.registry.shredder import Held, Hold, Records, empty_history, history_remains
-from bihuan.tracing.models import Contact, Exposure
+from bihuan.tracing.models import Contact, Exposure, NamingEnd
 
 KEY = "retention.identity_days"
 _TELLING = ("local_id", "source_text")
@@ -93,8 +93,9 @@ def _shred_contacts(records: Records) -> Emptied:
     if not contacts:
         return {}
     Contact.unscoped.filter(id__in=contacts).update(local_id="", setting="")
-    with pgtrigger.ignore("tracing.Exposure:exposures_stay"):
+    with pgtrigger.ignore("tracing.Exposure:exposures_stay", "tracing.NamingEnd:endings_stay"):
         Exposure.unscoped.filter(contact_id__in=contacts).update(setting="")
+        NamingEnd.unscoped.filter(contact_id__in=contacts).update(reason="")
     return empty_history(Contact, contacts)
 
 
@@ -102,7 +103,8 @@ def _contacts_remain(records: Records) -> int:
     contacts = _ids(Contact.unscoped.filter(person_id__in=records))
     live = Contact.unscoped.filter(id__in=contacts).exclude(local_id="", setting="")
     exposures = Exposure.unscoped.filter(contact_id__in=contacts).exclude(setting="")
-    return _count([live, exposures]) + history_remains(Contact, contacts)
+    endings = NamingEnd.unscoped.filter(contact_id__in=contacts).exclude(reason="")
+    return _count([live, exposures, endings]) + history_remains(Contact, contacts)
 
 
 def _hold_contacts(records: Records) -> Held:

@@ -102,13 +102,32 @@ def _extend(subject_id: str, given: Mapping[str, Any], actor: Actor, now: dateti
 
 def _lengthen(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datetime | None) -> Result:
     order = actions.extend_observation(
-        subject_id, evidence=given["evidence"], approver=given["approver"], actor=actor, now=now
+        subject_id,
+        evidence=given["evidence"],
+        approver=given["approver"],
+        kind=given["kind"] or "",
+        actor=actor,
+        now=now,
     )
     until = order.last_day.isoformat()
     text = _("Observation now lasts until the end of %(day)s.") % {"day": until}
     return Result(
         "contact.extend", "contact", subject_id, text, {"order": order.public_id, "last_day": until}
     )
+
+
+def _withdraw_naming(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datetime | None) -> Result:
+    fallen = actions.withdraw_exposure(
+        subject_id, case=given["case"], reason=given["reason"], actor=actor, now=now
+    )
+    text = _("Withdrawn; other exposures oblige as before.")
+    if fallen.released:
+        text = _("Withdrawn; nothing else obliges, the person is released.")
+    last = fallen.shortened.get(subject_id)
+    if last is not None:
+        text = _("Withdrawn; observation now ends with %(day)s.") % {"day": last.isoformat()}
+    data = {"released": bool(fallen.released), "last_day": last.isoformat() if last else None}
+    return Result("contact.withdraw", "contact", subject_id, text, data)
 
 
 def _check(kinds: tuple[CheckKind, ...], key: str):  # type: ignore[no-untyped-def]
@@ -249,6 +268,7 @@ TEMPERATURE = Field(
 )
 SYMPTOMS = Field("symptoms", "choices", gettext_lazy("Symptoms"), choices=tuple(SYMPTOM_LABELS))
 KIND = Field("kind", "choice", gettext_lazy("Where"), required=True, choices=tuple(ORDER_KIND_LABELS))
+STAYS = gettext_lazy("Left empty, where the person is now.")
 PLACE = Field("place", "text", gettext_lazy("Place"), max_length=200)
 EVIDENCE = Field(
     "evidence", "text", gettext_lazy("Evidence"), help=gettext_lazy("Left empty, the contact record itself.")
@@ -304,7 +324,7 @@ _ALL = (
         gettext_lazy("Extend the observation"),
         "contact",
         ("order.decide", *RIGHTS),
-        (replace(EVIDENCE, required=True), APPROVER),
+        (replace(EVIDENCE, required=True), replace(KIND, required=False, help=STAYS), APPROVER),
         _lengthen,
         adverse=True,
     ),
@@ -408,6 +428,23 @@ _ALL = (
     ),
     Verb("contact.clear", gettext_lazy("Not a case"), "contact", ("case.write",), (REASON, AT), _not_a_case),
     Verb("case.exclude", gettext_lazy("Exclude the case"), "case", ("case.write",), (REASON, AT), _exclude),
+    Verb(
+        "contact.withdraw",
+        gettext_lazy("Withdraw an exposure"),
+        "contact",
+        ("contact.write",),
+        (
+            Field(
+                "case",
+                "text",
+                gettext_lazy("Source case (C-…)"),
+                help=gettext_lazy("Whom the person was no contact of. Empty: the only source."),
+                max_length=20,
+            ),
+            REASON,
+        ),
+        _withdraw_naming,
+    ),
     replace(CASE_VERBS["case.revise"], run=_revise),
     Verb(
         "case.follow_up",

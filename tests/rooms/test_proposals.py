@@ -495,3 +495,30 @@ def test_a_seat_that_comes_to_light_after_the_decision_stands_as_such(cast, scen
 def test_a_journey_cannot_end_in_the_future(cast, scene):
     with pytest.raises(Invalid, match="将来"):
         on_the_bus(cast, scene, ("甲一", "", 5), when="02-11 11:00")
+
+
+def test_somebody_confirmed_again_after_an_error_is_owed_her_duties_again(cast, scene):
+    found(cast, scene)
+    proposal = rows()["周小明"].public_id
+    first = confirm(cast, proposal).contacts[0]
+    assert do(cast.officer, "02-12 19:00", care.take_back, proposal, reason="认错了人")
+    assert not owed(first)
+    do(cast.officer, "02-12 20:00", reconsider_proposals, [proposal], reason="又一人证实")
+    done = confirm(cast, proposal, when="02-12 20:05")
+    assert done.made == 1
+    assert done.contacts[0] != first
+    assert owed(done.contacts[0]) == {"locate"}
+    assert_holds()
+
+
+def test_an_error_taken_back_leaves_the_other_case_and_its_shorter_observation(cast, scene):
+    contact, other = two_sources(cast, scene)
+    do(cast.command, "02-13 10:00", care.record_placed, care.OrderInput(contact=contact))
+    with scope.system():
+        second = ContactProposal.objects.get(investigation__case=other.case)
+        assert Order.objects.get().last_day == date(2020, 2, 26)
+    assert not do(cast.officer, "02-14 09:00", care.take_back, second.public_id, reason="认错了人")
+    with scope.system():
+        assert Order.objects.get().last_day == date(2020, 2, 25)
+        assert Contact.objects.get().exposure_last == date(2020, 2, 11)
+    assert_holds()

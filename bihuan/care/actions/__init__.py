@@ -29,6 +29,7 @@ from bihuan.care.actions.orders import (
 from bihuan.care.actions.release import ReleaseInput, decide_release, release_contact, release_contacts
 from bihuan.care.actions.sweep import CareSweep, sweep, sweep_care
 from bihuan.care.actions.take_back import take_back
+from bihuan.care.actions.withdraw import withdraw_exposure
 
 __all__ = [
     "CareSweep",
@@ -61,4 +62,5 @@ __all__ = [
     "sweep_care",
     "take_back",
     "withdraw_appeal",
+    "withdraw_exposure",
 ]

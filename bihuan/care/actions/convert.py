@@ -4,14 +4,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from bihuan.care.actions.release import end_order, finish
+from bihuan.care.actions.release import end_order
+from bihuan.care.actions.sources import end_namings
 from bihuan.care.models import Order
+from bihuan.care.queries.obliged import SECONDARY_RULE
 from bihuan.care.rules import EndReason, ReleaseReason
 from bihuan.cases.actions import CaseInput, report_case, revise_case
 from bihuan.cases.actions.common import Day, authorize, moment_now, writing, zone_of
@@ -23,10 +26,10 @@ from bihuan.loops.models import Loop
 from bihuan.registry import scope
 from bihuan.registry.actor import Actor
 from bihuan.tracing.actions import locked, news
-from bihuan.tracing.actions.merge import reclassify_contacts_of
+from bihuan.tracing.actions.merge import LIVE, reclassify_contacts_of
 from bihuan.tracing.actions.namings import sources_of
 from bihuan.tracing.models import CaseLink, Contact, Exposure
-from bihuan.tracing.rules import OPEN_STATUSES, Status
+from bihuan.tracing.rules import Status
 
 
 def convert_contact_to_case(
@@ -69,8 +72,29 @@ def convert_contact_to_case(
         )
         tell_loops(told, actor=actor, now=known_at)
         _hand_over(contact, case)
-        reclassify_contacts_of(contact, case, actor=actor, now=known_at)
+        again = reclassify_contacts_of(contact, case, actor=actor, now=known_at)
+        _ask_again(again, case, actor=actor, now=known_at)
         return case
+
+
+def _ask_again(contacts: Sequence[str], case: Case, *, actor: Actor, now: datetime) -> None:
+    """Contacts of a contact who are close contacts now, under an order shorter than that asks for: their
+    loops ask for a decision, whether or not the last exposure moved."""
+    with scope.system():  # they may live elsewhere
+        orders = Order.objects.filter(
+            contact__public_id__in=contacts, ended_at__isnull=True, rule=SECONDARY_RULE
+        )
+        told = [
+            news(
+                order.contact,
+                "contact.exposed_again",
+                Moment(now.astimezone(zone_of(order.territory_code)).date(), now),
+                {"case": case.public_id},
+                key=f"contact.exposed_again:{case.public_id}",
+            )
+            for order in orders.select_related("contact")
+        ]
+        tell_loops(told, actor=actor, now=now)
 
 
 def _case_input(contact: Contact, given: CaseInput | None, classification: str, when: Moment) -> CaseInput:
@@ -128,40 +152,23 @@ def exclude_case(
 
 
 def release_contacts_of_excluded(case_pk: int, *, actor: Actor, now: datetime) -> list[str]:
-    """Release the live contacts of a discarded case: in the person's favor, so nobody needs to ask (trap 8).
+    """A discarded case obliges nobody: release its live contacts, in their favor, so that nobody needs to ask
+    (trap 8). Returns who was released.
 
-    A further exposure to another case that is not discarded keeps a contact under observation.
+    Whoever is named for another case that stands is observed for that one, as long as it asks and no longer.
     """
     with scope.system():  # contacts may live in other territories; freedom does not wait for their desk
         further = Exposure.objects.filter(case_id=case_pk).values("contact")
-        waiting = Contact.objects.select_for_update(of=("self",)).filter(
-            Q(case_id=case_pk) | Q(pk__in=further), status__in=[*OPEN_STATUSES, Status.LOST.value]
+        waiting = (
+            Contact.objects.select_for_update(of=("self",))
+            .filter(Q(case_id=case_pk) | Q(pk__in=further), status__in=[s.value for s in LIVE])
+            .order_by("id")
         )
-        released = []
-        told = []
-        for contact in waiting.select_related("person"):
-            if _otherwise_exposed(contact, case_pk):
-                continue
-            order = (
-                Order.objects.select_for_update(of=("self",))
-                .filter(contact=contact, ended_at__isnull=True)
-                .first()
-            )
-            when = Moment(now.astimezone(zone_of(contact.territory_code)).date(), now)
-            text = _("The source case was excluded.")
-            told += finish(
-                contact, order, reason=ReleaseReason.SOURCE_EXCLUDED, text=text, when=when, by=actor.name
-            )
-            released.append(contact.public_id)
-        tell_loops(told, actor=actor, now=now)
-    return released
-
-
-def _otherwise_exposed(contact: Contact, case_pk: int) -> bool:
-    """Was this contact record also exposed to another case that still stands?
-
-    Other contact records of the same person have loops and orders of their own and are not touched.
-    """
-    others = {source for source in sources_of([contact])[contact.pk] if source != case_pk}
-    standing = Case.objects.filter(id__in=others).exclude(classification=Classification.DISCARDED.value)
-    return standing.exists()
+        return end_namings(
+            list(waiting),
+            lambda _contact, naming: naming.case == case_pk,
+            release=ReleaseReason.SOURCE_EXCLUDED,
+            reason=_("The source case was excluded."),
+            actor=actor,
+            now=now,
+        ).released

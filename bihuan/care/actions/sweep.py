@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
 from bihuan.care.actions.appeals import answer
@@ -21,8 +22,8 @@ from bihuan.cases.rules import Classification, Moment
 from bihuan.loops import actions as loops
 from bihuan.registry import scope
 from bihuan.registry.actor import Actor
-from bihuan.tracing.models import Contact
-from bihuan.tracing.rules import OPEN_STATUSES
+from bihuan.tracing.actions.merge import LIVE
+from bihuan.tracing.models import Contact, Exposure, NamingEnd
 
 CHUNK = 2000
 
@@ -110,13 +111,12 @@ def _lapse_appeals(at: datetime, actor: Actor) -> int:
 
 def _release_excluded(at: datetime, actor: Actor) -> int:
     """Contacts of cases that were discarded by another door."""
-    sources = (
-        Contact.objects.filter(status__in=OPEN_STATUSES, case__classification=Classification.DISCARDED.value)
-        .values_list("case_id", flat=True)
-        .distinct()
-    )
+    live, discarded = [s.value for s in LIVE], Classification.DISCARDED.value
+    ended = NamingEnd.objects.filter(contact=OuterRef("pk"), exposure__isnull=True)
+    own = Contact.objects.filter(~Exists(ended), status__in=live, case__classification=discarded)
+    more = Exposure.objects.filter(end__isnull=True, case__classification=discarded, contact__status__in=live)
     total = 0
-    for case_id in list(sources):
+    for case_id in sorted({*own.values_list("case_id", flat=True), *more.values_list("case_id", flat=True)}):
         with writing(actor):
             total += len(release_contacts_of_excluded(case_id, actor=actor, now=at))
     return total

@@ -6,16 +6,16 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from bihuan.care.actions.release import release_contact
+from bihuan.care.actions.sources import end_namings
 from bihuan.care.rules import ReleaseReason
 from bihuan.cases.actions.common import authorize, moment_now, writing
 from bihuan.registry import scope
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Conflict, Invalid
-from bihuan.tracing.actions.merge import LIVE
-from bihuan.tracing.actions.namings import sources_of
+from bihuan.tracing.actions.namings import namings_of
+from bihuan.tracing.actions.proposals_decide import key_of
 from bihuan.tracing.errors import UnknownProposal
-from bihuan.tracing.models import Contact, ContactProposal
+from bihuan.tracing.models import Contact, ContactProposal, Exposure
 from bihuan.tracing.models.proposals import CONFIRMED, DISMISSED
 
 
@@ -40,12 +40,14 @@ def take_back(proposal_id: str, *, reason: str, actor: Actor, now: datetime | No
         if found.state != CONFIRMED or found.contact is None:
             params = {"id": proposal_id, "state": found.get_state_display()}
             raise Conflict(_("%(id)s was decided: %(state)s.") % params, code="not-decidable")
-        free = found.contact.status in LIVE and not _stands(found.contact, found)
-        if free:
-            release_contact(
-                found.contact.public_id,
-                reason=ReleaseReason.NAMED_IN_ERROR.value,
-                text=reason,
+        with scope.system():  # she may live in another territory, and may have been named in a third one
+            contact = Contact.objects.select_for_update(of=("self",)).get(pk=found.contact_id)
+            gone = _namings_by(found, contact)
+            fallen = end_namings(
+                [contact],
+                lambda _contact, naming: naming.key in gone,
+                release=ReleaseReason.NAMED_IN_ERROR,
+                reason=reason.strip(),
                 actor=actor,
                 now=at,
             )
@@ -53,12 +55,21 @@ def take_back(proposal_id: str, *, reason: str, actor: Actor, now: datetime | No
         found.decided_by_name, found.decided_by_account_id = actor.name, actor.account_id
         found.decided_by_post_id = actor.post_id
         found.save()
-        return free
+        return bool(fallen.released)
 
 
-def _stands(contact: Contact, proposal: ContactProposal) -> bool:
-    """Whether another case, or another confirmed proposal, names the same contact."""
-    with scope.system():  # it may have been named in another territory
-        others = set(sources_of([contact])[contact.pk]) - {proposal.investigation.case_id}
-        namings = ContactProposal.objects.filter(contact=contact, state=CONFIRMED).exclude(pk=proposal.pk)
-        return bool(others) or namings.exists()
+def _namings_by(proposal: ContactProposal, contact: Contact) -> set[int]:
+    """The namings of the contact that this proposal made. One that was told already had none of its own: then
+    those for its case, unless another proposal stands for that."""
+    key = key_of(proposal)
+    made = Exposure.objects.filter(contact=contact, source_key__startswith=key)
+    found = set(made.values_list("id", flat=True)) | (
+        {0} if (contact.source_key or "").startswith(key) else set()
+    )
+    if found:
+        return found
+    case = proposal.investigation.case_id
+    same = ContactProposal.objects.filter(contact=contact, state=CONFIRMED, investigation__case=case)
+    if same.exclude(pk=proposal.pk).exists():
+        return set()
+    return {n.key for n in namings_of([contact])[contact.pk] if n.stands and n.case == case}

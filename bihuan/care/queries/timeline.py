@@ -21,7 +21,8 @@ from bihuan.registry.audit import Look
 from bihuan.registry.errors import NotFound
 from bihuan.registry.models import Person
 from bihuan.registry.territory import tz_of
-from bihuan.tracing.models import Contact, Exposure
+from bihuan.tracing.models import Contact, Exposure, NamingEnd
+from bihuan.tracing.rules.namings import own_last
 
 # Kinds of entries, for the page's filter and colors.
 FACT, DECISION, DUTY, CHECK, TEST = "fact", "decision", "duty", "check", "test"
@@ -153,10 +154,11 @@ def _contact(contact: Contact) -> list[Entry]:
     named = ("contact", contact.public_id, contact.recorded_at)
     found = []
     data = {"kind": contact.exposure_kind, "setting": contact.setting, "criterion": contact.criterion}
-    if contact.exposure_last is not None:
+    own = own_last(contact.own_last, first=contact.exposure_first, deciding=contact.exposure_last)
+    if own is not None:
         found.append(
             Entry(
-                clock.start_of_day(contact.exposure_last, tz),
+                clock.start_of_day(own, tz),
                 "day",
                 FACT,
                 "contact.exposed",
@@ -182,11 +184,23 @@ def _contact(contact: Contact) -> list[Entry]:
     if contact.handed_over_at is not None:
         found.append(Entry(contact.handed_over_at, "minute", DECISION, "contact.handed_over", *named))
     for e in Exposure.objects.filter(contact=contact):
-        more = {"kind": e.kind, "setting": e.setting}
+        more = {"kind": e.kind, "setting": e.setting, "criterion": e.criterion}
+        at, precision = (
+            (clock.start_of_day(e.last, tz), "day") if e.last is not None else (e.recorded_at, "minute")
+        )
         found.append(
             Entry(
-                clock.start_of_day(e.last, tz), "day", FACT, "contact.exposed_again", "contact",
-                contact.public_id, e.recorded_at, e.by_name, more,
+                at, precision, FACT, "contact.exposed_again", "contact", contact.public_id, e.recorded_at,
+                e.by_name, more,
+            )
+        )  # fmt: skip
+    for end in NamingEnd.objects.filter(contact=contact):
+        last = end.last_day.isoformat() if end.last_day else ""
+        why = {"why": end.why, "reason": end.reason, "last_day": last}
+        found.append(
+            Entry(
+                end.recorded_at, "minute", DECISION, "contact.exposure_ended", "contact", contact.public_id,
+                end.recorded_at, end.by_name, why,
             )
         )  # fmt: skip
     return found

@@ -19,7 +19,7 @@ from bihuan.doors.web.shapes import Moment
 from bihuan.doors.web.templatetags.bihuan import case_word
 from bihuan.registry import clock
 from bihuan.registry.text import label
-from bihuan.tracing.queries.words import EXPOSURE_LABELS
+from bihuan.tracing.queries.words import EXPOSURE_LABELS, WHY_ENDED_LABELS
 
 Data = Mapping[str, Any]
 _TONES = {"fact": "fact", "decision": "soon", "duty": "late", "check": "done", "test": "quiet"}
@@ -32,6 +32,10 @@ def _word(pairs: Any, key: Any) -> str:
 def _symptoms(data: Data) -> str:
     found = [_word(SYMPTOM_LABELS, key) for key in data.get("symptoms") or ()]
     return ", ".join(found) or _("no symptoms")
+
+
+def _several(*parts: str) -> str:
+    return " · ".join(part for part in parts if part)
 
 
 def _day(text: Any) -> str:
@@ -78,7 +82,20 @@ def _titles() -> dict[str, Callable[[Data], tuple[str, str]]]:
             _("Last exposure"),
             " · ".join(p for p in (_word(EXPOSURE_LABELS, d.get("kind")), str(d.get("setting") or "")) if p),
         ),
-        "contact.exposed_again": lambda d: (_("A further exposure"), _word(EXPOSURE_LABELS, d.get("kind"))),
+        "contact.exposed_again": lambda d: (
+            _("A further exposure"),
+            _several(_word(EXPOSURE_LABELS, d.get("kind")), spoken(str(d.get("criterion") or ""))),
+        ),
+        "contact.exposure_ended": lambda d: (
+            _("An exposure no longer counts"),
+            _several(
+                _word(WHY_ENDED_LABELS, d.get("why")),
+                str(d.get("reason") or "") if d.get("why") == "withdrawn" else "",
+                _("observed until the end of %(day)s") % {"day": _day(d["last_day"])}
+                if d.get("last_day")
+                else "",
+            ),
+        ),
         "contact.confirmed": lambda d: (_("Named a close contact"), spoken(str(d.get("criterion") or ""))),
         "contact.located": lambda d: (_("Person found"), ""),
         "contact.handed_over": lambda _d: (_("Handed over to another territory"), ""),
@@ -149,6 +166,8 @@ def event_words(kind: str) -> str:
         "case.discarded": _("Excluded"),
         "case.follow_up": _("Followed up after discharge"),
         "contact.confirmed": _("Named a close contact"),
+        "contact.exposed_again": _("A further exposure"),
+        "contact.exposure_ended": _("An exposure no longer counts"),
         "contact.located": _("Person found"),
         "contact.placed": _("Placed under observation"),
         "contact.temperature": _("Temperature taken"),

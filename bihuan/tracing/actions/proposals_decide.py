@@ -74,7 +74,8 @@ def confirm_proposals(
             Person.objects.filter(id__in=[p.person_id for p in waiting]).values_list("id", "territory_code")
         )
         inputs = [
-            _input(p, people[p.person_id or 0], investigation.case.public_id, kind, reason) for p in waiting
+            _input(p, people[p.person_id or 0], investigation.case.public_id, kind, reason, at)
+            for p in waiting
         ]
         named = name_contacts(inputs, actor=actor, now=at)
         for proposal, name in zip(waiting, named, strict=True):
@@ -190,7 +191,7 @@ def _refuse(waiting: Sequence[ContactProposal], cases: set[int]) -> None:
 
 
 def _input(
-    proposal: ContactProposal, territory_code: str, case: str, kind: Criterion, reason: str
+    proposal: ContactProposal, territory_code: str, case: str, kind: Criterion, reason: str, at: datetime
 ) -> ContactInput:
     first, last = (_day(at, territory_code) for at in (proposal.first_at, proposal.last_at))
     places = dict.fromkeys(str(e.get("place_name") or "") for e in proposal.encounters)
@@ -203,8 +204,13 @@ def _input(
         exposure_first=first,
         exposure_last=last,
         criterion=f"{kind.value}: {reason.strip()}"[:120],
-        source_key=f"proposal:{proposal.public_id}",
+        source_key=f"{key_of(proposal)}{at.isoformat()}",  # taken back, it can be confirmed anew
     )
+
+
+def key_of(proposal: ContactProposal) -> str:
+    """How the keys of the namings that a proposal makes begin."""
+    return f"proposal:{proposal.public_id}:"
 
 
 def _day(at: datetime | None, territory_code: str) -> date | None:
