@@ -46,7 +46,12 @@ def day(text: str) -> dt.date:
             "2022-11-11",
             "cn-nhc-2022-11+cn-nhc-2022-06+cn-nhc-2021-05+cn-nhc-2020-09+cn-nhc-2020-03+generic-respiratory",
         ),
-        (TIANJIN, "2022-12-07", "generic-respiratory"),
+        (
+            TIANJIN,
+            "2023-01-07",
+            "cn-nhc-2022-12+cn-nhc-2022-11+cn-nhc-2022-06+cn-nhc-2021-05+cn-nhc-2020-09+cn-nhc-2020-03+generic-respiratory",
+        ),
+        (TIANJIN, "2023-01-08", "generic-respiratory"),
         (
             SHANGHAI,
             "2022-05-10",
@@ -234,6 +239,7 @@ def test_contacts_of_contacts_are_named_from_the_seventh_edition_on(library):
         ("2021-05-11", 14, (1, 4, 7, 14), 7, (2, 7)),
         ("2022-06-28", 7, (1, 2, 3, 5, 7), 3, (3,)),
         ("2022-11-11", 5, (1, 2, 3, 5), 3, (1, 3)),
+        ("2022-12-07", 5, (5,), 0, ()),
     ],
 )
 def test_each_edition_has_its_days_and_test_days(library, on, first, tests, home, home_tests):
