@@ -24,6 +24,7 @@ from rich.markup import escape
 from bihuan.doors.cli.epi.options import DAY, Encoding, Lang, language, on_file
 from bihuan.doors.cli.epi.output import working
 from bihuan.doors.cli.output import Json, show, table
+from bihuan.doors.exchange.reader import safe_cell
 from bihuan.epi.errors import InputError
 from bihuan.epi.visits import VisitStore, by_day, secret
 from bihuan.epi.visits.cases import parse_time
@@ -349,8 +350,8 @@ def _ledger(path: Path | None, lang: str) -> Iterator[Callable[[Rejected], None]
         writer.writerow(["file", "row", "reason", "column", "said", "what_to_do"])
 
         def write(row: Rejected) -> None:
-            said = f"'{row.said}" if row.said[:1] in ("=", "+", "-", "@", "\t") else row.said
-            writer.writerow([row.file, row.row, row.reason, row.column, said, row.text(lang)])
+            told = (row.file, row.row, row.reason, row.column, row.said, row.text(lang))
+            writer.writerow([safe_cell(cell) for cell in told])
 
         yield write
 
