@@ -353,3 +353,28 @@ def test_once_the_contact_between_is_a_case_a_longer_observation_is_to_be_decide
     assert (new.home_from, new.last_day) == (NINTH.day(9), NINTH.day(11))
     assert "extend" not in owed(behind.public_id)
     assert_holds()
+
+
+@pytest.mark.usefixtures("_home")
+def test_when_a_source_falls_both_stages_and_their_tests_are_counted_from_what_is_left(cast: Cast):
+    day = NINTH.day(2)
+    cases = []
+    for person in (li(), zhou()):
+        ill = CaseInput(
+            person=person, territory_code=GRID, classification="suspected", date_diagnosis=on(day, 7)
+        )
+        cases.append(do(cast.officer, on(day, 8), report_case, ill).public_id)
+    met = registered("武强", CASE).public_id
+    for case, exposed in zip(cases, (NINTH.day(0), day), strict=True):
+        told = ContactInput(person=met, territory_code=GRID, case=case, exposure_last=exposed)
+        contact = do(cast.officer, on(day, 9), confirm_contact, told)
+    given = OrderInput(contact=contact.public_id, kind="facility")
+    order = do(cast.command, on(day, 11), care.record_placed, given)
+    assert (order.home_from, order.last_day) == (NINTH.day(10), NINTH.day(12))
+    do(cast.officer, on(NINTH.day(3), 9), care.exclude_case, cases[1], reason="两次阴性")
+    assert (refresh(order).home_from, order.last_day) == (NINTH.day(8), NINTH.day(10))
+    assert order.tests_on == [NINTH.day(n) for n in (2, 3, 4, 6, 7, 10)]
+    live = [d for d in duties(contact.public_id).values() if d.state == 0 and "test" in d.kind]
+    moment = timedelta(microseconds=1)
+    assert [(d.due_at - moment).astimezone(TZ).date() for d in live] == order.tests_on
+    assert_holds()

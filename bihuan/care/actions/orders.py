@@ -251,12 +251,15 @@ def _plan(
         message = _("The days at a site ended with %(day)s; only observation at home can be ordered.")
         error = {"field": "kind", "rule": "stage", "message": message % {"day": day}, "hint": "home"}
         raise RecordIncomplete(message % {"day": day}, errors=[error])
-    day_one = (
-        start.day if policy.value("observation.day_one").value == "order" else start.day + timedelta(days=1)
-    )
+    day_one = first_test_day(policy, start.day)
     tests = course_tests(course, plan, day_one=day_one)
     clause = policy.value(course.rule).clause or _clause_of(policy, course.rule)
     return _Planned(given, contact, new_id("O"), start, course, plan, tests, day_one, policy, clause, tz)
+
+
+def first_test_day(policy: ResolvedPolicy, started: date) -> date:
+    """The day that counts as day 1 of the test days of an order."""
+    return started if policy.value("observation.day_one").value == "order" else started + timedelta(days=1)
 
 
 def _clause_of(policy: ResolvedPolicy, rule: str) -> str:

@@ -13,10 +13,11 @@ from datetime import date, datetime
 
 from django.utils.translation import gettext as _
 
+from bihuan.care.actions.orders import first_test_day
 from bihuan.care.actions.release import BATCH, ORDER_END, decide
 from bihuan.care.models import Order
 from bihuan.care.queries.obliged import SECONDARY_RULE, course_of
-from bihuan.care.rules import Observation, ReleaseReason, midnight_after, observation
+from bihuan.care.rules import Observation, ReleaseReason, course_tests, midnight_after, observation
 from bihuan.cases.actions.common import stamp, zone_of
 from bihuan.cases.models import Case
 from bihuan.cases.rules import Classification, Moment
@@ -24,7 +25,7 @@ from bihuan.loops.actions import NewEvent
 from bihuan.loops.actions import record as tell_loops
 from bihuan.loops.models import LogEvent
 from bihuan.loops.rules.engine import RETRACTED
-from bihuan.policy.packs import in_force
+from bihuan.policy.packs import ResolvedPolicy, in_force
 from bihuan.registry.actor import Actor
 from bihuan.tracing.actions import news
 from bihuan.tracing.actions.merge import LIVE
@@ -152,7 +153,7 @@ class _Falling:
             self._free(contact, ReleaseReason.COMPLETED, text)
             return None
         self.events += _replanned(contact, order, plan, self.now)
-        _set_plan(order, plan)
+        _set_plan(order, plan, in_force(contact.territory_code, order.first_day))
         self.planned.append(order)
         self.found.shortened[contact.public_id] = plan.last
         return plan.last
@@ -213,9 +214,10 @@ def _excluded(told: Mapping[int, Sequence[Naming]]) -> set[int]:
     return set(rows.values_list("id", flat=True))
 
 
-def _set_plan(order: Order, plan: Observation) -> None:
+def _set_plan(order: Order, plan: Observation, policy: ResolvedPolicy) -> None:
+    course = course_of(policy, secondary=order.rule == SECONDARY_RULE)
     order.day_zero, order.last_day, order.end_at = plan.day_zero, plan.last, plan.ends_at
-    order.tests_on = sorted({min(day, plan.last) for day in order.tests_on})
+    order.tests_on = list(course_tests(course, plan, day_one=first_test_day(policy, order.first_day)))
     order.review_on = min(order.review_on, plan.last)
     order.home_from = plan.home_from
     order.home_kind = order.home_kind if plan.home_from is not None else ""
