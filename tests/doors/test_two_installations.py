@@ -14,7 +14,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,7 @@ class Installation:
     def start(self) -> None:
         environment = {**self.environment, "BIHUAN_DB_ROLE": "door"}
         words = server_command(host="127.0.0.1", port=self.port)
-        self.server = subprocess.Popen(words, env=environment, cwd=ROOT)
+        self.server = subprocess.Popen(words, env=environment, cwd=ROOT, start_new_session=True)
         until = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < until:
             with contextlib.suppress(OSError):
@@ -116,13 +116,22 @@ class Installation:
             self.server.wait(PATIENCE_SECONDS)
             self.server = None
 
+    def kill(self) -> None:
+        """Kill the server with all its processes, whatever it is at."""
+        if self.server is not None:
+            os.killpg(self.server.pid, signal.SIGKILL)
+            self.server.wait(PATIENCE_SECONDS)
+            self.server = None
+
 
 class HoldingLine(threading.Thread):
-    """A line in front of a server: it can keep the server's answer to itself while the caller waits."""
+    """A line in front of a server: it can keep the server's answer to itself while the caller waits, or have
+    the server killed (`kills`) as soon as it has the request."""
 
     def __init__(self, to_port: int) -> None:
         super().__init__(daemon=True)
         self.to_port, self.holds = to_port, False
+        self.kills: Callable[[], None] | None = None
         self.answered, self.over = threading.Event(), False
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self.listener.getsockname()[1])
@@ -138,6 +147,8 @@ class HoldingLine(threading.Thread):
             asked = self.whole(caller)
             with socket.create_connection(("127.0.0.1", self.to_port), timeout=PATIENCE_SECONDS) as server:
                 server.sendall(asked)
+                if self.kills is not None:
+                    self.kills()
                 answer = self.whole(server)
             if self.holds:
                 self.answered.set()
@@ -306,3 +317,70 @@ def test_at_the_door_a_stranger_learns_nothing_and_a_card_holds_public_keys_only
     asking.run(END)
     assert asking.send(60) == [0, 1]
     assert asking.cli("peers", "list")[0]["last_error"] == "revoked"
+
+
+HAND_OVER = """
+from datetime import date
+from bihuan.registry.actor import Actor
+from bihuan.registry.people import PersonInput
+from bihuan.tracing.actions import ContactInput, confirm_contact
+from bihuan.tracing.actions import assistance as verbs
+actor = Actor.system("test", door="test")
+person = PersonInput(territory_code="420303001", name="欧阳晓岚", phone="13871234567")
+contact = confirm_contact(ContactInput(person=person, territory_code="420303001"), actor=actor)
+row = verbs.ask(verbs.AssistanceInput(to_territory="420602", need="locate", reason="密切接触者",
+    person_id=contact.person_id, contact_id=contact.public_id, from_territory="420303"), actor=actor)
+told = row.status
+"""
+TAKE = """
+from bihuan.registry.actor import Actor
+from bihuan.tracing.actions import assistance as verbs
+from bihuan.tracing.models import AssistanceRequest
+given = verbs.AcceptInput(AssistanceRequest.objects.get().public_id, territory_code="420602001", confirm=True)
+told = verbs.accept(given, actor=Actor.system("test", door="test")).status
+"""
+HELD = """
+from bihuan.loops.models import Duty, Loop
+from bihuan.tracing.models import AssistanceMessage, Contact
+loops = Loop.objects.filter(subject_kind="contact")
+told = [sorted(Contact.objects.values_list("status", flat=True)),
+    list(loops.values_list("outcome", flat=True)),
+    sorted(Duty.objects.filter(loop__in=loops, state=0).values_list("kind", flat=True)),
+    AssistanceMessage.objects.count()]
+"""
+AN_HOUR_AHEAD = """
+from datetime import timedelta
+from bihuan.registry import clock
+clock.advance(timedelta(hours=1))
+told = 1
+"""
+
+
+@pytest.mark.slow
+def test_a_contact_is_handed_over_once_though_a_receiver_is_killed_and_a_clock_is_an_hour_off(
+    installations,
+) -> None:
+    asking, asked, line = installations
+    pair(asking, asked, line)
+    asked.run(AN_HOUR_AHEAD)
+    asked.start()
+    assert asking.run(HAND_OVER) == "sent"
+    line.kills = asked.kill
+    assert asking.send(0) == [0, 1], "killed while it had the request"
+    line.kills = None
+    asked.start()
+    assert asking.send(5) == [1, 0]
+    assert asked.state()[:3] == ["received", "", 1]
+
+    assert asked.run(TAKE) == "accepted"
+    assert asked.send(0) == [0, 1], "the asking side is down"
+    assert asking.run(HELD) == [["confirmed"], [""], ["locate"], 1], "she is owed here until it is told"
+    asking.start()
+    asking.kill()
+    asking.start()
+    assert asked.send(60) == [1, 0]
+    assert asked.send(120) == [0, 0]
+    assert asking.run(HELD) == [["handed_over"], ["handed_over"], [], 2]
+    assert asked.run(HELD) == [["confirmed"], [""], ["locate"], 2]
+    for one in (asking, asked):
+        assert one.cli("loops", "check")["violations"] == []
