@@ -64,7 +64,8 @@ class Visit:
     @property
     def how(self) -> str:
         """How it was noted, in a word the visit store knows; the kind stands in the place's id."""
-        return NOTED.get(self.place.split("-")[2], "code")
+        kind = next(word for word in self.place.split("-")[1:] if word.isalpha())
+        return NOTED.get(kind, "code")
 
 
 def phone_of(key: str) -> str:

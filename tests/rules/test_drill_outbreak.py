@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bihuan.drill.rules import SETTINGS, Scenario, play_out
-from bihuan.drill.visits import MEETS, Walks, phone_of, spots
+from bihuan.drill.visits import MEETS, Visit, Walks, phone_of, spots
 from bihuan.epi.visits.roles import code_of
 
 PLACES = [("420303101001", "甲社区"), ("420302001001", "乙社区")]
@@ -109,7 +109,10 @@ def test_nobody_of_the_stories_is_in_two_places_at_once(seed):
 
 
 def test_every_record_says_how_it_was_noted_in_a_word_the_store_knows():
-    assert {code_of(one.how) for one in walked(1).all(500)} <= {1, 2, 4, 5}
+    stays = list(walked(1).all(500))
+    assert {code_of(one.how) for one in stays} <= {1, 2, 4, 5}
+    gates = [spot.store_id for spot in spots([("420303101001-01", "丙社区")], []) if "gate" in spot.kind]
+    assert [Visit(1, "", gate, SCENARIO.now, None).how for gate in gates] == ["paper"]
 
 
 def test_no_two_people_share_a_name():

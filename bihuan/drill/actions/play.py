@@ -259,6 +259,7 @@ class _Player:
             at=step.at,
             summary=story.source_text,
             contacts_found=named,
+            no_track="other_system",  # the drill knows the tracks; it keeps none here
             actor=actor,
             now=self.now,
         )
