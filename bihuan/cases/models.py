@@ -9,7 +9,7 @@ from django.db.models import F
 from django.db.models.functions import Left
 from django.utils.translation import gettext_lazy as _
 
-from bihuan.cases.rules import DATED, TIMED, Classification, Origin, Outcome, Severity, TestResult
+from bihuan.cases.rules import DATED, TIMED, Classification, NoTrack, Origin, Outcome, Severity, TestResult
 from bihuan.registry.ids import new_id
 from bihuan.registry.models.base import ScopedModel, TerritoryCodeField
 from bihuan.registry.models.history import append_only, track
@@ -74,6 +74,12 @@ RESULT_LABELS = [
     (TestResult.NEGATIVE.value, _("Negative")),
     (TestResult.INCONCLUSIVE.value, _("Inconclusive")),
     (TestResult.PENDING.value, _("Pending")),
+]
+
+NO_TRACK_LABELS = [
+    (NoTrack.PAPER_FORM.value, _("A paper form is kept elsewhere")),
+    (NoTrack.OTHER_SYSTEM.value, _("Kept in another system")),
+    (NoTrack.NOT_POSSIBLE.value, _("Nobody could be asked")),
 ]
 
 # The day of the fact, or the local day of the instant: written by actions, always both from one Moment.

@@ -22,6 +22,7 @@ from bihuan.cases import actions
 from bihuan.cases.errors import CaseInvalid
 from bihuan.cases.models import (
     CLASSIFICATION_LABELS,
+    NO_TRACK_LABELS,
     ORIGIN_LABELS,
     OUTCOME_LABELS,
     RESULT_LABELS,
@@ -252,7 +253,7 @@ def _review(subject_id: str, given: Mapping[str, Any], actor: Actor, now: dateti
 
 
 def _investigate(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datetime | None) -> Result:
-    picked = _picked(given, "at", "summary", "contacts_found")
+    picked = _picked(given, "at", "summary", "contacts_found", "no_track")
     case = actions.record_investigation(subject_id, actor=actor, now=now, **picked)
     return Result("case.investigate", "case", case.public_id, _("The investigation is recorded."))
 
@@ -315,6 +316,13 @@ ORIGIN = Field("origin", "choice", gettext_lazy("Origin"), choices=tuple(ORIGIN_
 FACILITY = Field("facility", "text", gettext_lazy("Hospital or place"), max_length=200)
 RESULT = Field("result", "choice", gettext_lazy("Result"), required=True, choices=tuple(RESULT_LABELS))
 SAMPLED = Field("sampled", "moment", gettext_lazy("Sampled"))
+NO_TRACK = Field(
+    "no_track",
+    "choice",
+    gettext_lazy("Why no track is kept here"),
+    choices=tuple(NO_TRACK_LABELS),
+    help=gettext_lazy("Only where no investigation here tells the track."),
+)
 REASON = Field("reason", "text", gettext_lazy("Reason"), required=True)
 
 _ALL = (
@@ -347,6 +355,7 @@ _ALL = (
             AT,
             Field("contacts_found", "integer", gettext_lazy("Contacts found"), low=0, high=100000),
             Field("summary", "long_text", gettext_lazy("Summary"), max_length=4000),
+            NO_TRACK,
         ),
         _investigate,
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -10,9 +11,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from bihuan.cases.verbs import AT, DUTY, NOTE, Field, Result, Verb
+from bihuan.cases.verbs import VERBS as CASE_VERBS
 from bihuan.registry.actor import Actor
 from bihuan.tracing import actions
 from bihuan.tracing.actions import assistance
+from bihuan.tracing.actions.investigate import finish_investigation
 from bihuan.tracing.models import EXPOSURE_LABELS, OUTCOME_LABELS, RETURN_LABELS
 from bihuan.tracing.rules.assistance import ReturnReason
 
@@ -22,6 +25,13 @@ RIGHTS = ("contact.write", "duty.do")
 def _locate(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datetime | None) -> Result:
     contact = actions.record_located(subject_id, at=given["at"], duty=given["duty"], actor=actor, now=now)
     return Result("contact.locate", "contact", contact.public_id, _("The person is found."))
+
+
+def _investigate(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datetime | None) -> Result:
+    names = ("at", "summary", "contacts_found", "no_track")
+    told = {name: given[name] for name in names if given.get(name) is not None}
+    case = finish_investigation(subject_id, actor=actor, now=now, **told)
+    return Result("case.investigate", "case", case.public_id, _("The investigation is recorded."))
 
 
 ASSIST = ("assistance.write",)
@@ -80,6 +90,7 @@ def _remind(subject_id: str, given: Mapping[str, Any], actor: Actor, now: dateti
 EXPOSURE = Field("kind", "choice", gettext_lazy("Kind of exposure"), choices=tuple(EXPOSURE_LABELS))
 
 _ALL = (
+    replace(CASE_VERBS["case.investigate"], run=_investigate),
     Verb(
         "contact.locate",
         gettext_lazy("Person found"),

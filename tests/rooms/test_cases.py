@@ -69,7 +69,8 @@ def test_a_case_goes_from_report_to_the_last_follow_up_and_the_loop_closes(cast:
         cast.doctor, "02-17 09:00", date_confirmation=local("02-17 09:00"), date_report=local("02-17 09:40")
     )
     do(cast.officer, "02-17 10:30", actions.record_review, case.public_id, finding="complete")
-    do(cast.officer, "02-17 20:00", actions.record_investigation, case.public_id, contacts_found=3)
+    told = {"contacts_found": 3, "no_track": "paper_form"}
+    do(cast.officer, "02-17 20:00", actions.record_investigation, case.public_id, **told)
     do(cast.transfer, "02-17 12:00", actions.record_transfer, case.public_id, to="市人民医院")
     do(cast.hospital, "02-17 12:30", actions.record_admission, case.public_id, facility="市人民医院")
     assert owed(case.public_id) == {"outcome"}
@@ -90,7 +91,7 @@ def test_a_death_ends_treatment_but_not_the_report_still_owed(cast: Cast):
     assert owed(case.public_id) == {"report", "investigation"}
     do(cast.doctor, "02-17 21:00", actions.record_reported, case.public_id)
     do(cast.officer, "02-17 22:00", actions.record_review, case.public_id)
-    do(cast.officer, "02-18 09:00", actions.record_investigation, case.public_id)
+    do(cast.officer, "02-18 09:00", actions.record_investigation, case.public_id, no_track="paper_form")
     assert loop_of(case.public_id).outcome == "died"
     assert_holds()
 

@@ -35,7 +35,7 @@ def source(cast: Cast) -> Case:
         cast.officer, "02-12 10:00", person=li(), classification="confirmed",
         date_onset=date(2020, 2, 10), date_confirmation=local("02-12 09:00"),
     )  # fmt: skip
-    do(cast.officer, "02-12 20:00", record_investigation, found.public_id)
+    do(cast.officer, "02-12 20:00", record_investigation, found.public_id, no_track="paper_form")
     return found
 
 
@@ -157,7 +157,7 @@ def test_contacts_interviews_and_links_of_later_days_do_not_count(cast, source):
         cast.officer, "02-13 10:00", person=zhou(local_id="x"), classification="confirmed",
         date_confirmation=local("02-13 09:00"),
     )  # fmt: skip
-    do(cast.officer, "02-16 09:00", record_investigation, other.public_id)
+    do(cast.officer, "02-16 09:00", record_investigation, other.public_id, no_track="paper_form")
     link = LinkInput(source.public_id, other.public_id)
     do(cast.officer, "02-16 10:00", link_cases, [link])
     make_contact(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import translation
 
+from bihuan.care.verbs import perform
 from bihuan.cases.actions import revise_case
+from bihuan.cases.errors import CaseInvalid
 from bihuan.registry import scope, shredder
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Conflict, NotAllowed, NotFound
@@ -247,3 +251,42 @@ def test_with_the_person_her_track_is_forgotten_live_and_in_history(cast: Cast, 
         assert (entry.place_text, entry.companions, entry.activity) == ("", "", "")
         assert SourceHypothesis.objects.get().text == ""
         assert not Pseudonym.objects.filter(person_id=person).exists()
+
+
+def test_the_duty_is_not_ended_without_a_track_or_the_reason_why_none_is_kept(cast: Cast) -> None:
+    case = a_case(cast.officer).public_id
+    for given in ({}, {"no_track": "because"}):
+        with pytest.raises(CaseInvalid) as said:
+            do(cast.officer, NOW, perform, "case.investigate", "case", case, given)
+        assert said.value.errors[0]["field"] == "no_track"
+    assert duties(case)["investigation#1"].state == 0
+    given = {"no_track": "paper_form", "contacts_found": "3"}
+    do(cast.officer, NOW, perform, "case.investigate", "case", case, given)
+    done = duties(case)["investigation#1"]
+    assert (done.state, done.evidence["no_track"]) == (1, "paper_form")
+    assert_holds()
+
+
+def test_a_track_kept_here_ends_the_duty_by_itself_once_somebody_bore_it_out(
+    cast: Cast, world: Investigation
+) -> None:
+    case = world.case.public_id
+    draft = replace(at_home(DAYS[0])[0], certainty="unconfirmed")
+    entry = do(cast.officer, NOW, add_entry, world.public_id, draft)
+    with pytest.raises(CaseInvalid):
+        do(cast.officer, NOW, perform, "case.investigate", "case", case, {})
+    do(cast.officer, NOW, judge_entries, world.public_id, [entry.pk], certainty="confirmed")
+    do(cast.officer, NOW, perform, "case.investigate", "case", case, {"no_track": "paper_form"})
+    evidence = duties(case)["investigation#1"].evidence
+    assert evidence["investigation"] == world.public_id
+    assert "no_track" not in evidence
+    assert_holds()
+
+
+@pytest.mark.parametrize(("language", "words"), [("zh-hans", "没有行程轨迹"), ("en", "has no track here")])
+def test_whoever_forgets_it_is_told_what_to_do_in_her_language(cast: Cast, language: str, words: str) -> None:
+    case = a_case(cast.officer).public_id
+    with translation.override(language), pytest.raises(CaseInvalid) as said:
+        do(cast.officer, NOW, perform, "case.investigate", "case", case, {})
+    assert words in said.value.message
+    assert "paper_form" in said.value.hint

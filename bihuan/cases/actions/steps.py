@@ -14,13 +14,14 @@ from bihuan.cases.actions.change import change, locked
 from bihuan.cases.actions.common import Day, authorize, moment_now, stamp, writing, zone_of
 from bihuan.cases.errors import CaseClosed, CaseInvalid
 from bihuan.cases.models import Case, Step, Test
-from bihuan.cases.rules import Classification, Moment, Outcome, TestResult, moment
+from bihuan.cases.rules import Classification, Moment, NoTrack, Outcome, TestResult, moment
 from bihuan.loops.actions import NewEvent
 from bihuan.loops.actions import record as tell_loops
 from bihuan.registry.actor import Actor
 
 # Whoever may write cases, and whoever owes a duty about this one.
 RIGHTS = ("case.write", "duty.do")
+MACHINE = ("contacts_found", "finding", "investigation", "no_track")
 
 
 def record_reported(case_id: str, *, actor: Actor, at: Day = None, now: datetime | None = None) -> Case:
@@ -132,11 +133,37 @@ def record_investigation(
     at: Day = None,
     summary: str = "",
     contacts_found: int | None = None,
+    investigation: str = "",
+    no_track: str = "",
     now: datetime | None = None,
 ) -> Case:
-    """The individual investigation (流调) is finished."""
-    data = {"summary": summary, "contacts_found": contacts_found}
+    """The individual investigation (流调) is finished.
+
+    `investigation` is the one kept here, with a track (the caller has looked); without one `no_track` says
+    why, a word of NoTrack. Raises CaseInvalid where neither is told.
+    """
+    _require_track(case_id, investigation, no_track)
+    data = {
+        "summary": summary,
+        "contacts_found": contacts_found,
+        "investigation": investigation,
+        "no_track": "" if investigation else no_track,
+    }
     return _step(case_id, "case.investigated", data, at=at, actor=actor, now=now)
+
+
+def _require_track(case_id: str, investigation: str, no_track: str) -> None:
+    if investigation or no_track in set(NoTrack):
+        return
+    words = ", ".join(NoTrack)
+    if no_track:
+        rule, message = "choice", _("%(value)s is not allowed here.") % {"value": no_track}
+    else:
+        rule = "required"
+        message = _("Case %(id)s has no track here, and no reason says why not.") % {"id": case_id}
+    hint = _("Open an investigation and tell the track day by day, or say where it is: %(words)s.")
+    error = {"field": "no_track", "rule": rule, "message": message, "hint": hint % {"words": words}}
+    raise CaseInvalid(message, hint=hint % {"words": words}, errors=[error])
 
 
 def record_transfer(
@@ -219,4 +246,4 @@ def _step(
 
 def _machine(told: Mapping[str, Any]) -> dict[str, Any]:
     """What the loops may keep as evidence: no free text about a person."""
-    return {key: value for key, value in told.items() if key in ("contacts_found", "finding")}
+    return {key: value for key, value in told.items() if key in MACHINE}

@@ -23,6 +23,14 @@ CONFIRMED_LIKE = frozenset(
 SUSPECTED_LIKE = frozenset({Classification.SUSPECTED, Classification.PROBABLE})
 
 
+class NoTrack(StrEnum):
+    """Why an investigation is finished without a track kept here."""
+
+    PAPER_FORM = "paper_form"
+    OTHER_SYSTEM = "other_system"
+    NOT_POSSIBLE = "not_possible"
+
+
 class Severity(StrEnum):
     NONE = "none"
     MILD = "mild"

@@ -75,7 +75,10 @@ def _titles() -> dict[str, Callable[[Data], tuple[str, str]]]:
             },
         ),
         "case.reviewed": lambda d: (_("Report reviewed"), str(d.get("finding", ""))),
-        "case.investigated": lambda d: (_("Case investigated"), str(d.get("summary", ""))),
+        "case.investigated": lambda d: (
+            _("Case investigated"),
+            _several(evidence.word("no_track", d.get("no_track") or ""), str(d.get("summary", ""))),
+        ),
         "case.transferred": lambda d: (_("Taken to a hospital"), str(d.get("to", ""))),
         "case.follow_up": lambda d: (_("Followed up after discharge"), _symptoms(d)),
         "contact.exposed": lambda d: (

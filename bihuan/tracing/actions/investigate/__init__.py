@@ -16,6 +16,7 @@ from bihuan.tracing.actions.investigate.hypotheses import (
 )
 from bihuan.tracing.actions.investigate.life import (
     close_investigation,
+    finish_investigation,
     missing_days,
     open_investigation,
     reopen_investigation,
@@ -31,6 +32,7 @@ __all__ = [
     "change_entry",
     "close_investigation",
     "draft_track",
+    "finish_investigation",
     "judge_entries",
     "judge_hypothesis",
     "missing_days",

@@ -24,11 +24,12 @@ from bihuan.tracing.errors import (
     InvestigationOpen,
     UnknownInvestigation,
 )
-from bihuan.tracing.models import Contact, Investigation, SourceHypothesis
+from bihuan.tracing.models import Contact, Investigation, SourceHypothesis, TrackEntry
 from bihuan.tracing.queries.lines import of_cases
-from bihuan.tracing.rules.track import days_of, untold
+from bihuan.tracing.rules.track import Certainty, days_of, untold
 
 RIGHT = "investigation.write"
+_TOLD = (Certainty.CONFIRMED.value, Certainty.LIKELY.value)
 #: The longest texts.
 PURPOSE, BASIS, REASON, SUMMARY = 200, 200, 300, 4_000
 
@@ -172,7 +173,39 @@ def _tell(found: Investigation, *, at: Day, actor: Actor, now: datetime) -> None
         actor=actor,
         at=at,
         summary=found.summary,
+        investigation=found.public_id,
         contacts_found=Contact.objects.filter(of_cases([found.case_id])).count(),
+        now=now,
+    )
+
+
+def finish_investigation(
+    case_id: str,
+    *,
+    actor: Actor,
+    at: Day = None,
+    summary: str = "",
+    contacts_found: int | None = None,
+    no_track: str = "",
+    now: datetime | None = None,
+) -> Case:
+    """The investigation of a case is finished, as its duty asks: by the newest one kept here whose track
+    tells something certain or likely, else with the reason why none does (`cases.rules.NoTrack`).
+
+    Raises CaseInvalid where there is neither.
+    """
+    told = TrackEntry.objects.filter(
+        investigation__case__public_id=case_id, retracted_at=None, certainty__in=_TOLD
+    )
+    newest = told.order_by("-investigation_id").values_list("investigation__public_id", flat=True).first()
+    return record_investigation(
+        case_id,
+        actor=actor,
+        at=at,
+        summary=summary,
+        contacts_found=contacts_found,
+        investigation=newest or "",
+        no_track=no_track,
         now=now,
     )
 
