@@ -105,14 +105,14 @@ def _guess(segments: Any, who: Any, of: Any, ids: Any, count: Any, low: Any, hig
             ask(column + 4 * _within(low[t] - _NEAR, size))
             ask(column + 4 * _within(low[t] + _NEAR, size))
     for t in range(n):
-        column, size, near = segments[of[t], ids], segments[of[t], count], _NEAR
+        column, size, reach = segments[of[t], ids], segments[of[t], count], _NEAR
         at, low[t], high[t] = low[t], 0, size
-        while near < size:
-            a, b = _within(at - near, size), _within(at + near, size)
+        while reach < size:
+            a, b = _within(at - reach, size), _within(at + reach, size)
             if (a == 0 or _id(column, a) < who[t]) and (b == size - 1 or _id(column, b) >= who[t]):
                 low[t], high[t] = a, b if _id(column, b) >= who[t] else size
                 break
-            near *= 32
+            reach *= 32
 
 
 @njit(cache=True, nogil=True)
@@ -137,7 +137,7 @@ def _rows_of_people(segments: Any, who: Any, of: Any, column: Any, low: Any, hig
 
 
 @njit(cache=True, nogil=True)
-def visits_of(segments: Any, people: Any, since: Any, until: Any) -> Any:
+def own_visits(segments: Any, people: Any, since: Any, until: Any) -> Any:
     """Visits of `people[k]` that touch [since[k], until[k]], cut to it: rows (k, place, start, end), in the
     order of k."""
     who, of, case = np.empty(_BATCH, np.int64), np.empty(_BATCH, np.int64), np.empty(_BATCH, np.int64)
@@ -200,23 +200,7 @@ def _larger(table: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def near(segments: Any, people: Any, since: Any, until: Any, margin: int, places: Any) -> Any:
-    """The visits of some cases, as `visits_of`, and the ranges beside them, as `ranges_of`. `places`: only
-    visits to these (ascending), or to all if it is empty."""
-    visits = visits_of(segments, people, since, until)
-    if places.size:
-        n = 0
-        for v in range(visits.shape[0]):
-            at = np.searchsorted(places, visits[v, 1])
-            if at < places.size and places[at] == visits[v, 1]:
-                visits[n] = visits[v]
-                n += 1
-        visits = visits[:n]
-    return visits, ranges_of(segments, visits, margin)
-
-
-@njit(cache=True, nogil=True)
-def ranges_of(segments: Any, visits: Any, margin: int) -> Any:
+def stretches(segments: Any, visits: Any, margin: int) -> Any:
     """Rows (visit, segment, from, to) of stays that may meet a visit, in the order of visits."""
     place, of, visit = np.empty(_BATCH, np.int64), np.empty(_BATCH, np.int64), np.empty(_BATCH, np.int64)
     column, low, high = np.empty(_BATCH, np.int64), np.empty(_BATCH, np.int64), np.empty(_BATCH, np.int64)
@@ -269,3 +253,28 @@ def _rows_of_places(segments: Any, place: Any, of: Any, column: Any, low: Any, h
             continue
         low[t] = _id(segments[s, PLACE_ENDS], at - 1) if at else 0
         high[t] = _id(segments[s, PLACE_ENDS], at)
+
+
+# --- what Python calls: no other compiled function does (see tests/rules/test_compiled.py) -----------------
+
+
+@njit(cache=True, nogil=True)
+def visits_of(segments: Any, people: Any, since: Any, until: Any) -> Any:
+    """`own_visits`."""
+    return own_visits(segments, people, since, until)
+
+
+@njit(cache=True, nogil=True)
+def near(segments: Any, people: Any, since: Any, until: Any, margin: int, places: Any) -> Any:
+    """The visits of some cases, as `own_visits`, and the ranges beside them, as `stretches`. `places`: only
+    visits to these (ascending), or to all if it is empty."""
+    visits = own_visits(segments, people, since, until)
+    if places.size:
+        n = 0
+        for v in range(visits.shape[0]):
+            at = np.searchsorted(places, visits[v, 1])
+            if at < places.size and places[at] == visits[v, 1]:
+                visits[n] = visits[v]
+                n += 1
+        visits = visits[:n]
+    return visits, stretches(segments, visits, margin)

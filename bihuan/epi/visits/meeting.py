@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numba import carray, njit
 
-from bihuan.epi.visits.finding import ranges_of, visits_of
+from bihuan.epi.visits.finding import own_visits, stretches
 from bihuan.epi.visits.kernels import BASE, MINUTES, PERSON, START, WIDE, _pointer
 
 #: Columns of what is known of a person met; FIRST and LAST as written in `_add_up`.
@@ -112,7 +112,7 @@ def by_table(
 
 
 @njit(cache=True, nogil=True)
-def met_in(
+def _met_in(
     segments: Any, visits: Any, ranges: Any, people: Any, margin: Any, zero: Any, rows: Any
 ) -> Any:  # fmt: skip
     """Columns person, encounters, minutes, cases, first, last of everybody met in `ranges`, ranked as `Met`
@@ -137,9 +137,9 @@ def met_in(
 @njit(cache=True, nogil=True)
 def few(segments: Any, people: Any, since: Any, until: Any, margin: Any, most: Any) -> Any:
     """A small question in one go, so that who asks waits for the interpreter once: the visits of the cases,
-    the ranges beside them, and `met_in` of these. Without the last where they are more than `most` rows."""
-    visits = visits_of(segments, people, since, until)
-    ranges = ranges_of(segments, visits, margin)
+    the ranges beside them, and who was met there. Without the last where they are more than `most` rows."""
+    visits = own_visits(segments, people, since, until)
+    ranges = stretches(segments, visits, margin)
     rows, zero = np.int64(0), np.int64(1) << 62
     for r in range(ranges.shape[0]):
         rows += ranges[r, 3] - ranges[r, 2]
@@ -147,7 +147,13 @@ def few(segments: Any, people: Any, since: Any, until: Any, margin: Any, most: A
         zero = min(zero, visits[v, 2] - margin - 1)
     if rows == 0 or rows > most:
         return visits, ranges, np.empty((6, 0), np.int32)
-    return visits, ranges, met_in(segments, visits, ranges, people, margin, zero, rows)
+    return visits, ranges, _met_in(segments, visits, ranges, people, margin, zero, rows)
+
+
+@njit(cache=True, nogil=True)
+def met_in(segments: Any, visits: Any, ranges: Any, people: Any, margin: Any, zero: Any, rows: Any) -> Any:
+    """`_met_in`, for Python (see `finding`)."""
+    return _met_in(segments, visits, ranges, people, margin, zero, rows)
 
 
 _DIGIT_BITS = 11

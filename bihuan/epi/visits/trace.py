@@ -68,7 +68,7 @@ def _met(store: VisitStore, asked: Windows, margin: int, places: NDArray[np.int6
         if met.size or not ranges.size:
             return Met(*met)
     else:
-        visits, ranges = _near(segments, asked, margin, places)
+        visits, ranges = near(segments, asked, margin, places)
     if not ranges.size:
         return Met.nobody()
     n_people = max(store.people.count, *(k.n_people for k in keep))
@@ -94,8 +94,8 @@ def _added(
     return Met(*meeting.met_in(segments, visits, ranges, asked.person, margin, zero, rows))
 
 
-def _near(
-    segments: NDArray[np.int64], asked: Windows, margin: int, places: NDArray[np.int64] | None
+def near(
+    segments: NDArray[np.int64], asked: Windows, margin: int, places: NDArray[np.int64] | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Visits of the cases as in `visits_of`, and the rows beside them that may meet them, by all cores."""
     only = np.empty(0, np.int64) if places is None else places
