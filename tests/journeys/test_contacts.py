@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -36,17 +37,47 @@ def found(live: str, settings: Any, tmp_path: Path) -> Any:
         yield a_case(cast.officer)
 
 
-def test_from_a_case_to_a_contact_whose_duties_stand_with_her_community(page: Any, found: Any) -> None:
+def press_twice(page: Any, button: str) -> None:
+    """Press it twice in a row, and keep what the page said while the answer was on its way."""
+    page.evaluate(
+        """button => {
+          const keep = () => {
+            const strip = document.querySelector(".waiting p");
+            if (strip?.textContent) sessionStorage.said = strip.textContent;
+          };
+          new MutationObserver(keep).observe(document.body, {childList: true, subtree: true});
+          document.querySelector(button).click();
+          document.querySelector(button).click();
+        }""",
+        button,
+    )
+
+
+def test_from_a_case_to_a_contact_whose_duties_stand_with_her_community(
+    page: Any, found: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bihuan.tracing.actions import proposals
+
+    asked, find = [], proposals.find_contacts
+
+    def slow(*args: Any, **named: Any) -> Any:
+        asked.append(args)
+        time.sleep(0.6)
+        return find(*args, **named)
+
+    monkeypatch.setattr(proposals, "find_contacts", slow)
     log_in(page, "officer")
     page.goto(f"/cases/{found.public_id}/")
     page.get_by_role("link", name="开始流调").click()
     page.get_by_role("button", name="开始流调").click()
     page.get_by_role("heading", name="逐日行踪").wait_for()
     page.locator("a[href*='/investigations/'][href$='/contacts/']").first.click()
-    page.locator(".prop-look button").click()
+    press_twice(page, ".prop-look button")
 
     row = page.locator("tr[data-row]", has_text="周*明")
     row.wait_for()
+    assert page.evaluate("sessionStorage.said") == "正在查询到访记录"
+    assert len(asked) == 1, "sent once, however often the button is pressed"
     assert "张湾市场" in row.inner_text()
     row.locator("[data-select]").check()
     page.locator("#bulk-criterion").select_option("other")

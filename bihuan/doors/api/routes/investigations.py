@@ -288,8 +288,8 @@ class PlaceLookOut(Schema):
 
 class CommonOut(Schema):
     """A place where cases were in `hours` that follow each other, `span_since` to `span_until`; `span_cases`
-    in any of them. All figures are of the least likely hour alone, `since` to `until`: `cases` there, `stays` of
-    all people, `expected` cases by chance, `p`, and `q`, adjusted for all places and hours."""
+    in any of them. All figures are of the least likely hour alone, `since` to `until`: `cases` there, `stays`
+    of all people, `expected` cases by chance, `p`, and `q`, adjusted for all places and hours."""
 
     place: PlaceRef
     since: datetime

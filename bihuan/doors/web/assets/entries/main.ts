@@ -9,6 +9,7 @@ import { startPanel } from "../islands/panel";
 import { startSelection } from "../islands/selection";
 import { startTheme } from "../islands/theme";
 import { startToasts } from "../islands/toasts";
+import { startWaiting } from "../islands/waiting";
 
 startTheme();
 startFolds();
@@ -20,3 +21,4 @@ startKeyboard();
 startFileDrop();
 startForms();
 startNarrow();
+startWaiting();

@@ -17,6 +17,7 @@ export function startForms(): void {
       event.preventDefault();
       return;
     }
+    if (form.dataset.wait !== undefined) return; // waiting.ts holds it until the answer is there
     if ([...form.attributes].some((attribute) => attribute.name.startsWith("hx-"))) return;
     form.dataset.sent = "yes";
     window.setTimeout(() => delete form.dataset.sent, 4_000);
