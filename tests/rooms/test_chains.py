@@ -145,6 +145,13 @@ def shown(who: Member, cluster: str):
         return find_cluster(cluster)
 
 
+def test_early_in_the_morning_the_day_of_a_cluster_is_the_local_one(cast: Cast) -> None:
+    given = ClusterInput(name="早市", territory_code=COUNTY, setting="market", date_first=date(2020, 2, 14))
+    do(cast.officer, "02-14 06:00", open_cluster, given)
+    with pytest.raises(ClusterInvalid):
+        do(cast.officer, "02-13 23:59", open_cluster, given)
+
+
 def test_a_cluster_has_members_with_roles_and_an_attack_rate(cast: Cast, chain: tuple[str, str, str]):
     cluster = opened(cast.officer, cases=chain, exposed=12)
     found = shown(cast.officer, cluster)

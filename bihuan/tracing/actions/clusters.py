@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from bihuan.cases.actions.common import authorize, moment_now, stamp, writing
+from bihuan.cases.actions.common import authorize, moment_now, stamp, writing, zone_of
 from bihuan.cases.models import Case
 from bihuan.registry import scope
 from bihuan.registry.actor import Actor
@@ -223,6 +223,8 @@ def _add(cluster: Cluster, cases: Sequence[str], *, actor: Actor, at: datetime) 
 
 
 def _facts(given: ClusterInput, at: datetime) -> dict[str, Any]:
+    with scope.system():
+        resolve(given.territory_code)
     errors = []
     if not given.name.strip():
         errors.append(_error("name", _("Give the cluster a name.")))
@@ -231,12 +233,11 @@ def _facts(given: ClusterInput, at: datetime) -> dict[str, Any]:
     first, last = given.date_first, given.date_last
     if first and last and last < first:
         errors.append(_error("date_last", _("The last day lies before the first.")))
-    if any(day is not None and day > at.date() for day in (first, last)):
+    today = at.astimezone(zone_of(given.territory_code)).date()
+    if any(day is not None and day > today for day in (first, last)):
         errors.append(_error("date_first", _("The days of exposure lie in the future.")))
     if given.exposed is not None and given.exposed < 1:
         errors.append(_error("exposed", _("At least one was exposed; leave it empty if nobody knows.")))
-    with scope.system():
-        resolve(given.territory_code)
     place = Place.objects.filter(public_id=given.place).first() if given.place else None
     if given.place and place is None:
         errors.append(_error("place", _("There is no place %(id)s here.") % {"id": given.place}))

@@ -160,7 +160,7 @@ def clusters_of(case: str) -> list[tuple[str, str]]:
 def suggestions(*, territory: str = "", now: datetime | None = None) -> list[Suggestion]:
     """Cases of the scope that share links, a place of their tracks or the setting of a link, and are in no
     cluster together. Each is a question to a person, not an answer."""
-    since = (now or clock.now()).date() - LOOK_BACK
+    since = clock.local_day(now or clock.now()) - LOOK_BACK
     cases = {
         pk: (public_id, onset or report)
         for pk, public_id, onset, report in within(Case, territory)
