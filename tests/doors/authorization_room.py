@@ -303,8 +303,8 @@ _LISTS = (
     "investigations",
     "look_common",
 )
-#: Public data about rules, not about people.
-_PUBLIC_DATA = ("gap", "policy_value", "chains_export", "gate")  # a gate opens to who records there
+#: Not about the people of the facts: rules; other installations; and a gate opens to who records there.
+_PUBLIC_DATA = ("gap", "policy_value", "chains_export", "gate", "peer_suspend")
 
 
 def web_forms(facts: Facts) -> dict[str, dict[str, Any]]:
