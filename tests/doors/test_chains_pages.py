@@ -9,8 +9,10 @@ import xml.etree.ElementTree as ET
 from datetime import date
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 
+from bihuan.doors.web.views import chains as views
 from bihuan.registry import clock, scope
 from bihuan.registry.models import AccessLog
 from tests.cast import COUNTY, Cast, Member, make_cast
@@ -87,6 +89,26 @@ def test_the_numbers_name_the_links_that_cannot_be(cast: Cast, chain: list[str])
     page = text(get(cast.officer, "/chains/statistics/"))
     assert "日期上不可能" in page
     assert f"/cases/{chain[3]}/" in page
+
+
+def test_of_very_many_cases_the_numbers_wait_for_the_picture_and_are_kept_by_territory(
+    cast: Cast, chain: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    few = text(get(cast.officer, "/chains/"))
+    assert "正在绘图" in few
+    assert 'hx-trigger="load"' in few
+    monkeypatch.setattr(views, "MANY", 1)
+    cache.clear()
+    page = text(get(cast.officer, "/chains/"))
+    assert "正在绘制 4 例病例的图" in page
+    assert 'hx-trigger="drawn from:closest .chains-page"' in page
+    assert chain[3] in text(get(cast.officer, "/chains/statistics/"))
+    monkeypatch.setattr(views, "chain_of", lambda given: pytest.fail("made twice"))
+    assert chain[3] in text(get(cast.officer, "/chains/statistics/"))
+    monkeypatch.undo()
+    monkeypatch.setattr(views, "MANY", 1)
+    assert chain[3] not in text(get(cast.neighbor, "/chains/statistics/"))
+    cache.clear()
 
 
 def test_the_list_says_the_same_and_begins_with_what_cannot_be(cast: Cast, chain: list[str]):

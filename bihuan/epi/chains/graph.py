@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,8 +36,7 @@ _NO_DATE, _BACKWARD, _IMPOSSIBLE, _CIRCLE = 1, 2, 3, 4
 SURE = 0.8
 
 
-@dataclass(frozen=True, slots=True)
-class CaseFact:
+class CaseFact(NamedTuple):
     """One case. `onset` and `infected_from`: date, day number or None. `day`: where it stands when the onset
     is not known (report, confirmation)."""
 
@@ -50,8 +49,7 @@ class CaseFact:
     classification: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Tie:
+class Tie(NamedTuple):
     """`infector` is said (`declared`) or inferred to have infected `infectee`. `support` None: shared equally
     among the declared sources of the infectee that are possible."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +116,7 @@ def _fact(read: Mapping[str, Any], i: int) -> CaseFact:
         if key in read:
             value = read[key][i]
             given[key] = (None if np.isnat(value) else value) if key in _DATES else str(value)
-    return replace(fact, **given)
+    return fact._replace(**given)
 
 
 def _ties(read: Mapping[str, Any]) -> list[Tie]:

@@ -132,9 +132,8 @@ def _spreaders(graph: ChainGraph, found: Offspring | None) -> tuple[Spreader, ..
         return ()
     counts = graph.offspring
     order = np.lexsort((np.arange(graph.n), -counts))
-    return tuple(
-        Spreader(graph.ids[i], int(counts[i])) for i in order if counts[i] >= found.superspreader_from
-    )
+    many = order[: int((counts >= found.superspreader_from).sum())]
+    return tuple(Spreader(graph.ids[i], int(counts[i])) for i in many)
 
 
 def _serial_interval(graph: ChainGraph, *, fit: bool) -> SerialInterval:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from django.db.models import Q, QuerySet
@@ -66,6 +66,28 @@ class Chain:
     outside: int
 
 
+class _Cases(Mapping[str, ChainCase]):
+    """Rows by public id, told one by one: of very many cases few are shown."""
+
+    def __init__(self, rows: dict[str, tuple[Any, ...]]) -> None:
+        self.rows = rows
+
+    def __getitem__(self, name: str) -> ChainCase:
+        pk, _id, person, _place, onset, report, confirmed, _word, origin, outcome = self.rows[name]
+        return ChainCase(pk, person, origin, outcome, _dated(onset, report or confirmed))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def how_many(given: ChainFilter) -> int:
+    """How many cases a chain has, without making it; below a `root`, at most so many."""
+    return _cases(given).count()
+
+
 def chain_of(given: ChainFilter) -> Chain:
     """Cases and links within the scope as a graph. Discarded cases have no part in it."""
     rows = list(
@@ -85,13 +107,11 @@ def chain_of(given: ChainFilter) -> Chain:
         CaseFact(public_id, _number(onset), _number(report or confirmed), None, territory, "", word)
         for _pk, public_id, _person, territory, onset, report, confirmed, word, _origin, _outcome in rows
     ]
-    known = {
-        row[1]: ChainCase(row[0], row[2], row[8], row[9], _dated(row[4], row[5] or row[6])) for row in rows
-    }
+    known = _Cases({row[1]: row for row in rows})
     graph = chain_graph(facts, ties)
     if given.root:
         graph, facts, ties = _below(graph, given, facts, ties)
-        known = {fact.id: known[fact.id] for fact in facts}
+        known = _Cases({fact.id: known.rows[fact.id] for fact in facts})
     if given.infer and given.cluster:
         graph = chain_graph(facts, [*ties, *_inferred(graph, known)])
     return Chain(graph, known, len(links) - len(ties) if not given.root else 0)

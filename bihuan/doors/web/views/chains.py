@@ -33,13 +33,13 @@ from bihuan.registry import scope
 from bihuan.registry.errors import NotFound
 from bihuan.registry.masking import mask_name
 from bihuan.tracing.queries import links_of
-from bihuan.tracing.queries.chains import Chain, ChainFilter, chain_of
+from bihuan.tracing.queries.chains import Chain, ChainFilter, chain_of, how_many
 from bihuan.tracing.queries.clusters import cluster_choices, clusters_of
 from bihuan.tracing.queries.words import EXPOSURE_LABELS
 
 PAGE: Final = 200
 RIGHT: Final = "case.view"
-#: A picture of more cases than this is kept for so many seconds.
+#: The picture and the numbers of more cases than this are kept for so many seconds.
 MANY, KEPT = 5000, 60
 #: Bars of the offspring distribution; those who infected more share the last.
 MOST_BARS: Final = 8
@@ -88,6 +88,7 @@ def chains(request: HttpRequest) -> HttpResponse:
     given = asked.filter
     query = request.GET.urlencode()
     tail = f"?{query}" if query else ""
+    expected = how_many(given)
     context = {
         "place": place_name(given.territory),
         "crumbs": places.crumbs(request, given.territory),
@@ -104,6 +105,8 @@ def chains(request: HttpRequest) -> HttpResponse:
         "may_export": registry_access.may(None, "export.run").allowed,
         "kept": [(k, v) for k, v in request.GET.items() if k in ("territory", "root", "infer")],
         "tail": tail,
+        "expected": f"{expected:,}",
+        "many": expected > MANY,  # then the numbers wait for the picture: making both at once delays both
         **_nothing(given),
     }
     return render(request, "web/chains/chains.html", context)
@@ -134,9 +137,8 @@ def data(request: HttpRequest) -> HttpResponse:
     """
     _require()
     given = _asked(request).filter
-    acting = scope.current()
-    lo = acting.lo if acting else ""
-    key = "chains:" + hashlib.sha256(repr((lo, get_language(), given)).encode()).hexdigest()
+    lo = _lo()
+    key = _key("picture", given, get_language())
     body = cache.get(key)
     if body is None:
         chain = chain_of(given)
@@ -149,15 +151,37 @@ def data(request: HttpRequest) -> HttpResponse:
     return answer
 
 
+def _lo() -> str:
+    acting = scope.current()
+    return acting.lo if acting else ""
+
+
+def _key(what: str, given: ChainFilter, language: str | None = None) -> str:
+    """Under which something of a chain is kept: for whoever sees the same territory."""
+    return f"chains-{what}:" + hashlib.sha256(repr((_lo(), language, given)).encode()).hexdigest()
+
+
+def _described(given: ChainFilter) -> tuple[ChainStatistics, int, list[tuple[str, str, str]]]:
+    """The numbers, links whose other end is out of sight, and links whose dates cannot be."""
+    key = _key("numbers", given)
+    kept: tuple[ChainStatistics, int, list[tuple[str, str, str]]] | None = cache.get(key)
+    if kept is not None:
+        return kept
+    chain = chain_of(given)
+    found = describe(chain.graph), chain.outside, chain.graph.impossible()
+    if chain.graph.n > MANY:
+        cache.set(key, found, KEPT)
+    return found
+
+
 @access(RIGHT)
 def statistics(request: HttpRequest) -> HttpResponse:
     """The numbers beside the picture."""
     _require()
-    chain = chain_of(_asked(request).filter)
-    found = describe(chain.graph)
+    found, outside, impossible = _described(_asked(request).filter)
     context = {
         "found": found,
-        "outside": chain.outside,
+        "outside": outside,
         "sentences": found.explain(get_language() or "zh"),
         "figures": _figures(found),
         "bars": _bars(found),
@@ -168,8 +192,8 @@ def statistics(request: HttpRequest) -> HttpResponse:
             for key, n in list(found.settings.items())[:6]
         ],
         "most_in_setting": max(found.settings.values(), default=0),
-        "wrong": [(a, b, str(odd_words().get(odd, odd))) for a, b, odd in chain.graph.impossible()[:20]],
-        "wrong_more": max(0, len(chain.graph.impossible()) - 20),
+        "wrong": [(a, b, str(odd_words().get(odd, odd))) for a, b, odd in impossible[:20]],
+        "wrong_more": max(0, len(impossible) - 20),
     }
     return render(request, "web/chains/statistics.html", context)
 

@@ -29,6 +29,8 @@ async function load(root: HTMLElement, canvas: HTMLCanvasElement): Promise<void>
   } catch {
     root.dataset.state = "failed";
     if (note) note.textContent = document.body.dataset.offline ?? "";
+  } finally {
+    root.dispatchEvent(new CustomEvent("drawn")); // the numbers of very many cases wait for this
   }
 }
 
