@@ -245,5 +245,6 @@ def _codes() -> dict[str, str]:
         "insufficient": _("Not enough known"),
         "general": _("General contact"),
         "released": _("Released"),
+        "handed_over": _("Handed over"),
         "candidate": _("To be assessed"),
     }
