@@ -26,6 +26,9 @@ from benchmarks import loop_city, scratch
 
 BAR_SECONDS = 300.0
 CODE = "420303003001"
+NOW = datetime(2020, 2, 14, 4, tzinfo=UTC)
+#: Of nobody: one character twice, by turns.
+NAMES = "甲乙丙丁戊己庚辛壬癸"
 
 
 def main(words: Sequence[str] = ()) -> dict[str, Any]:
@@ -43,12 +46,12 @@ def main(words: Sequence[str] = ()) -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory(prefix="bihuan-bench-") as home, scratch.database("bench_contacts_done"):
         settings.BIHUAN_HOME = Path(home)
-        _store(Path(home) / "visits", options)
+        fill_store(Path(home) / "visits", options)
         with scope.system():
             return loop_city.shown({"bench": "contacts_done", **measure(options.names)})
 
 
-def _store(folder: Path, options: argparse.Namespace) -> None:
+def fill_store(folder: Path, options: argparse.Namespace) -> None:
     from benchmarks.visits_synthetic import Town, fill
     from bihuan.epi.visits import VisitStore
 
@@ -62,38 +65,21 @@ def _store(folder: Path, options: argparse.Namespace) -> None:
 
 def measure(names: int) -> dict[str, Any]:
     """Seconds of each step, with how many names were met, confirmed, and owe what."""
-    from bihuan.cases.actions import CaseInput, report_case
     from bihuan.loops.models import Duty
     from bihuan.loops.queries import check
     from bihuan.registry import clock
-    from bihuan.registry.actions.people import register_people
     from bihuan.registry.actor import Actor
-    from bihuan.registry.people import PersonInput
     from bihuan.tracing import visits
     from bihuan.tracing.actions.investigate import open_investigation
     from bihuan.tracing.actions.proposals import find_contacts
     from bihuan.tracing.actions.proposals_decide import confirm_proposals
-    from bihuan.tracing.models import ContactProposal, Pseudonym
+    from bihuan.tracing.models import ContactProposal
 
     loop_city.build(1)
     store, actor = visits.open_store(), Actor.system("bench")
     assert store is not None
-    now = datetime(2020, 2, 14, 4, tzinfo=UTC)
-    numbers = _met_most(store, names)
-    with clock.frozen(now):
-        told = [PersonInput(territory_code=CODE, name="甲", source="bench") for _n in range(len(numbers))]
-        people = register_people(told, actor)
-        Pseudonym.objects.bulk_create(
-            Pseudonym(person=p, key=visits.signed(n), kind="id", of=f"bench {n}", recorded_at=now)
-            for p, n in zip(people, numbers, strict=True)
-        )
-        case = report_case(
-            CaseInput(
-                person=people[0].public_id, territory_code=CODE, classification="confirmed",
-                date_onset=date(2020, 2, 11), date_confirmation=now - timedelta(hours=2),
-            ),
-            actor=actor,
-        )  # fmt: skip
+    with clock.frozen(NOW):
+        case = case_who_met(names, [CODE], actor=actor)
         inquiry = open_investigation(case.public_id, purpose="bench", actor=actor)
         begun = time.perf_counter()
         found = find_contacts(inquiry.public_id, purpose="bench", actor=actor)
@@ -110,6 +96,33 @@ def measure(names: int) -> dict[str, Any]:
         "look_and_propose_seconds": round(looked - begun, 2), "confirm_seconds": round(ended - looked, 2),
         "bar_seconds": BAR_SECONDS,
     }  # fmt: skip
+
+
+def case_who_met(names: int, codes: Sequence[str], *, actor: Any) -> Any:
+    """A confirmed case of today who met so many registered people or more; these live by turns in `codes`."""
+    from bihuan.cases.actions import CaseInput, report_case
+    from bihuan.registry.actions.people import register_people
+    from bihuan.registry.people import PersonInput
+    from bihuan.tracing import visits
+    from bihuan.tracing.models import Pseudonym
+
+    numbers = _met_most(visits.open_store(), names)
+    given = [
+        PersonInput(territory_code=codes[n % len(codes)], name=NAMES[n % len(NAMES)] * 2, source="bench")
+        for n in range(len(numbers))
+    ]
+    people = register_people(given, actor)
+    Pseudonym.objects.bulk_create(
+        Pseudonym(person=p, key=visits.signed(n), kind="id", of=f"bench {n}", recorded_at=NOW)
+        for p, n in zip(people, numbers, strict=True)
+    )
+    return report_case(
+        CaseInput(
+            person=people[0].public_id, territory_code=codes[0], classification="confirmed",
+            date_onset=date(2020, 2, 11), date_confirmation=NOW - timedelta(hours=2),
+        ),
+        actor=actor,
+    )  # fmt: skip
 
 
 def _met_most(store: Any, names: int) -> list[int]:

@@ -30,12 +30,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import carray, njit
 
 from benchmarks.visits_synthetic import FIRST_DAY, Town, fill
-from bihuan.epi.visits import Batch, VisitStore, bulk, finding, trace
+from bihuan.epi.visits import Batch, VisitStore, adding, buckets, bulk, kernels, trace
 from bihuan.epi.visits.batch import DAY_MINUTES
-from bihuan.epi.visits.met import NAMES
 from bihuan.epi.visits.trace import Windows, meet, present_at
 
 #: Cases to milliseconds, and times as fast as DuckDB.
@@ -82,6 +81,7 @@ def _run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     _warm(store, stats.days)
     for k in options.cases:
         figures[f"k{k}"] = _asked(store, k, days=stats.days, peer=options.duckdb_runs)
+        figures[f"k{k}"] |= _floor(store, k, days=stats.days)
     figures["bandwidth_gb_s"] = _bandwidth()
     for k in options.cases:
         _add_gap(figures[f"k{k}"], figures["bandwidth_gb_s"])
@@ -168,11 +168,72 @@ def _peer(store: VisitStore, asked: Windows) -> float:
 def _rows_of(store: VisitStore, asked: Windows) -> tuple[int, int]:
     """Stays beside the visits that may meet them, and their bytes: person, start, minutes of each."""
     segments, keep = trace.segments_of(store, asked, 0)
-    ranges = finding.ranges_of(segments, trace.visits_of(segments, asked), 0)
+    ranges = _ranges(segments, asked)
     rows = ranges[:, 3] - ranges[:, 2]
-    wide = segments[ranges[:, 1], trace.kernels.WIDE] != 0
+    wide = segments[ranges[:, 1], kernels.WIDE] != 0
     del keep
     return int(rows.sum()), int((rows * np.where(wide, 8, 7)).sum())
+
+
+def _ranges(segments: Any, asked: Windows) -> Any:
+    return trace.near(segments, asked, 0)[1]
+
+
+@njit(nogil=True, fastmath=True)
+def _read(segments: Any, ranges: Any) -> Any:
+    """Read the rows of `ranges` where they lie, the next stretch asked for ahead, and do nothing else."""
+    total = np.int64(0)
+    for r in range(ranges.shape[0]):
+        if r + 1 < ranges.shape[0]:
+            buckets._fetch(segments, ranges[r + 1, 1], ranges[r + 1, 2], ranges[r + 1, 3])
+        s, a, n = ranges[r, 1], ranges[r, 2], ranges[r, 3] - ranges[r, 2]
+        part = np.uint32(0)
+        for number in carray(kernels._pointer(segments[s, kernels.PERSON] + 4 * a), n, np.uint32):
+            part += number
+        for number in carray(kernels._pointer(segments[s, kernels.START] + 2 * a), n, np.uint16):
+            part += np.uint32(number)
+        if segments[s, kernels.WIDE]:
+            for number in carray(kernels._pointer(segments[s, kernels.MINUTES] + 2 * a), n, np.uint16):
+                part += np.uint32(number)
+        else:
+            for number in carray(kernels._pointer(segments[s, kernels.MINUTES] + a), n, np.uint8):
+                part += np.uint32(number)
+        total += part
+    return total
+
+
+@njit(nogil=True)
+def _write(out: Any) -> None:
+    """Write the columns of an answer, past the caches as the product does."""
+    line = np.zeros(buckets.LINE, np.int32)
+    for at in range(0, out.size - buckets.LINE + 1, buckets.LINE):
+        buckets._stream(line.ctypes.data, out.ctypes.data + 4 * at)
+    buckets._wait()
+
+
+def _floor(store: VisitStore, k: int, *, days: int) -> dict[str, float]:
+    """Milliseconds in which all cores read the rows of a question where they lie, one that was not asked
+    before; and write an answer of its size."""
+    n_cores, reads, writes = adding.workers(), [], []
+    for seed in range(5_000, 5_000 + _RUNS.get(k, 15)):
+        asked = _windows(store, k, days=days, seed=seed)
+        segments, keep = trace.segments_of(store, asked, 0)
+        ranges = _ranges(segments, asked)
+        so_far = np.cumsum(ranges[:, 3] - ranges[:, 2])
+        cuts = np.searchsorted(so_far, so_far[-1] * np.arange(1, n_cores) // n_cores)
+        parts = np.split(ranges, cuts)
+        _read(segments, ranges[:1])
+        begun = time.perf_counter()
+        adding.at_once(lambda part, s=segments: _read(s, part), parts)
+        reads.append((time.perf_counter() - begun) * 1e3)
+        del keep
+        met = meet(store, asked)
+        outs = [adding._columns(max(1, met.size // n_cores)) for _n in range(n_cores)]
+        _write(outs[0][:, :0].ravel())
+        begun = time.perf_counter()
+        adding.at_once(lambda out: _write(out.ravel()), outs)
+        writes.append((time.perf_counter() - begun) * 1e3)
+    return {"read_ms": round(statistics.median(reads), 3), "write_ms": round(statistics.median(writes), 3)}
 
 
 @njit(nogil=True, fastmath=True)
@@ -197,10 +258,11 @@ def _bandwidth() -> float:
 
 
 def _add_gap(figures: dict[str, Any], bandwidth: float) -> None:
-    """How often the rows could have been read meanwhile; and with the answer written besides."""
-    answer = figures["persons"] * 8 * len(NAMES)
-    figures["gap"] = round(figures["ms"] / (figures["bytes"] / bandwidth / 1e6), 1)
-    figures["gap_with_answer"] = round(figures["ms"] / ((figures["bytes"] + answer) / bandwidth / 1e6), 1)
+    """How often the rows could have been read meanwhile: where they lie; with the answer written besides; and
+    if they lay in one piece in order, at the bandwidth of that (`gap_in_order`)."""
+    figures["gap"] = round(figures["ms"] / figures["read_ms"], 1)
+    figures["gap_with_answer"] = round(figures["ms"] / (figures["read_ms"] + figures["write_ms"]), 1)
+    figures["gap_in_order"] = round(figures["ms"] / (figures["bytes"] / bandwidth / 1e6), 1)
 
 
 def _desks(store: VisitStore, days: int) -> dict[str, float]:
@@ -277,7 +339,7 @@ def _print(figures: dict[str, Any], cases: Sequence[int]) -> None:
     bars = _BARS if figures["events"] < 300_000_000 else _BARS_500M
     print(
         f"{'K':>6} {'persons':>9} {'encounters':>11} {'rows':>11} {'ms':>8} {'bar':>5} {'CPU ms':>8}"
-        f" {'p95':>8} {'DuckDB':>9} {'times':>6} {'bar':>4} {'gap':>6} {'+answer':>8}"
+        f" {'p95':>8} {'DuckDB':>9} {'times':>6} {'bar':>4} {'gap':>6} {'+answer':>8} {'in order':>8}"
     )
     for k in cases:
         f, (bar, times) = figures[f"k{k}"], bars.get(k, (0, 0))
@@ -285,10 +347,12 @@ def _print(figures: dict[str, Any], cases: Sequence[int]) -> None:
             f"{k:6d} {f['persons']:9.0f} {f['encounters']:11.0f} {f['rows']:11.0f} {f['ms']:8.2f} {bar:5.0f}"
             f" {f['processor_ms']:8.2f} {f['p95_ms']:8.2f} {f.get('duckdb_ms', 0):9.1f}"
             f" {f.get('times_duckdb', 0):6.0f} {times:4d} {f['gap']:6.1f} {f['gap_with_answer']:8.1f}"
+            f" {f['gap_in_order']:8.1f}"
         )
     both = figures["truth_bytes"] + figures["index_bytes"]
     print(
-        f"gap: bar {_GAP_BAR:.0f} from K = 100 on; times as long as reading the rows takes at that bandwidth"
+        f"gap: bar {_GAP_BAR:.0f} from K = 100 on; times as long as reading the rows where they lie takes all"
+        " cores; with the answer written; and as reading as many in order takes at that bandwidth"
     )
     print(f"cold, K = 1: {figures['cold_k1_ms']} ms (bar {_COLD_BAR:.0f}, median of {_COLD_RUNS})")
     print(f"{_DESKS} at once, K = 1: {figures['desks_ms']} ms (bar p95 {_DESK_BAR:.0f}), {_BURSTS} times")
