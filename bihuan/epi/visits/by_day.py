@@ -9,12 +9,11 @@ asks it answers in days.
 from __future__ import annotations
 
 import csv
-import hashlib
 import time
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,7 @@ from bihuan.epi.errors import InputError
 from bihuan.epi.visits import roles, secret
 from bihuan.epi.visits.batch import DAY_MINUTES, Batch
 from bihuan.epi.visits.cases import parse_time
-from bihuan.epi.visits.ingest import EARLIEST, SHOWN, Ingested, Rejected
+from bihuan.epi.visits.ingest import BATCH, Ingested, Rejected, limits
 from bihuan.epi.visits.layout import read_json, write_json
 from bihuan.epi.visits.numbers import keyed_number
 from bihuan.epi.visits.reading import Rows, open_rows
@@ -185,8 +184,7 @@ class _Reader:
     ) -> None:
         self.store, self.key, self.places, self.done, self.on_rejected = store, key, places, done, on_rejected
         self.event_key = secret.event_key(key)
-        clock = int(now.astimezone(UTC).timestamp() // 60) + store.offset
-        self.last_day = (clock + DAY_MINUTES) // DAY_MINUTES
+        self.bounds = [int(minute) // DAY_MINUTES for minute in limits(store, now)]
         self.stays: list[tuple[int, int, str, int, int]] = []
 
     def read(self, rows: Rows, at: dict[str, list[int]]) -> None:
@@ -202,6 +200,8 @@ class _Reader:
                 self.stays += self._stays(said)
             except _Refused as refusal:
                 self._reject(rows, number, refusal.args[0], at, said)
+            if len(self.stays) >= BATCH:
+                self._keep()
         self._keep()
 
     def _stays(self, said: dict[str, list[str]]) -> list[tuple[int, int, str, int, int]]:
@@ -217,7 +217,7 @@ class _Reader:
         number = keyed_number(self.key, person)
         how = self._how(said.get("how", [""])[0])
         return [
-            (self._event(number, place, day), number, place, day, how)
+            (secret.event_number(f"{number} {day} {place}", self.event_key), number, place, day, how)
             for place in places
             for day in range(first, last + 1)
         ]
@@ -238,9 +238,9 @@ class _Reader:
         for reason, is_so in (
             ("end-before-start", last < first),
             ("too-many-days", last - first >= LONGEST_DAYS),
-            ("future", last > self.last_day),
-            ("too-old", first < EARLIEST // DAY_MINUTES),
-            ("forgotten", first < self.store.forgotten),
+            ("future", last > self.bounds[1]),
+            ("too-old", first < self.bounds[0]),
+            ("forgotten", first < self.bounds[2]),
         ):
             if is_so:
                 raise _Refused(reason)
@@ -251,12 +251,6 @@ class _Reader:
         if code is None:
             self.done.unknown_how[said[:40]] += 1
         return code or 0
-
-    def _event(self, number: int, place: str, day: int) -> int:
-        text = f"{number} {day} {place}".encode()
-        return (
-            int.from_bytes(hashlib.blake2b(text, digest_size=8, key=self.event_key).digest(), "little") or 1
-        )
 
     def _keep(self) -> None:
         if not self.stays:
@@ -279,13 +273,7 @@ class _Reader:
         role, en, zh = _REASONS[reason]
         column = rows.columns[at[role][0]] if role in at else ""
         shown = said[role][0].strip()[:40] if column else ""
-        row = Rejected(rows.path.name, number, reason, column, shown, en, zh)
-        self.done.rejected += 1
-        self.done.reasons[reason] += 1
-        if len(self.done.examples) < SHOWN:
-            self.done.examples.append(row)
-        if self.on_rejected:
-            self.on_rejected(row)
+        self.done.reject(Rejected(rows.path.name, number, reason, column, shown, en, zh), self.on_rejected)
 
 
 def _known(cell: str) -> str:

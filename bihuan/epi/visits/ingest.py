@@ -99,6 +99,15 @@ class Ingested:
     columns: dict[str, dict[str, str]] = field(default_factory=dict)  # file to role to column
     seconds: float = 0.0
 
+    def reject(self, row: Rejected, told: Callable[[Rejected], None] | None) -> None:
+        """Count a row that is not taken, keep the first SHOWN, and tell."""
+        self.rejected += 1
+        self.reasons[row.reason] += 1
+        if len(self.examples) < SHOWN:
+            self.examples.append(row)
+        if told:
+            told(row)
+
 
 def ingest(
     store: VisitStore,
@@ -124,11 +133,11 @@ def ingest(
             found = roles.find(rows.columns, given or {}, file=file.name)
             done.columns[file.name] = {role: rows.columns[at] for role, at in found.items()}
     with store.writer():
-        limits = _limits(store, now)
+        bounds = limits(store, now)
         for file in files:
             with open_rows(file, encoding=encoding) as rows:
-                reader = _Reader(
-                    rows, roles.find(rows.columns, given or {}, file=file.name), key, limits, store.offset
+                reader = FileReader(
+                    rows, roles.find(rows.columns, given or {}, file=file.name), key, bounds, store.offset
                 )
                 for part in _one_ahead(reader.parts(batch)):
                     _keep(store, part, done, on_rejected)
@@ -138,32 +147,30 @@ def ingest(
     return done
 
 
-def _limits(store: VisitStore, now: datetime) -> NDArray[np.int64]:
+def limits(store: VisitStore, now: datetime) -> NDArray[np.int64]:
+    """Minutes of the store's clock: the earliest and the latest a visit may begin, the first that was not
+    deleted."""
     clock = int(now.astimezone(UTC).timestamp() // 60) + store.offset
     return np.array([EARLIEST, clock + AHEAD_MINUTES, store.forgotten * DAY_MINUTES], np.int64)
 
 
 def _keep(
-    store: VisitStore, part: _Part, done: Ingested, on_rejected: Callable[[Rejected], None] | None
+    store: VisitStore, part: Part, done: Ingested, on_rejected: Callable[[Rejected], None] | None
 ) -> None:
     said = store.append(part.batch)
     done.rows += part.rows
     done.added += said.added
     done.duplicate += said.duplicate
-    done.rejected += len(part.rejected) + said.refused
+    done.rejected += said.refused
     done.unread_temperatures += part.unread
     done.bounded += part.bounded
     done.unknown_how += part.unknown_how
     for row in part.rejected:
-        done.reasons[row.reason] += 1
-        if len(done.examples) < SHOWN:
-            done.examples.append(row)
-        if on_rejected:
-            on_rejected(row)
+        done.reject(row, on_rejected)
 
 
 @dataclass(slots=True)
-class _Part:
+class Part:
     """Rows that go into the store together, and those that do not."""
 
     batch: Batch
@@ -174,7 +181,7 @@ class _Part:
     unknown_how: Counter[str]
 
 
-class _Reader:
+class FileReader:
     """One file as parts of a bounded size."""
 
     def __init__(
@@ -199,7 +206,7 @@ class _Reader:
         self.unknown: Counter[str] = Counter()
         self.count = self.taken = self.unread = self.bounded = 0
 
-    def parts(self, size: int) -> Iterator[_Part]:
+    def parts(self, size: int) -> Iterator[Part]:
         buffer, held, final = np.empty(1 << 20, np.uint8), 0, False
         while not final:
             block = self.rows.read()
@@ -275,13 +282,13 @@ class _Reader:
             )
         return Rejected(self.rows.path.name, self.row + i + 1, word, column, said, en, zh)
 
-    def _part(self) -> _Part:
+    def _part(self) -> Part:
         event, person, place, start, end, degrees, how = (
             np.concatenate(column) for column in zip(*self.columns, strict=True)
         )
         names = np.array([*self.places.all(), ""], dtype=object)[:-1]
         batch = Batch(event, person, place, start, end, degrees, self._how_codes(how), names)
-        part = _Part(batch, self.count, self.rejected, self.unread, self.bounded, self.unknown)
+        part = Part(batch, self.count, self.rejected, self.unread, self.bounded, self.unknown)
         self._begin()
         return part
 
@@ -320,12 +327,12 @@ class _Texts:
         ]
 
 
-def _one_ahead(parts: Iterator[_Part]) -> Iterator[_Part]:
+def _one_ahead(parts: Iterator[Part]) -> Iterator[Part]:
     """Read the next part while the one before is written; the compiled reading leaves the other core free."""
-    waiting: queue.Queue[_Part | BaseException | None] = queue.Queue(maxsize=1)
+    waiting: queue.Queue[Part | BaseException | None] = queue.Queue(maxsize=1)
     stop = threading.Event()
 
-    def put(item: _Part | BaseException | None) -> None:
+    def put(item: Part | BaseException | None) -> None:
         while not stop.is_set():
             try:
                 waiting.put(item, timeout=0.1)

@@ -9,10 +9,9 @@ No place in the world is known or made up: who was near two others did not bring
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +21,10 @@ from numpy.typing import NDArray
 from bihuan.epi.errors import InputError
 from bihuan.epi.tables import Wanted, open_table, read_columns
 from bihuan.epi.visits import secret
-from bihuan.epi.visits.batch import DAY_MINUTES, Batch
+from bihuan.epi.visits.batch import Batch
 from bihuan.epi.visits.by_day import refuse_exact
 from bihuan.epi.visits.cases import parse_time
-from bihuan.epi.visits.ingest import EARLIEST, SHOWN, Ingested, Rejected
+from bihuan.epi.visits.ingest import Ingested, Rejected, limits
 from bihuan.epi.visits.numbers import keyed_number
 from bihuan.epi.visits.roles import NOT_KNOWN
 from bihuan.epi.visits.store import VisitStore
@@ -117,12 +116,7 @@ def _noting(
         rejected = Rejected(
             file.name, row + 1, reason, names[role] if role else "", said[:40] if role else "", en, zh
         )
-        done.rejected += 1
-        done.reasons[reason] += 1
-        if len(done.examples) < SHOWN:
-            done.examples.append(rejected)
-        if on_rejected:
-            on_rejected(rejected)
+        done.reject(rejected, on_rejected)
 
     return note
 
@@ -137,13 +131,13 @@ def _rows(
 ) -> tuple[int, list[tuple[int, int]], list[int]]:
     """Of the good rows how many, the two keyed numbers (the smaller first), seconds of the store's clock."""
     numbers: dict[str, int] = {}
-    latest = (int(now.astimezone(UTC).timestamp() // 60) + store.offset + DAY_MINUTES) * 60
+    bounds = limits(store, now) * 60
     begin = (store.offset if zero is None else zero) * 60
     pairs, at = [], []
     for row, *cells in zip(read["row"], read["person"], read["other"], read["time"], strict=True):
         one, two, when = (_known(str(cell)) for cell in cells)
         second = _second(when, begin, store.offset)
-        reason = _wrong(one, two, when, second, latest, store.forgotten)
+        reason = _wrong(one, two, when, second, bounds)
         if reason or second is None:
             note(int(row), reason, when)
             continue
@@ -156,7 +150,7 @@ def _rows(
     return len(pairs), pairs, at
 
 
-def _wrong(one: str, two: str, when: str, second: int | None, latest: int, forgotten: int) -> str:
+def _wrong(one: str, two: str, when: str, second: int | None, bounds: NDArray[np.int64]) -> str:
     if not one or not two:
         return "no-person"
     if one == two:
@@ -165,11 +159,11 @@ def _wrong(one: str, two: str, when: str, second: int | None, latest: int, forgo
         return "no-start"
     if second is None:
         return "bad-start"
-    if second > latest:
+    if second > bounds[1]:
         return "future"
-    if second < EARLIEST * 60:
+    if second < bounds[0]:
         return "too-old"
-    return "forgotten" if second < forgotten * DAY_MINUTES * 60 else ""
+    return "forgotten" if second < bounds[2] else ""
 
 
 def _known(cell: str) -> str:
@@ -198,7 +192,7 @@ def _meetings(pairs: NDArray[np.uint64], at: NDArray[np.int64], key: bytes, seco
     both = np.concatenate([rows[begins, 0], rows[begins, 1]])
     twice = np.concatenate([start, start])
     events = [
-        _hash(f"{who} {where} {when}", secret_key)
+        secret.event_number(f"{who} {where} {when}", secret_key)
         for who, where, when in zip(both.tolist(), [*place, *place], twice.tolist(), strict=True)
     ]
     return Batch(
@@ -219,8 +213,4 @@ def _whole_minutes(
 
 
 def _place(a: int, b: int, key: bytes) -> str:
-    return f"near-{_hash(f'{a} {b}', key):016x}"
-
-
-def _hash(text: str, key: bytes) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8, key=key).digest(), "little") or 1
+    return f"near-{secret.event_number(f'{a} {b}', key):016x}"

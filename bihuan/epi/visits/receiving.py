@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bihuan.epi.errors import InputError
 from bihuan.epi.visits import roles
 from bihuan.epi.visits.batch import Batch
-from bihuan.epi.visits.ingest import Rejected, _limits, _Part, _Reader
+from bihuan.epi.visits.ingest import FileReader, Part, Rejected, limits
 from bihuan.epi.visits.reading import open_rows
 from bihuan.epi.visits.spool import in_memory, joined
 from bihuan.epi.visits.store import VisitStore
@@ -49,8 +49,8 @@ def receive(
     """
     with in_memory(data) as path, open_rows(path) as rows:
         found = roles.find(rows.columns, given or {}, file=name)
-        reader = _Reader(rows, found, key, _limits(store, now), store.offset)
-        parts: list[_Part] = []
+        reader = FileReader(rows, found, key, limits(store, now), store.offset)
+        parts: list[Part] = []
         for part in reader.parts(most + 1):
             parts.append(part)
             if sum(p.rows for p in parts) > most:
@@ -86,8 +86,8 @@ def at_known_places(done: Received, known: Mapping[str, str]) -> Received:
 def renamed(batch: Batch, told: Mapping[str, str]) -> Batch:
     """The same batch with other ids of places; two that become one are one."""
     fresh = [told.get(str(n), str(n)) for n in _places(batch)]
-    distinct = list(dict.fromkeys(fresh))
-    numbers = np.array([distinct.index(n) for n in fresh] or [0], np.int32)
+    distinct = {name: i for i, name in enumerate(dict.fromkeys(fresh))}
+    numbers = np.array([distinct[n] for n in fresh] or [0], np.int32)
     return Batch(
         batch.event, batch.person_key, numbers[batch.place.astype(np.int64)], batch.start, batch.end,
         batch.temperature, batch.how, np.array([*distinct, ""], dtype=object)[:-1],

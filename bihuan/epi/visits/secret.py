@@ -61,6 +61,11 @@ def fingerprint(key: bytes) -> str:
     return hashlib.blake2b(b"store", digest_size=8, key=key, person=b"fingerprint").hexdigest()
 
 
+def event_number(text: str, key: bytes) -> int:
+    """The number of an event that came without an id, from what makes it one; never 0. `key`: `event_key`."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8, key=key).digest(), "little") or 1
+
+
 def event_key(key: bytes) -> bytes:
     """The key of event ids, of 16 bytes: an id may hold an identity."""
     return hashlib.blake2b(b"event", digest_size=16, key=key, person=b"derived").digest()
