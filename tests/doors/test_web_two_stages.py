@@ -64,6 +64,9 @@ def test_who_was_not_brought_home_is_shown_so_and_coming_home_is_a_moment(cast: 
     assert "居家健康监测（尚未送回家中） 第 1 / 3 天（第 2 段，共 2 段）" in page(
         cast, contact, on(NINTH.day(8), 9), "zh-hans"
     )
+    assert '<span class="chip late">尚未送回家中</span>' in page(
+        cast, contact, on(NINTH.day(8), 9), "zh-hans"
+    )
     assert act(cast, contact, on(NINTH.day(8), 10), "contact.move", at="2022-07-18 09:30") == 302
     said = page(cast, contact, on(NINTH.day(8), 11), "zh-hans")
     assert "居家健康监测 第 1 / 3 天（第 2 段，共 2 段）" in said

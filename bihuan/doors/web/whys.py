@@ -151,16 +151,31 @@ def of_order(view: OrderView) -> Why:
     )  # fmt: skip
 
 
+def standing_short(view: OrderView) -> str:
+    """Where an order stands, for a chip: 集中医学观察 第 3 / 7 天."""
+    words = _("%(kind)s, day %(day)s of %(days)s")
+    return words % {"kind": _stage_word(view), "day": view.stage_day, "days": view.stage_days}
+
+
+def is_held_on(view: OrderView) -> bool:
+    """Whether the days at home run and nobody has said that the person came home."""
+    return view.stage > 1 and not view.at_home
+
+
+def _stage_word(view: OrderView) -> str:
+    order = view.order
+    labels = ORDER_KIND_LABELS if view.stage == 1 else HOME_LABELS
+    word = order.kind if view.stage == 1 else order.home_kind
+    return str(dict(labels).get(word, word))
+
+
 def standing(view: OrderView) -> str:
     """Where an order stands: 集中医学观察 第 3 / 7 天（第 1 段，共 2 段）."""
-    order = view.order
-    kind = str(dict(ORDER_KIND_LABELS).get(order.kind, order.kind))
     if view.stages == 1:
-        return _("%(kind)s, day %(day)s of %(days)s") % {"kind": kind, "day": view.day, "days": view.days}
-    if view.stage > 1:
-        kind = str(dict(HOME_LABELS).get(order.home_kind, order.home_kind))
-        if not view.at_home:
-            kind = _("%(home)s (not brought home yet)") % {"home": kind}
+        return standing_short(view)
+    kind = _stage_word(view)
+    if is_held_on(view):
+        kind = _("%(home)s (not brought home yet)") % {"home": kind}
     return _("%(kind)s, day %(day)s of %(days)s (stage %(stage)s of %(stages)s)") % {
         "kind": kind,
         "day": view.stage_day,

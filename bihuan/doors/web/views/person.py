@@ -179,7 +179,9 @@ def _chips(found: PersonPage) -> list[dict[str, str]]:
         chips.append({"tone": "fact", "text": str(contact.get_status_display())})
     order = found.order
     if order is not None and order.order.ended_at is None:
-        chips.append({"tone": "soon", "text": whys.standing(order)})
+        chips.append({"tone": "soon", "text": whys.standing_short(order)})
+        if whys.is_held_on(order):
+            chips.append({"tone": "late", "text": _("not brought home yet")})
     return chips
 
 
