@@ -64,6 +64,12 @@ def test_a_grid_worker_records_and_reads_counts_only(cast: Cast, gate: str) -> N
     assert "超出限流" in page
 
 
+def test_a_phone_whose_clock_began_anew_is_heard(cast: Cast, gate: str) -> None:
+    then = "1970-01-01T00:10:00+00:00"
+    answer = send(cast.grid, gate, json.dumps({"sent_at": then, "records": [one("a", at=then)]}))
+    assert [a["status"] for a in answer.json()["answers"]] == ["recorded"]
+
+
 def test_what_cannot_be_read_is_refused_whole_and_not_repeated(cast: Cast, gate: str) -> None:
     for wrong in (
         "x", "{}", sent(one("a", temperature=99)), sent(one("a", direction="up")), sent({"event": "a"}),

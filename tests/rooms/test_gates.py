@@ -132,6 +132,15 @@ def test_a_clock_that_is_wrong_is_corrected_and_noted(cast: Cast, gate: str, hom
     assert (check.skew, check.at, check.late) == (3 * 3600, MORNING - timedelta(minutes=10), True)
 
 
+@pytest.mark.parametrize("year", [1970, 2150])
+def test_a_device_that_lost_its_clock_records_all_the_same(cast: Cast, gate: str, year: int) -> None:
+    then = MORNING.replace(year=year)
+    (said,) = record(cast, gate, passing("a", at=then - timedelta(minutes=10)), sent=then)
+    assert said.status == "recorded"
+    with scope.system():
+        assert GateCheck.unscoped.get().at == MORNING - timedelta(minutes=10)
+
+
 def test_what_waited_too_long_on_a_device_is_refused(cast: Cast, gate: str) -> None:
     (said,) = record(cast, gate, passing("a", at=MORNING - timedelta(days=3)))
     assert said.status == "rejected"

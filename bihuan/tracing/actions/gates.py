@@ -40,6 +40,8 @@ MOST: Final = 500  # records in one call: a device sends again what is left
 #: A device's clock may differ so much before its times are corrected, and noted.
 SKEW: Final = timedelta(minutes=1)
 LATE: Final = timedelta(minutes=1)
+MOST_SKEW: Final = 2**31 - 1
+"""Seconds that are noted at most: what the column holds, 68 years."""
 _MOBILE = re.compile(r"(?:\+?86)?(1[3-9]\d{9})")
 _OTHER = re.compile(r"[A-Z0-9]{5,20}")
 
@@ -248,7 +250,7 @@ def _count(kept: Sequence[_Judged], place: Place, *, at: datetime, skew: timedel
             febrile=j.answer.febrile,
             stranger=j.record.stranger is not None,
             medical=j.record.medical,
-            skew=int(skew.total_seconds()),
+            skew=max(-MOST_SKEW, min(MOST_SKEW, int(skew.total_seconds()))),
             late=at - j.at > LATE,
         )
         for j in kept

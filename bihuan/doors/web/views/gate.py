@@ -35,6 +35,8 @@ SHOWN: Final = 100
 DIRECTIONS: Final = ("in", "out")
 #: Temperatures of the living, °C; anything else was mistyped.
 DEGREES: Final = (30.0, 44.0)
+#: What a device's clock may say: one that lost its time begins with 1970, and is corrected.
+YEARS: Final = range(1969, 2201)
 
 
 @access("visits.record")
@@ -210,7 +212,7 @@ def _text(value: Any, most: int) -> str:
 
 def _moment(value: Any) -> datetime:
     at = datetime.fromisoformat(str(value))
-    if at.tzinfo is None or not 2000 <= at.year <= 2200:
+    if at.tzinfo is None or at.year not in YEARS:
         raise ValueError("moment")
     return at
 
