@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -73,7 +74,7 @@ class Work:
 
 
 @dataclass
-class Writer:
+class Writer(ABC):
     """What all writers share. `now`: the moment the facts count as known; `as_of`: its local date."""
 
     mapping: ColumnMapping
@@ -89,14 +90,16 @@ class Writer:
         self.zone = ZoneInfo(self.mapping.timezone)
         self.today = clock.today()
 
-    def prepare(self, works: Sequence[Work]) -> None:
+    def prepare(self, works: Sequence[Work]) -> None:  # noqa: B027 - not every writer has something to
         """What can be done for rows before their turn comes. Asks no database."""
 
+    @abstractmethod
     def create(self, works: Sequence[Work]) -> None:
-        raise NotImplementedError
+        """Write new rows, together."""
 
+    @abstractmethod
     def revise(self, work: Work) -> None:
-        raise NotImplementedError
+        """Write a row of which an earlier telling is known."""
 
     def source_key(self, row: ParsedRow) -> str:
         """At most 120 characters that name the row anywhere."""
