@@ -13,10 +13,17 @@ from django.db import DatabaseError, connection, transaction
 
 from bihuan.registry import audit, clock, scope
 from bihuan.registry.errors import Conflict, Invalid, NotAllowed
-from bihuan.tracing.actions.investigate import EntryInput, add_entry, close_investigation, draft_track
+from bihuan.tracing.actions.investigate import (
+    EntryInput,
+    HypothesisInput,
+    add_entry,
+    add_hypothesis,
+    close_investigation,
+    draft_track,
+)
 from bihuan.tracing.actions.looks import look_common, look_met, look_place, look_track
 from bihuan.tracing.errors import InvestigationClosed, UnknownInvestigation
-from bihuan.tracing.models import Investigation, TrackEntry, VisitLook
+from bihuan.tracing.models import Investigation, Place, TrackEntry, VisitLook
 from tests.cast import GRID, NEXT_COUNTY, Cast
 from tests.rooms.care_room import do, li, local
 from tests.rooms.investigation_room import (
@@ -228,6 +235,19 @@ def test_only_places_of_the_track_are_asked_about(cast: Cast, world: Investigati
     found = do(cast.officer, "02-12 18:00", look_place, world.public_id, "market", **hours)
     assert (found.total, found.place.name) == (4, "张湾市场")
     assert sum(row.person_id is not None for row in found.rows) == 2
+
+
+def test_a_place_of_another_county_that_is_suspected_may_be_asked_about(
+    cast: Cast, world: Investigation
+) -> None:
+    place = do(cast.officer, "02-09 09:00", lambda actor: market(cast.officer, "shop-7", "shop"))
+    with scope.system():
+        Place.objects.filter(public_id=place).update(territory_code=f"{NEXT_COUNTY}001")
+    given = HypothesisInput("place", place=place)
+    do(cast.officer, "02-12 18:00", add_hypothesis, world.public_id, given)
+    hours = {"since": local("02-10 00:00"), "until": local("02-11 00:00"), "purpose": WHY}
+    found = do(cast.officer, "02-12 18:00", look_place, world.public_id, place, **hours)
+    assert found.place.store_id == "shop-7"
 
 
 def test_common_places_of_two_open_investigations(cast: Cast, world: Investigation) -> None:

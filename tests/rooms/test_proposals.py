@@ -522,3 +522,13 @@ def test_an_error_taken_back_leaves_the_other_case_and_its_shorter_observation(c
         assert Order.objects.get().last_day == date(2020, 2, 25)
         assert Contact.objects.get().exposure_last == date(2020, 2, 11)
     assert_holds()
+
+
+def test_somebody_who_moved_away_since_is_asked_for_and_nothing_breaks(cast, scene):
+    found(cast, scene)
+    zhou = rows()["周小明"]
+    with scope.system():
+        Person.objects.filter(pk=zhou.person_id).update(territory_code=f"{NEXT_COUNTY}001")
+    with pytest.raises(Invalid) as said:
+        confirm(cast, zhou.public_id)
+    assert said.value.code == "not-decidable"

@@ -3,7 +3,7 @@ criterion of the edition in force and a reason; both are kept."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -69,10 +69,10 @@ def confirm_proposals(
         _require_reason(reason)
         known = [p for p in found if p.state == CONFIRMED]
         waiting = [p for p in found if p.state != CONFIRMED]
-        _refuse(waiting, _cases_of(waiting))
         people = dict(
             Person.objects.filter(id__in=[p.person_id for p in waiting]).values_list("id", "territory_code")
         )
+        _refuse(waiting, _cases_of(waiting), in_sight=people.keys())
         inputs = [
             _input(p, people[p.person_id or 0], investigation.case.public_id, kind, reason, at)
             for p in waiting
@@ -165,14 +165,14 @@ def _cases_of(waiting: Sequence[ContactProposal]) -> set[int]:
     return set(rows.exclude(outcome=Outcome.RECOVERED.value).values_list("person__root_id", flat=True))
 
 
-def _refuse(waiting: Sequence[ContactProposal], cases: set[int]) -> None:
-    """Whoever was dismissed or sent is not confirmed silently; nobody is confirmed who is not known, or who
-    is a case: a case is linked, not observed as a contact."""
+def _refuse(waiting: Sequence[ContactProposal], cases: set[int], *, in_sight: Set[int]) -> None:
+    """Whoever was dismissed or sent is not confirmed silently; nobody is confirmed who is not known, who has
+    moved out of sight since, or who is a case: a case is linked, not observed as a contact."""
     errors = []
     for proposal in waiting:
         if proposal.state != PROPOSED:
             text = _("%(id)s was decided: %(state)s.")
-        elif proposal.person_id is None and proposal.county:
+        elif proposal.person_id not in in_sight and (proposal.person_id is not None or proposal.county):
             text = _("%(id)s lives elsewhere: ask that territory for assistance.")
         elif proposal.person_id is None:
             text = _("It is not known who %(id)s is: ask the place for its register.")

@@ -58,11 +58,12 @@ def contact_id() -> str:
     personal=("local_id",),
 )
 class Contact(ScopedModel):
-    """A person exposed to a case. One row per person and source case.
+    """A person exposed to a case, or to several: whoever is an open contact is not made a second one.
 
-    `exposure_last` is the deciding last exposure; later exposures stand in `Exposure`. `confirmed_at` is when
-    the person was named a close contact, from which the loop counts. `handed_over_at`: when another territory had
-    taken the person over by an assistance request, and while it has.
+    `case` is the source first named, further ones stand in `Exposure`. `exposure_last` is the deciding last
+    exposure of all that stand; `own_last` what this record itself told, once a further one has moved that.
+    `confirmed_at` is when the person was named a close contact, from which the loop counts. `handed_over_at`:
+    when another territory had taken the person over by an assistance request, and while it has.
     """
 
     territory_code = TerritoryCodeField()  # without an index of its own: see county_field
