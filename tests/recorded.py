@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from django.db import connection, transaction
 
+from bihuan.loops import store
 from bihuan.registry import clock, stamps
 
 T = TypeVar("T")
@@ -25,12 +26,14 @@ STAMPS = "registry_stamp"
 
 @dataclass(frozen=True)
 class Recording:
-    """`rows`: the text of COPY by table and columns. `numbers`: how far sequences had come."""
+    """`rows`: the text of COPY by table and columns. `numbers`: how far sequences had come. `months`: those
+    in which duties are due."""
 
     answer: bytes
     rows: dict[tuple[str, str], bytes]
     numbers: dict[str, int]
     stamps: list[tuple[str, str]]
+    months: list[datetime]
 
 
 _recordings: dict[tuple[str, str, datetime | None], Recording] = {}
@@ -66,10 +69,12 @@ def _record(before: dict[str, str | None], answer: Any) -> Recording | None:
         " WHERE schemaname = 'public' AND last_value IS NOT NULL"
     )
     stamps = _rows(f"SELECT name, value::text FROM {STAMPS}")
-    return Recording(pickle.dumps(answer), rows, dict(numbers), stamps)
+    months = [at for (at,) in _rows("SELECT DISTINCT date_trunc('month', due_at) FROM loops_duty")]
+    return Recording(pickle.dumps(answer), rows, dict(numbers), stamps, months)
 
 
 def _put_back(kept: Recording) -> None:
+    store.ensure_months(kept.months)  # the parts of the table of duties went when they were undone
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")  # no trigger: their rows are here too
         for (table, columns), block in kept.rows.items():
@@ -91,7 +96,10 @@ def _put_back(kept: Recording) -> None:
 
 
 def _copied(table: str, columns: str) -> bytes:
-    with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) TO STDOUT") as source:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY (SELECT {columns} FROM {table}) TO STDOUT") as source,
+    ):
         return b"".join(bytes(piece) for piece in source)
 
 

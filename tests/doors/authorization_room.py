@@ -39,8 +39,9 @@ from bihuan.tracing.actions.investigate import (
 )
 from bihuan.tracing.actions.places import PlaceInput, register_place
 from bihuan.tracing.actions.proposals import name_person
-from tests.cast import COUNTY, GRID, Cast, Member
+from tests.cast import COUNTY, GRID, Cast, Member, make_cast
 from tests.doors.api_room import ROOT, Api, token_for
+from tests.recorded import recorded
 from tests.rooms.care_room import local
 
 SICK, EXPOSED = "尉迟明珠", "欧阳晓岚"
@@ -117,6 +118,17 @@ class Facts:
                 named = {self.contact, self.order, self.appeal, self.loop, self.people[EXPOSED]}
                 found |= named | {EXPOSED, PHONE, ID_NUMBER, SETTING, NOTE, *MASKED[1::2]}
         return frozenset(found)
+
+
+def cast_and_facts() -> tuple[Cast, Facts]:
+    """The cast, in office since before the outbreak, and the facts; played once a process."""
+    return recorded("facts", _played)
+
+
+def _played() -> tuple[Cast, Facts]:
+    with clock.frozen(local("01-01 08:00")):
+        cast = make_cast()
+    return cast, seed(cast)
 
 
 def seed(cast: Cast) -> Facts:

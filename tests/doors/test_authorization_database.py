@@ -13,8 +13,8 @@ from django.db import Error, connection, transaction
 from bihuan.cases.actions import CaseInput, report_case
 from bihuan.registry import audit, clock, rls, scope
 from bihuan.registry.models import Person
-from tests.cast import COUNTY, NEXT_COUNTY, Cast, make_cast
-from tests.doors.authorization_room import LATER, NOON, Facts, seed
+from tests.cast import COUNTY, NEXT_COUNTY, Cast
+from tests.doors.authorization_room import LATER, NOON, Facts, cast_and_facts
 from tests.rooms.care_room import li, local
 
 pytestmark = pytest.mark.django_db
@@ -69,9 +69,7 @@ def seen(table: str) -> set[str]:
 @pytest.fixture
 def both_counties(db: None) -> tuple[Cast, Facts]:
     """Facts in two counties of one city, each by its own officer, and somebody who looked at them."""
-    with clock.frozen(local("01-01 08:00")):
-        cast = make_cast()
-    facts = seed(cast)
+    cast, facts = cast_and_facts()
     with cast.neighbor.acting(), clock.frozen(local(NOON)):
         given = CaseInput(person=replace(li(), territory_code=NEXT_COUNTY), territory_code=NEXT_COUNTY)
         case = report_case(given, actor=cast.neighbor.actor)

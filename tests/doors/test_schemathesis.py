@@ -19,9 +19,16 @@ from bihuan.config.wsgi import application
 from bihuan.doors.api.operation import DECLARED
 from bihuan.doors.api.routes import ROUTERS
 from bihuan.registry import clock, rls
-from tests.cast import make_cast
 from tests.doors.api_room import Api, token_for
-from tests.doors.authorization_room import LATER, Facts, api_bodies, api_fills, api_values, seed, state_of
+from tests.doors.authorization_room import (
+    LATER,
+    Facts,
+    api_bodies,
+    api_fills,
+    api_values,
+    cast_and_facts,
+    state_of,
+)
 from tests.rooms.care_room import assert_holds, local
 
 pytestmark = pytest.mark.django_db
@@ -86,9 +93,7 @@ def one_connection():
 
 @pytest.fixture
 def facts(db: None) -> Iterator[Facts]:
-    with clock.frozen(local("01-01 08:00")):
-        cast = make_cast()
-    made = seed(cast)
+    cast, made = cast_and_facts()
     facts_token[:] = [token_for(cast.officer)]
     with clock.frozen(local(LATER)):
         yield made
