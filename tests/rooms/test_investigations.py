@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, time
+from datetime import date, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +118,29 @@ def test_closed_late_it_is_late_and_says_so(cast: Cast, world: Investigation) ->
     do(cast.officer, "02-13 11:00", close_investigation, world.public_id)
     with scope.system():
         assert list_investigations(now=local("02-14 09:00"))[0].clock == "done_late"
+
+
+def test_the_first_of_many_are_those_due_soonest_then_the_newest_closed(
+    cast: Cast, world: Investigation
+) -> None:
+    told = [(4, "open", 30), (1, "open", 9), (2, "open", None), (3, "closed", 1)]
+    cases = [a_case(cast.officer, person=zhou(local_id=f"x{days}")) for days, *_ in told]
+    with scope.system():
+        for case, (days, status, hours) in zip(cases, told, strict=True):  # opened later than the first one
+            Investigation.objects.create(
+                public_id=f"I-TEST00000{days}", case=case, territory_code=world.territory_code,
+                recorded_at=world.recorded_at, status=status, purpose="x",
+                source_from=world.source_from, window_from=world.window_from,
+                opened_at=world.opened_at + timedelta(days=days), opened_by_name="x",
+                due_at=None if hours is None else world.opened_at + timedelta(hours=hours),
+                **({"closed_at": local("02-20 09:00"), "closed_by_name": "x"} if status == "closed" else {}),
+            )  # fmt: skip
+        rows = list_investigations(now=local(NOW))
+        order = [row.public_id for row in rows]
+        assert [name[-1] for name in order if name != world.public_id] == ["1", "4", "2", "3"]
+        dues = [row.due_at for row in rows if row.status == "open" and row.due_at]
+        assert dues == sorted(dues)
+        assert list_investigations(now=local(NOW), limit=1) == rows[:1]
 
 
 def test_a_stated_reason_closes_it_without_a_track(cast: Cast, world: Investigation) -> None:

@@ -9,7 +9,9 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Q
+from django.db.models import Case as Choice
+from django.db.models import Count, F, Q, When
+from django.db.models.functions import Coalesce
 
 from bihuan.cases.models import Case
 from bihuan.policy.values import value
@@ -151,16 +153,22 @@ class InvestigationView:
 def list_investigations(
     *, status: str = "", territory: str = "", now: datetime | None = None, limit: int = 500
 ) -> list[InvestigationRow]:
-    """Open ones by deadline, then closed ones newest first. `status`: open, late, closed or "" for all."""
+    """The first `limit`: open ones by deadline, then closed ones newest first. `status`: open, late, closed,
+    "" for all."""
     at = now or clock.now()
     rows = _annotated(Investigation.objects.below(territory))
     if status in (Investigation.OPEN, Investigation.CLOSED):
         rows = rows.filter(status=status)
     if status == "late":
         rows = rows.filter(status=Investigation.OPEN, due_at__lt=at)
-    found = [_row(one, at) for one in rows.select_related("case").order_by("-opened_at", "-id")[: limit * 2]]
-    found.sort(key=_order)
-    return found[:limit]
+    is_open = Q(status=Investigation.OPEN)
+    ordered = rows.order_by(
+        Choice(When(is_open, then=0), default=1),
+        Choice(When(is_open, then=F("due_at"))).asc(nulls_last=True),
+        Coalesce("closed_at", "opened_at").desc(),
+        "-id",
+    )
+    return [_row(one, at) for one in ordered.select_related("case")[:limit]]
 
 
 def count_investigations(*, territory: str = "", now: datetime | None = None) -> dict[str, int]:
@@ -254,12 +262,6 @@ def _clock(one: Investigation, at: datetime) -> str:
         return "late"
     warn = timedelta(hours=float(value(WARN_KEY, one.territory_code, one.opened_at).value))
     return "soon" if one.due_at - warn <= at else "open"
-
-
-def _order(row: InvestigationRow) -> tuple[bool, float]:
-    if row.status == Investigation.OPEN:
-        return False, row.due_at.timestamp() if row.due_at else float("inf")
-    return True, -(row.closed_at or row.opened_at).timestamp()
 
 
 def _places(entries: Sequence[TrackEntry]) -> dict[int, Place]:
