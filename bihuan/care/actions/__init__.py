@@ -18,7 +18,7 @@ from bihuan.care.actions.convert import (
 )
 from bihuan.care.actions.follow_up import record_follow_up
 from bihuan.care.actions.lost import record_all_lost, record_lost
-from bihuan.care.actions.move import decide_move, record_moved
+from bihuan.care.actions.move import record_moved
 from bihuan.care.actions.orders import (
     OrderInput,
     extend_observation,
@@ -38,7 +38,6 @@ __all__ = [
     "ReleaseInput",
     "convert_contact_to_case",
     "decide_appeal",
-    "decide_move",
     "decide_release",
     "exclude_case",
     "extend_observation",

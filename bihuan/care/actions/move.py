@@ -11,7 +11,7 @@ from bihuan.care.models import Order
 from bihuan.care.queries.release_facts import ReleaseReader
 from bihuan.care.rules import OrderKind, may_move
 from bihuan.cases.actions.common import Day, authorize, moment_now, writing, zone_of
-from bihuan.cases.rules import Decision, Moment, moment
+from bihuan.cases.rules import Moment, moment
 from bihuan.loops.actions import record as tell_loops
 from bihuan.registry.actor import Actor
 from bihuan.tracing.actions import locked, news
@@ -40,14 +40,6 @@ def record_moved(contact_id: str, *, actor: Actor, at: Day = None, now: datetime
         told = news(contact, "contact.came_home", moved, data, key=f"contact.came_home:{order.public_id}")
         tell_loops([told], actor=actor, now=known_at)
         return order
-
-
-def decide_move(contact_id: str, *, now: datetime | None = None) -> Decision:
-    """What the rule says of going home now, without doing it: for the page's "why"."""
-    known_at = moment_now(now)
-    contact = Contact.objects.get(public_id=contact_id)
-    when = Moment(known_at.astimezone(zone_of(contact.territory_code)).date(), known_at)
-    return may_move(ReleaseReader([contact]).stage_facts(contact, _order(contact), when))
 
 
 def _order(contact: Contact) -> Order:
