@@ -199,13 +199,13 @@ def test_a_day_merged_between_looking_and_opening_is_asked_again(tmp_path: Path,
     wanted = answer(store)
     reader, merged = VisitStore(tmp_path), []
 
-    def segments(*given: int) -> list[Segment]:
-        found = VisitStore.segments(reader, *given)
+    def of_days(*given: int) -> list[Segment]:
+        found = VisitStore._of_days(reader, *given)
         if not merged:
             merged.extend(store.compact(day=day) for day in range(DAY_ONE, DAY_ONE + DAYS))
         return found
 
-    reader.segments = segments  # type: ignore[method-assign]
+    reader._of_days = of_days  # type: ignore[method-assign]
     assert answer(reader, engine) == wanted
     assert merged == [1] * DAYS
 
