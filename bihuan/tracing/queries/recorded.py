@@ -7,8 +7,9 @@ from django.utils.translation import gettext as _
 from bihuan.tracing.rules.recorded import shows_presence
 
 
-def recorded_words(word: str | None) -> str:
-    """What is said of a word of `rules.recorded`; "" for None (not an entry record, or it was not read)."""
+def recorded_words(word: str | None, *, judged: bool = False) -> str:
+    """What is said of a word of `rules.recorded`; "" for None (not an entry record, or it was not read).
+    Once a person has `judged` the entry, that stands beside it, and how it was recorded says no more."""
     if word is None:
         return ""
     said = {
@@ -20,4 +21,4 @@ def recorded_words(word: str | None) -> str:
         "self": _("told by a phone"),
         "interview": _("told in an interview"),
     }.get(word, _("how recorded is not said"))
-    return said if shows_presence(word) else _("%(how)s, unconfirmed") % {"how": said}
+    return said if judged or shows_presence(word) else _("%(how)s, unconfirmed") % {"how": said}

@@ -144,6 +144,7 @@ def _entry(entry: EntryView, view: InvestigationView, *, whole: bool) -> dict[st
         "certainty": reads.CERTAINTY_LABELS,
     }
     words = {name: str(dict(told).get(getattr(entry, name), "")) for name, told in labels.items()}
+    how = recorded_words(entry.how, judged=entry.certainty != "unconfirmed")
     since = entry.since.astimezone(view.tz)
     companions = _("with %(whom)s") % {"whom": entry.companions} if entry.companions and whole else ""
     return {
@@ -153,7 +154,7 @@ def _entry(entry: EntryView, view: InvestigationView, *, whole: bool) -> dict[st
         "setting": words["setting"] if entry.where and entry.setting != "unknown" else "",
         "more": " · ".join(part for part in (entry.activity, companions) if part),
         "certainty": words["certainty"],
-        "source": " · ".join(filter(None, (words["source"], recorded_words(entry.how)))),
+        "source": " · ".join(filter(None, (words["source"], how))),
     }
 
 

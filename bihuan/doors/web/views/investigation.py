@@ -525,7 +525,7 @@ def _said(entry: EntryView, view: InvestigationView, shown: frozenset[str]) -> d
         "where": entry.where or words["setting"],
         "setting": words["setting"] if entry.setting not in ("unknown", "home") or not entry.where else "",
         "source": words["source"],
-        "how": recorded_words(entry.how),
+        "how": recorded_words(entry.how, judged=entry.certainty != "unconfirmed"),
         "certainty": words["certainty"],
         "tone": {"confirmed": "done", "likely": "fact"}.get(entry.certainty, "line"),
         "activity": entry.activity,
