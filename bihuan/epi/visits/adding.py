@@ -34,7 +34,7 @@ _turns = threading.BoundedSemaphore(2)
 class Room:
     """Memory of one question, kept for the next: memory that is new costs more than what is done in it.
 
-    All of it is made by NumPy, which asks for large pages. `records` and `marks` are zeros between questions.
+    All of it is made by NumPy, which asks for large pages. `records` are zeros between questions.
     """
 
     def __init__(self) -> None:
@@ -172,14 +172,18 @@ class _Dealt:
 def _rounds(
     ranges: NDArray[np.int64], rows: NDArray[np.int64], cases: NDArray[np.int64], n_workers: int
 ) -> list[list[NDArray[np.int64]]]:
-    """Ranges in parts of about as many rows each, and parts in rounds that fit into memory."""
+    """Ranges in parts of about as many rows each, and parts in rounds: a round fits into memory, the cases of
+    a part into a meeting."""
     so_far = np.cumsum(rows)
-    n_rounds = -(-int(so_far[-1]) // (ROUND_ROWS * n_workers))
-    n_parts = n_rounds * n_workers
-    cuts = np.searchsorted(so_far, so_far[-1] * np.arange(1, n_parts) // n_parts)
+    n_parts = n_workers * -(-int(so_far[-1]) // (ROUND_ROWS * n_workers))
     of_case = cases[ranges[:, 0]]
-    more = np.searchsorted(of_case, np.arange(of_case[0], of_case[-1] + 1, buckets.MOST_CASES)[1:])
-    parts = [part for part in np.split(ranges, np.unique(np.concatenate([cuts, more]))) if part.size]
+    while True:
+        ends = np.searchsorted(so_far, so_far[-1] * np.arange(1, n_parts) // n_parts)
+        cuts = np.unique([0, *ends.tolist(), ranges.shape[0]])
+        if (of_case[cuts[1:] - 1] - of_case[cuts[:-1]] < buckets.MOST_CASES).all():
+            break
+        n_parts *= 2
+    parts = [ranges[a:b] for a, b in pairwise(cuts.tolist())]
     return [parts[i : i + n_workers] for i in range(0, len(parts), n_workers)]
 
 
@@ -217,29 +221,28 @@ def _told(room: Room, size: int) -> tuple[NDArray[np.uint64], NDArray[np.int32]]
     return room.take("ranks", size, np.uint64), named.reshape(-1, buckets.N_NAMED)
 
 
-def _everybody(room: Room, n_buckets: int) -> tuple[NDArray[np.int32], NDArray[np.uint64]]:
-    people = n_buckets * buckets.PEOPLE
-    return room.records("records", people, zeros=True), room.take("marks", people >> 6, np.uint64, zeros=True)
+def _everybody(room: Room, n_buckets: int) -> NDArray[np.int32]:
+    return room.records("records", n_buckets * buckets.PEOPLE, zeros=True)
 
 
 def _hold(room: Room, dealt: _Dealt, n_buckets: int, n_workers: int) -> None:
-    records, marks = _everybody(room, n_buckets)
+    records = _everybody(room, n_buckets)
     at_once(
         lambda share: buckets.hold(
-            dealt.words, dealt.chain, dealt.firsts, dealt.ends, dealt.cases, share, records, marks
+            dealt.words, dealt.chain, dealt.firsts, dealt.ends, dealt.cases, share, records
         ),
         _shares(dealt.sizes(), n_workers),
     )
 
 
 def _gather(room: Room, n_buckets: int, n_workers: int, most: NDArray[np.int32]) -> list[tuple[int, int]]:
-    records, marks = _everybody(room, n_buckets)
+    records = _everybody(room, n_buckets)
     shares = _shares(np.ones(n_buckets, np.int64), n_workers)
     begins = [a * buckets.PEOPLE for a, _b in shares]
     found = _told(room, n_buckets * buckets.PEOPLE)
     ends = at_once(
         lambda share, begin, largest: int(
-            buckets.gather_all(records, marks, share, *found, begin, largest)
+            buckets.gather_all(records, share, *found, begin, largest)
         ),
         shares, begins, list(most),
     )  # fmt: skip

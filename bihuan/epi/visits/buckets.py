@@ -204,7 +204,8 @@ def sizes(chain: Any, first: int, ends: Any, out: Any) -> None:
 
 @njit(cache=True, nogil=True)
 def _add_up(words: Any, chain: Any, block: Any, end: Any, first_case: Any, records: Any, seen: Any) -> None:
-    """Add the meetings of a bucket to the records of its people, and mark in `seen` who was met."""
+    """Add the meetings of a bucket to the records of its people, and mark in `seen`, unless it is empty, who
+    was met."""
     end = np.int64(end)
     last = end >> BLOCK_BITS
     to, from_, first = records.ctypes.data, words.ctypes.data, np.int32(first_case + 1)
@@ -216,7 +217,8 @@ def _add_up(words: Any, chain: Any, block: Any, end: Any, first_case: Any, recor
         for at in range(begin, begin + BLOCK if block != last else end):
             word = words[at]
             who = word & np.uint64(PEOPLE - 1)
-            seen[who >> np.uint64(6)] |= np.uint64(1) << (who & np.uint64(63))
+            if seen.size:
+                seen[who >> np.uint64(6)] |= np.uint64(1) << (who & np.uint64(63))
             _add(to + np.int64(who) * _BYTES, word, first)
         if block == last:
             return
@@ -264,24 +266,26 @@ def settle(
 
 
 @njit(cache=True, nogil=True)
-def hold(
-    words: Any, chain: Any, firsts: Any, ends: Any, cases: Any, buckets: Any, records: Any, seen: Any
-) -> None:
+def hold(words: Any, chain: Any, firsts: Any, ends: Any, cases: Any, buckets: Any, records: Any) -> None:
     """Add up what was dealt to some buckets in records of everybody: there is more to come."""
+    unmarked = np.empty(0, np.uint64)
     for b in range(buckets[0], buckets[1]):
         a, z = b << PEOPLE_BITS, (b + 1) << PEOPLE_BITS
         for line in range(0, PEOPLE * _BYTES, 64):
             prefetch(records.ctypes.data + a * _BYTES + line)
         for t in range(ends.shape[0]):
-            _add_up(words, chain, firsts[t] + b, ends[t, b], cases[t], records[a:z], seen[a >> 6 : z >> 6])
+            _add_up(words, chain, firsts[t] + b, ends[t, b], cases[t], records[a:z], unmarked)
 
 
 @njit(cache=True, nogil=True)
-def gather_all(records: Any, seen: Any, buckets: Any, ranks: Any, named: Any, at: int, most: Any) -> Any:
-    """Like `settle`, after `hold`."""
-    for b in range(buckets[0], buckets[1]):
-        a, z = b << PEOPLE_BITS, (b + 1) << PEOPLE_BITS
-        at = _gather(records[a:z], seen[a >> 6 : z >> 6], a, ranks, named, at, most)
+def gather_all(records: Any, buckets: Any, ranks: Any, named: Any, at: int, most: Any) -> Any:
+    """Like `settle`, after `hold`: most were met."""
+    source, largest = records.ctypes.data, most.ctypes.data
+    to, to_named = ranks.ctypes.data, named.ctypes.data
+    for who in range(buckets[0] << PEOPLE_BITS, buckets[1] << PEOPLE_BITS):
+        if records[who, ENCOUNTERS]:
+            _move(source + who * _BYTES, to + at * 8, to_named + at * 4 * N_NAMED, np.int32(who), largest)
+            at += 1
     return at
 
 
