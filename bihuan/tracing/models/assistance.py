@@ -129,10 +129,9 @@ class AssistanceRequest(ScopedModel):
     `number` (a signed keyed number of the visit store) stands on an asking side that may not know who it is.
     `shared` are the names of the fields that crossed; what they hold is in `told` (cipher of JSON), on both
     sides, until the need ends. `is_served`: False for a request that came for a place we do not answer for;
-    it goes back by itself, and nobody here owes anything. `handed_over_at`: since when the other side has the
-    person: on the asking side by its acceptance with a contact named there, on the asked side by its receipt for
-    the return. `reply_due_at` is the pack's clock. Times in UTC,
-    of this side's clock.
+    it goes back by itself, and nobody here owes anything. `handed_over_at`: since when the other side has
+    the person: on the asking side by its acceptance with a contact named there, on the asked side by its
+    receipt for the return. `reply_due_at` is the pack's clock. Times in UTC, of this side's clock.
     """
 
     public_id = WordField(max_length=20, unique=True, default=request_id)
