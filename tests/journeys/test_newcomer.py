@@ -207,6 +207,7 @@ def test_a_newcomer_works_a_duty_off_on_a_phone_and_the_loop_holds(phone: Any, n
     investigation.locator("[data-done]").first.click()
     panel = phone.get_by_role("dialog")
     panel.get_by_role("button", name="完成流调").wait_for()
+    panel.get_by_role("radiogroup", name="此处无轨迹的原因").get_by_text("纸质", exact=False).first.click()
     keep(phone, "9-phone-form")
     panel.get_by_role("button", name="完成流调").click()
     expect(phone.locator(f"#{which}")).to_have_count(0)
