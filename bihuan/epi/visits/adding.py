@@ -6,10 +6,10 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from itertools import pairwise
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ ROUND_ROWS = 1 << 24
 #: Rows from which a second thread is worth its start.
 SHARED_ROWS = 1 << 17
 _SHARED_NAMES = 1 << 15
-_BITS, _DIGIT = 63, 11
+_WORD, _BITS, _DIGIT = 64, 63, 11
 #: Bytes from which a room is large: one such is kept for the next question, up to the most that is kept.
 _LARGE, _KEPT = 1 << 27, 1 << 29
 #: Large questions answered at a time: each uses all cores and, at its largest, half a gigabyte.
@@ -108,9 +108,15 @@ def _take_back(whole: NDArray[np.int32]) -> None:
             _answers[:] = [whole, *_answers][: workers()]
 
 
-def fits(visits: NDArray[np.int64], margin: int) -> bool:
-    """Whether the minutes of a question fit into a meeting of 64 bits: four years."""
-    return int(visits[:, 3].max() - visits[:, 2].min()) + 2 * margin + 2 < buckets.FAR
+def time_bits(visits: NDArray[np.int64], margin: int) -> int:
+    """Bits of the minutes a question is about."""
+    return (int(visits[:, 3].max() - visits[:, 2].min()) + 2 * margin + 2).bit_length()
+
+
+def fits(bits: int, n_people: int) -> bool:
+    """Whether the minutes of a question fit into a meeting of 64 bits (four years), and two of them with a
+    number of one of so many people into another."""
+    return 1 << bits <= buckets.FAR and 2 * bits + n_people.bit_length() <= _WORD
 
 
 def add_up(
@@ -121,10 +127,11 @@ def add_up(
     margin: int,
     *,
     zero: int,
+    bits: int,
     n_people: int,
 ) -> Met | None:
-    """Everybody met in `ranges` (in the order of cases), ranked; None if somebody was met more often, or
-    longer, than what ranks her holds (`buckets.RANKED`)."""
+    """Everybody met in `ranges` (in the order of cases), ranked; `bits` as of `time_bits`. None if somebody
+    was met more often, or longer, than what ranks her holds (`buckets.RANKED`)."""
     rows = ranges[:, 3] - ranges[:, 2]
     n_buckets = -(-n_people // buckets.PEOPLE)
     n_workers = workers() if int(rows.sum()) >= SHARED_ROWS else 1
@@ -144,10 +151,10 @@ def add_up(
                 _hold(room, dealt, n_buckets, n_workers)
         most = np.zeros((n_workers, N_RECORD), np.int32)
         if len(rounds) > 1:
-            regions = _gather(room, n_buckets, n_workers, most)
+            regions = _gather(room, n_buckets, n_workers, bits, most)
         else:
-            regions = _settle(room, dealt, n_workers, most)
-        return ranked(room, regions, most.max(axis=0), zero=zero)
+            regions = _settle(room, dealt, n_workers, bits, most)
+        return ranked(room, regions, most.max(axis=0), time_bits=bits, zero=zero)
 
 
 class _Dealt:
@@ -194,7 +201,9 @@ def _shares(weights: NDArray[np.int64], parts: int) -> list[tuple[int, int]]:
     return list(pairwise([0, *np.minimum(cuts, weights.size).tolist(), weights.size]))
 
 
-def _settle(room: Room, dealt: _Dealt, n_workers: int, most: NDArray[np.int32]) -> list[tuple[int, int]]:
+def _settle(
+    room: Room, dealt: _Dealt, n_workers: int, bits: int, most: NDArray[np.int32]
+) -> list[tuple[int, int]]:
     """All in one round: bucket by bucket, in records that stay in the cache. Rows of `_told` in use."""
     sizes = dealt.sizes()
     shares = _shares(sizes, n_workers)
@@ -207,7 +216,7 @@ def _settle(room: Room, dealt: _Dealt, n_workers: int, most: NDArray[np.int32]) 
         return int(
             buckets.settle(
                 dealt.words, dealt.chain, dealt.firsts, dealt.ends, dealt.cases, share, records, *found,
-                begin, largest,
+                bits, begin, largest,
             )
         )  # fmt: skip
 
@@ -215,10 +224,9 @@ def _settle(room: Room, dealt: _Dealt, n_workers: int, most: NDArray[np.int32]) 
     return list(zip(begins, ends, strict=True))
 
 
-def _told(room: Room, size: int) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
+def _told(room: Room, size: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     """What ranks each person met, and who she is with the first and the last time, row by row."""
-    named = room.take("named", size * buckets.N_NAMED, np.int32)
-    return room.take("ranks", size, np.uint64), named.reshape(-1, buckets.N_NAMED)
+    return room.take("ranks", size, np.uint64), room.take("named", size, np.uint64)
 
 
 def _everybody(room: Room, n_buckets: int) -> NDArray[np.int32]:
@@ -235,21 +243,25 @@ def _hold(room: Room, dealt: _Dealt, n_buckets: int, n_workers: int) -> None:
     )
 
 
-def _gather(room: Room, n_buckets: int, n_workers: int, most: NDArray[np.int32]) -> list[tuple[int, int]]:
+def _gather(
+    room: Room, n_buckets: int, n_workers: int, bits: int, most: NDArray[np.int32]
+) -> list[tuple[int, int]]:
     records = _everybody(room, n_buckets)
     shares = _shares(np.ones(n_buckets, np.int64), n_workers)
     begins = [a * buckets.PEOPLE for a, _b in shares]
     found = _told(room, n_buckets * buckets.PEOPLE)
     ends = at_once(
         lambda share, begin, largest: int(
-            buckets.gather_all(records, share, *found, begin, largest)
+            buckets.gather_all(records, share, *found, bits, begin, largest)
         ),
         shares, begins, list(most),
     )  # fmt: skip
     return list(zip(begins, ends, strict=True))
 
 
-def ranked(room: Room, regions: list[tuple[int, int]], most: NDArray[np.int32], *, zero: int) -> Met | None:
+def ranked(
+    room: Room, regions: list[tuple[int, int]], most: NDArray[np.int32], *, time_bits: int, zero: int
+) -> Met | None:
     """The rows of `regions` in the order of `Met`; people ascend in them. None as in `add_up`."""
     n = sum(b - a for a, b in regions)
     if not n:
@@ -265,7 +277,7 @@ def ranked(room: Room, regions: list[tuple[int, int]], most: NDArray[np.int32], 
     order, out = _order(room, ranks, regions, largest, bits, width), _columns(n)
     cuts = _even(n, len(regions))
     at_once(
-        lambda a, b: buckets.columns_of(named, order[a:b], largest, bits, width, zero, a, out),
+        lambda a, b: buckets.columns_of(named, time_bits, order[a:b], largest, bits, width, zero, a, out),
         cuts, cuts[1:],
     )  # fmt: skip
     return Met(*out[:, :n])
@@ -332,16 +344,52 @@ def workers() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+class _Job:
+    """A piece of work that whoever is free first does: lighter than a future, of which a question makes ten,
+    each in less time than one takes to be handed over."""
+
+    __slots__ = ("answer", "args", "claim", "done", "error", "work")
+
+    def __init__(self, work: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self.work, self.args = work, args
+        self.answer: Any = None
+        self.error: BaseException | None = None
+        self.claim, self.done = threading.Lock(), threading.Lock()
+        self.done.acquire()
+
+    def tried(self) -> bool:
+        """Do it, unless somebody does."""
+        if not self.claim.acquire(blocking=False):
+            return False
+        try:
+            self.answer = self.work(*self.args)
+        except BaseException as error:
+            self.error = error
+        finally:
+            self.done.release()
+        return True
+
+
 @cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(workers(), thread_name_prefix="visits")
+def _queue() -> SimpleQueue[_Job]:
+    queue: SimpleQueue[_Job] = SimpleQueue()
+    for number in range(workers()):
+        threading.Thread(target=_serve, args=(queue,), name=f"visits {number}", daemon=True).start()
+    return queue
+
+
+def _serve(queue: SimpleQueue[_Job]) -> None:
+    while True:
+        job = queue.get()
+        job.tried()
+        del job  # and what it holds
 
 
 def _after_fork() -> None:
     """A child has none of its parent's threads, and so nobody who would let go of what they held."""
     global _turns, _lock
     _turns, _lock = threading.BoundedSemaphore(2), threading.RLock()
-    _pool.cache_clear()
+    _queue.cache_clear()
 
 
 os.register_at_fork(after_in_child=_after_fork)
@@ -351,8 +399,14 @@ def at_once(work: Callable[..., Any], *each: Iterable[Any]) -> list[Any]:
     """`work` on each, by other threads too; the answers in order. What no other thread has begun when this
     one is ready is done here: on a busy machine nobody waits for a core to become free."""
     given = list(zip(*each, strict=False))
-    others = [_pool().submit(work, *one) for one in given[1:]]
+    others = [_Job(work, one) for one in given[1:]]
+    for job in others:
+        _queue().put(job)
     done = [work(*given[0])]
-    for one, other in zip(given[1:], others, strict=True):
-        done.append(work(*one) if other.cancel() else other.result())
+    for job in others:
+        if not job.tried():
+            job.done.acquire()
+        if job.error is not None:
+            raise job.error
+        done.append(job.answer)
     return done

@@ -29,13 +29,11 @@ BLOCK = 1 << BLOCK_BITS
 #: Cases of a part, and minutes of a question, that fit.
 MOST_CASES, FAR = 1 << (64 - CASE_AT), 1 << (CASE_AT - MET_AT)
 #: Columns of a record; those of the upper half of a meeting are odd, so that one instruction parts them.
-TOGETHER, LAST_CASE, ENCOUNTERS, FIRST, CASES, LAST, WHO = 0, 1, 2, 3, 4, 5, 6
+TOGETHER, LAST_CASE, ENCOUNTERS, FIRST, CASES, LAST = 0, 1, 2, 3, 4, 5
 N_RECORD = 8
 #: What ranks a person, in 64 bits: minutes, encounters, cases; and the largest of each that fit.
 MINUTES_AT, TIMES_AT = 36, 16
 RANKED = ((1 << 64 - MINUTES_AT) - 1, (1 << MINUTES_AT - TIMES_AT) - 1, (1 << TIMES_AT) - 1)
-#: Columns of what else is told: who, first (turned around), last; the fourth makes the row a power of two.
-N_NAMED = 4
 #: Keys are sorted from so many strands at a time: most have the same digit as the one before them, and
 #: whoever adds one to a number waits for the one who did so last.
 STRANDS = 4
@@ -98,31 +96,33 @@ def _add_one(typing_context: Any, record: Any, word: Any, first_case: Any) -> An
 _add: Any = intrinsic(_add_one)
 
 
-def _move_one(typing_context: Any, record: Any, rank: Any, named: Any, who: Any, most: Any) -> Any:
+def _move_one(typing_context: Any, record: Any, rank: Any, named: Any, who: Any, bits: Any, most: Any) -> Any:
     """Move the record at an address: what ranks it to one address, who it is of with the first and the last
-    time to another. Leave zeros, and raise the numbers at `most` to those of the record."""
+    time (each of so many bits) to another. Leave zeros, and raise the numbers at `most` to those of the
+    record."""
     word, wide = ir.IntType(32), ir.IntType(64)
     eight = ir.VectorType(word, N_RECORD)
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        source, largest = (builder.inttoptr(arguments[i], eight.as_pointer()) for i in (0, 4))
+        source, largest = (builder.inttoptr(arguments[i], eight.as_pointer()) for i in (0, 5))
         found = builder.load(source, align=4)
         builder.store(ir.Constant(eight, [0] * N_RECORD), source, align=4)
         before = builder.load(largest, align=4)
         above = builder.icmp_signed(">", found, before)
         builder.store(builder.select(above, found, before), largest, align=4)
-        minutes, times, cases = (
-            builder.zext(builder.extract_element(found, word(c)), wide) for c in (TOGETHER, ENCOUNTERS, CASES)
+        minutes, times, cases, first, last = (
+            builder.zext(builder.extract_element(found, word(c)), wide)
+            for c in (TOGETHER, ENCOUNTERS, CASES, FIRST, LAST)
         )
         told = builder.or_(builder.shl(minutes, wide(MINUTES_AT)), builder.shl(times, wide(TIMES_AT)))
         builder.store(builder.or_(told, cases), builder.inttoptr(arguments[1], wide.as_pointer()), align=8)
-        whole = builder.insert_element(found, arguments[3], word(WHO))
-        columns = ir.Constant(ir.VectorType(word, N_NAMED), [WHO, FIRST, LAST, WHO])
-        four = builder.shuffle_vector(whole, whole, columns)
-        builder.store(four, builder.inttoptr(arguments[2], four.type.as_pointer()), align=4)
+        whole = builder.or_(builder.shl(arguments[3], arguments[4]), builder.xor(first, wide(FAR - 1)))
+        whole = builder.or_(builder.shl(whole, arguments[4]), last)
+        builder.store(whole, builder.inttoptr(arguments[2], wide.as_pointer()), align=8)
         return context.get_dummy_value()
 
-    return types.void(types.int64, types.int64, types.int64, types.int32, types.int64), build
+    addresses = types.int64, types.int64, types.int64
+    return types.void(*addresses, types.int64, types.int64, types.int64), build
 
 
 _move: Any = intrinsic(_move_one)
@@ -226,9 +226,11 @@ def _add_up(words: Any, chain: Any, block: Any, end: Any, first_case: Any, recor
 
 
 @njit(cache=True, nogil=True)
-def _gather(records: Any, seen: Any, first_person: Any, ranks: Any, named: Any, at: Any, most: Any) -> Any:
-    """Move the records of those met to `ranks` and `named`, from row `at` on, and leave zeros; the next free
-    row. `most` holds the largest of each column so far."""
+def _gather(
+    records: Any, seen: Any, first_person: Any, ranks: Any, named: Any, bits: Any, at: Any, most: Any
+) -> Any:
+    """Move the records of those met to `ranks` and `named` (see `_move_one`), from row `at` on, and leave
+    zeros; the next free row. `most` holds the largest of each column so far."""
     source, largest = records.ctypes.data, most.ctypes.data
     to, to_named = ranks.ctypes.data, named.ctypes.data
     for w in range(seen.size):
@@ -239,10 +241,7 @@ def _gather(records: Any, seen: Any, first_person: Any, ranks: Any, named: Any, 
         while left:
             who = (w << 6) + np.int64(_lowest(left))
             left &= left - np.uint64(1)
-            _move(
-                source + who * _BYTES, to + at * 8, to_named + at * 4 * N_NAMED,
-                np.int32(first_person + who), largest,
-            )  # fmt: skip
+            _move(source + who * _BYTES, to + at * 8, to_named + at * 8, first_person + who, bits, largest)
             at += 1
     return at
 
@@ -250,7 +249,7 @@ def _gather(records: Any, seen: Any, first_person: Any, ranks: Any, named: Any, 
 @njit(cache=True, nogil=True)
 def settle(
     words: Any, chain: Any, firsts: Any, ends: Any, cases: Any, buckets: Any, records: Any, ranks: Any,
-    named: Any, at: int, most: Any,
+    named: Any, bits: int, at: int, most: Any,
 ) -> Any:  # fmt: skip
     """Add up what was dealt to the buckets [from, to) and gather it; the next free row.
 
@@ -261,7 +260,7 @@ def settle(
     for b in range(buckets[0], buckets[1]):
         for t in range(ends.shape[0]):
             _add_up(words, chain, firsts[t] + b, ends[t, b], cases[t], records, marks)
-        at = _gather(records, marks, b << PEOPLE_BITS, ranks, named, at, most)
+        at = _gather(records, marks, b << PEOPLE_BITS, ranks, named, bits, at, most)
     return at
 
 
@@ -278,13 +277,13 @@ def hold(words: Any, chain: Any, firsts: Any, ends: Any, cases: Any, buckets: An
 
 
 @njit(cache=True, nogil=True)
-def gather_all(records: Any, buckets: Any, ranks: Any, named: Any, at: int, most: Any) -> Any:
+def gather_all(records: Any, buckets: Any, ranks: Any, named: Any, bits: int, at: int, most: Any) -> Any:
     """Like `settle`, after `hold`: most were met."""
     source, largest = records.ctypes.data, most.ctypes.data
     to, to_named = ranks.ctypes.data, named.ctypes.data
     for who in range(buckets[0] << PEOPLE_BITS, buckets[1] << PEOPLE_BITS):
         if records[who, ENCOUNTERS]:
-            _move(source + who * _BYTES, to + at * 8, to_named + at * 4 * N_NAMED, np.int32(who), largest)
+            _move(source + who * _BYTES, to + at * 8, to_named + at * 8, who, bits, largest)
             at += 1
     return at
 
@@ -386,21 +385,22 @@ _wait: Any = intrinsic(_wait_for_streams)
 
 @njit(cache=True, nogil=True)
 def columns_of(
-    named: Any, order: Any, largest: Any, bits: Any, room: int, zero: int, first: int, out: Any
-) -> None:
+    named: Any, time_bits: int, order: Any, largest: Any, bits: Any, room: int, zero: int, first: int,
+    out: Any,
+) -> None:  # fmt: skip
     """Columns person, encounters, minutes, cases, first, last, from entry `first` on, of the rows that
     `order` holds as `keys_of` wrote them. Columns of `out` begin on 64 bytes."""
     tile = np.empty((6, _TILE), np.int32)
     from_, source, target = named.ctypes.data, tile.ctypes.data, out.ctypes.data
-    mask, earliest, begin = (1 << room) - 1, np.int32(zero + FAR - 1), np.int32(zero)
-    of_times, of_cases = (1 << bits[1]) - 1, (1 << bits[2]) - 1
+    mask, begin = (1 << room) - 1, np.int32(zero)
+    of_times, of_cases, of_moment = (1 << bits[1]) - 1, (1 << bits[2]) - 1, np.uint64((1 << time_bits) - 1)
     k = 0
     while k < order.size:
         n = min(_TILE, order.size - k)
         if (first + k) & (LINE - 1):
             n = min(n, LINE - ((first + k) & (LINE - 1)))
         for j in range(min(n, order.size - k - _TILE)):
-            ask(from_ + (order[k + j + _TILE] & mask) * 4 * N_NAMED)
+            ask(from_ + (order[k + j + _TILE] & mask) * 8)
         for j in range(n):
             key = order[k + j] >> room
             tile[3, j] = np.int32(largest[2] - (key & of_cases))
@@ -408,10 +408,10 @@ def columns_of(
             tile[1, j] = np.int32(largest[1] - (key & of_times))
             tile[2, j] = np.int32(largest[0] - (key >> bits[1]))
         for j in range(n):
-            row = order[k + j] & mask
-            tile[0, j] = named[row, 0]
-            tile[4, j] = earliest - named[row, 1]
-            tile[5, j] = begin + named[row, 2]
+            whole = named[order[k + j] & mask]
+            tile[0, j] = np.int32(whole >> np.uint64(2 * time_bits))
+            tile[4, j] = begin + np.int32(whole >> np.uint64(time_bits) & of_moment)
+            tile[5, j] = begin + np.int32(whole & of_moment)
         for c in range(6):
             if n == _TILE:
                 for j in range(0, _TILE, LINE):

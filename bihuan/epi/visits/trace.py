@@ -87,8 +87,11 @@ def _added(
 ) -> Met:
     rows = int((ranges[:, 3] - ranges[:, 2]).sum())
     zero = int(visits[:, 2].min()) - margin - 1
-    if rows > _TABLE_ROWS and adding.fits(visits, margin):
-        met = adding.add_up(segments, visits, ranges, asked.person, margin, zero=zero, n_people=n_people)
+    bits = adding.time_bits(visits, margin)
+    if rows > _TABLE_ROWS and adding.fits(bits, n_people):
+        met = adding.add_up(
+            segments, visits, ranges, asked.person, margin, zero=zero, bits=bits, n_people=n_people
+        )
         if met is not None:
             return met
     return Met(*meeting.met_in(segments, visits, ranges, asked.person, margin, zero, rows))
