@@ -330,3 +330,14 @@ def test_indicators_count_what_happened(cast: Cast, world: Investigation, found:
     assert "0 / 1" in page
     assert page != before
     assert get(cast.grid, "contact_indicators").status_code in (403, 404)
+
+
+def test_where_no_minutes_together_are_known_none_are_claimed() -> None:
+    from django.utils import translation
+
+    from bihuan.doors.web.namings import sentence
+
+    stay = {"from": "2020-02-17T03:00:00+00:00", "to": "2020-02-17T03:05:00+00:00", "place_name": "便利店"}
+    with translation.override("en"):
+        assert sentence({**stay, "minutes": 0}).endswith("; no minutes together are on record")
+        assert sentence({**stay, "minutes": 3}).endswith("3 minutes together")

@@ -70,6 +70,8 @@ def _told(e: Mapping[str, Any]) -> str:
         return _("%(from)s–%(to)s at %(place)s, named in an interview") % words
     if not e.get("to"):
         return _("%(from)s entered %(place)s; for how long is not known") % words
+    if words["n"] == "0":  # the end of one stay is not known, or one began as the other ended
+        return _("%(from)s–%(to)s at %(place)s; no minutes together are on record") % words
     if e.get("other"):
         return _("%(from)s–%(to)s at %(place)s, %(n)s minutes together with a contact") % words
     return _("%(from)s–%(to)s at %(place)s, %(n)s minutes together") % words
