@@ -351,8 +351,8 @@ def _print(figures: dict[str, Any], cases: Sequence[int]) -> None:
         )
     both = figures["truth_bytes"] + figures["index_bytes"]
     print(
-        f"gap: bar {_GAP_BAR:.0f} from K = 100 on; times as long as reading the rows where they lie takes all"
-        " cores; with the answer written; and as reading as many in order takes at that bandwidth"
+        f"gap from K = 100 on: the bar of {_GAP_BAR:.0f} as written is against as many bytes read in order,"
+        " the last column; before it, against reading them where they lie, alone and with the answer written"
     )
     print(f"cold, K = 1: {figures['cold_k1_ms']} ms (bar {_COLD_BAR:.0f}, median of {_COLD_RUNS})")
     print(f"{_DESKS} at once, K = 1: {figures['desks_ms']} ms (bar p95 {_DESK_BAR:.0f}), {_BURSTS} times")
