@@ -340,6 +340,8 @@ def web_forms(facts: Facts) -> dict[str, dict[str, Any]]:
         "save_view": {"list": "cases", "name": "mine", "query": f"territory={COUNTY}"},
         "switch_post": {"post": "1"},
         "theme": {"theme": "dark"},
+        "peer_own": {"name": "", "url": "http://elsewhere", "serves": ""},
+        "peer_key": {},
         "peer_add": {"card": "{}"},
         "peer_suspend": {"reason": "no reason"},
         "assistance_do": {"outcome": "found"},

@@ -101,9 +101,89 @@ def test_nobody_else_opens_the_page(cast: Cast, theirs: Any) -> None:
         assert browser(member).get(reverse("web:peers")).status_code == 403
 
 
-def test_before_it_is_named_the_page_says_how(cast: Cast, settings: Any, tmp_path: Path) -> None:
+OWN = {"name": "十堰疾控", "url": "https://bihuan.shiyan.example/", "serves": "420302\n张湾区"}
+
+
+def test_it_is_named_on_the_page_by_names_or_codes_of_territories(
+    cast: Cast, settings: Any, tmp_path: Path
+) -> None:
     settings.BIHUAN_HOME = tmp_path
-    assert "bihuan peers init" in browser(cast.administrator).get(reverse("web:peers")).content.decode()
+    admin = browser(cast.administrator)
+    assert reverse("web:peer_own") in admin.get(reverse("web:peers")).content.decode()
+    body = admin.post(reverse("web:peer_own"), OWN, follow=True).content.decode()
+    own = keys.own()
+    assert (own.name, own.url) == ("十堰疾控", "https://bihuan.shiyan.example")
+    assert own.serves == ("420302", "420303")
+    assert keys.fingerprint(own.newest.public) in body
+
+
+def test_changed_on_the_page_number_and_key_stay(cast: Cast, theirs: Any) -> None:
+    before = keys.own()
+    admin = browser(cast.administrator)
+    assert "https://4203.example" in admin.get(reverse("web:peer_own")).content.decode()
+    admin.post(reverse("web:peer_own"), {**OWN, "serves": "420302, 420302"})
+    after = keys.own()
+    assert (after.installation, after.newest.id) == (before.installation, before.newest.id)
+    assert (after.name, after.serves, after.serial) == ("十堰疾控", ("420302",), before.serial + 1)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"name": " "}, {"url": "http://bihuan.example"}, {"serves": "无此地"}, {"serves": "，"}, {"serves": ""}],
+)
+def test_a_wrong_name_address_or_territory_is_told_and_nothing_changes(
+    cast: Cast, theirs: Any, wrong: dict[str, str]
+) -> None:
+    before = keys.path().read_text()
+    answer = browser(cast.administrator).post(reverse("web:peer_own"), {**OWN, **wrong})
+    assert answer.status_code == 422
+    assert 'class="error"' in answer.content.decode()
+    assert keys.path().read_text() == before
+
+
+def test_a_new_key_is_made_once_and_the_old_one_is_kept_while_somebody_must_be_told(
+    cast: Cast, theirs: Any
+) -> None:
+    added(cast, theirs, theirs[1])
+    admin, old = browser(cast.administrator), keys.own().newest.id
+    page = admin.get(reverse("web:peer_key")).content.decode()
+    assert "襄阳疾控" in page
+    assert admin.post(reverse("web:peer_key"), {"newest": old}).status_code == 422
+    assert keys.own().newest.id == old
+    for _twice in range(2):
+        body = admin.post(
+            reverse("web:peer_key"), {"newest": old, "sure": "on"}, follow=True
+        ).content.decode()
+    assert keys.own().keys[0].id == old
+    assert len(keys.own().keys) == 2
+    assert keys.fingerprint(keys.own().newest.public) in body
+    assert "在 襄阳疾控 确认新密钥之前" in body
+
+
+def test_with_nobody_to_tell_the_old_key_goes_at_once(cast: Cast, theirs: Any) -> None:
+    with scope.system():
+        verbs.rotate_key()
+        verbs.deliver()
+    assert len(keys.own().keys) == 1
+
+
+def test_the_administrator_of_a_part_names_nothing_beyond_it(
+    cast: Cast, settings: Any, tmp_path: Path
+) -> None:
+    settings.BIHUAN_HOME = tmp_path
+    part = replace(cast.administrator.scope, lo="420303")
+    with scope.acting_as(part), pytest.raises(NotAllowed):
+        verbs.name_installation(name="x", url="https://x.example", serves=["4203"])
+    assert keys.load() is None
+
+
+def test_who_may_not_administer_neither_names_nor_changes_the_key(cast: Cast, theirs: Any) -> None:
+    before = keys.path().read_text()
+    for name in ("web:peer_own", "web:peer_key"):
+        for member in (cast.officer, cast.command):
+            assert browser(member).get(reverse(name)).status_code == 403
+            assert browser(member).post(reverse(name), {**OWN, "sure": "on"}).status_code == 403
+    assert keys.path().read_text() == before
 
 
 def test_the_administrator_of_a_part_trusts_nobody_for_the_whole(cast: Cast, theirs: Any) -> None:

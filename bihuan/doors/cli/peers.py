@@ -31,7 +31,7 @@ def init(
     json: Json = False,
 ) -> None:
     """Name this installation for others and make its key; again, to change name, address or territories."""
-    verbs.name_installation(name=name, url=url, serves=serves)
+    verbs.name_installation(name=name, url=url, serves=serves, actor=ACTOR)
     _show_card(json)
 
 
@@ -100,7 +100,7 @@ def revoke(
 @app.command("rotate-key")
 def rotate_key(json: Json = False) -> None:
     """Make a new key. The worker tells it to every peer, signed with the old one, which then goes."""
-    verbs.rotate_key()
+    verbs.rotate_key(actor=ACTOR)
     _show_card(json)
 
 

@@ -27,14 +27,19 @@ def asked(request: HttpRequest, *, key: str = "territory", within_scope: bool = 
     if not text:
         return own, ""
     try:
-        found = territory.find(text) or (
-            territory.resolve(text) if text[:1].isdigit() else territory.one_by_name(text)
-        )
+        found = named(text)
     except BihuanError as wrong:
         return own, str(wrong)
     if within_scope and acting and not acting.covers(found.code):
         return own, ""
     return found.code, ""
+
+
+def named(text: str) -> territory.Territory:
+    """The territory that a person means by a code or a name. Raises UnknownTerritory, AmbiguousTerritory."""
+    return territory.find(text) or (
+        territory.resolve(text) if text[:1].isdigit() else territory.one_by_name(text)
+    )
 
 
 def crumbs(request: HttpRequest, code: str) -> list[Crumb]:

@@ -7,12 +7,14 @@ is the one that signs; older ones stay until every peer knows the newest, to ope
 from __future__ import annotations
 
 import base64
+import fcntl
 import hashlib
 import json
 import os
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -121,34 +123,51 @@ def own() -> Identity:
 
 def name_it(*, name: str, url: str, serves: Sequence[str]) -> Identity:
     """Name this installation, or change its name, address or territories; the first time makes its key."""
-    before = load()
-    made = Identity(
-        installation=before.installation if before else new_id("N"),
-        name=name,
-        url=url.rstrip("/"),
-        serves=tuple(serves),
-        serial=before.serial + 1 if before else 1,
-        keys=before.keys if before else (new_pair(),),
-    )
-    _write(made)
-    return made
+    with _alone():
+        before = load()
+        made = Identity(
+            installation=before.installation if before else new_id("N"),
+            name=name,
+            url=url.rstrip("/"),
+            serves=tuple(serves),
+            serial=before.serial + 1 if before else 1,
+            keys=before.keys if before else (new_pair(),),
+        )
+        _write(made)
+        return made
 
 
-def rotate() -> Identity:
-    """Make a new key; peers are told by a message signed with the one they know."""
-    before = own()
-    made = replace(before, serial=before.serial + 1, keys=(*before.keys, new_pair()))
-    _write(made)
-    return made
+def rotate(newest: str = "") -> Identity:
+    """Make a new key; peers are told by a message signed with the one they know. Asked with the key that was
+    the `newest`, a second asking makes no second key."""
+    with _alone():
+        before = own()
+        if newest and newest != before.newest.id:
+            return before
+        made = replace(before, serial=before.serial + 1, keys=(*before.keys, new_pair()))
+        _write(made)
+        return made
 
 
 def forget_before(newest: str) -> int:
     """Drop the keys older than this one; returns how many."""
-    before = own()
-    at = next((n for n, pair in enumerate(before.keys) if pair.id == newest), 0)
-    if at:
-        _write(replace(before, keys=before.keys[at:]))
-    return at
+    with _alone():
+        before = own()
+        at = next((n for n, pair in enumerate(before.keys) if pair.id == newest), 0)
+        if at:
+            _write(replace(before, keys=before.keys[at:]))
+        return at
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Nobody else changes the file meanwhile: a page, a command and the worker may at once, and a key that
+    was told and then lost would be trusted by others and held by nobody."""
+    where = path()
+    where.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with where.with_name(f"{where.name}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def card_of(identity: Identity) -> dict[str, Any]:
@@ -247,7 +266,6 @@ def _write(identity: Identity) -> None:
         ],
     }
     where = path()
-    where.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     making = where.with_name(f"{where.name}.{os.getpid()}.{threading.get_ident()}")
     handle = os.open(making, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w") as file:

@@ -65,6 +65,7 @@ __all__ = [
     "find_request",
     "hand_over_of",
     "list_requests",
+    "old_keys",
     "outcomes_for",
     "own_card",
     "peers",
@@ -477,6 +478,12 @@ def own_card() -> tuple[dict[str, Any], str] | None:
     """This installation's card and fingerprint; None when it has not been named."""
     own = keys.load()
     return (keys.card_of(own), keys.fingerprint(own.newest.public)) if own else None
+
+
+def old_keys() -> int:
+    """How many keys of ours that were changed are still kept, because not every peer has the newest."""
+    own = keys.load()
+    return len(own.keys) - 1 if own else 0
 
 
 def refusals(*, limit: int = 50) -> Sequence[ExchangeRefusal]:

@@ -1,8 +1,10 @@
-"""Other installations for the system administrator: whom this one trusts, what waits, pairing, suspending."""
+"""Other installations for the system administrator: our own name and key, whom this one trusts, what waits,
+pairing, suspending."""
 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final
 
 from django import forms
@@ -13,9 +15,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from bihuan.doors.web import places
 from bihuan.doors.web.access import access
+from bihuan.doors.web.forms import add_errors
 from bihuan.registry import territory
-from bihuan.registry.errors import BihuanError
+from bihuan.registry.errors import BihuanError, Invalid
 from bihuan.tracing.actions.assistance import peers as verbs
 from bihuan.tracing.errors import UnknownPeer
 from bihuan.tracing.queries import assistance as queries
@@ -23,6 +27,8 @@ from bihuan.tracing.queries.assistance import PeerView
 
 RIGHT: Final = "account.admin"
 REFUSED_SHOWN: Final = 20
+_BETWEEN: Final = re.compile(r"[\n,;，；、]+")
+"""What stands between two territories in a list that a person types."""
 
 
 class CardForm(forms.Form):
@@ -48,20 +54,123 @@ class SuspendForm(forms.Form):
     reason = forms.CharField(label=gettext_lazy("Why it is no longer trusted"), max_length=300)
 
 
+class OwnForm(forms.Form):
+    """What this installation is to others. The room judges it; territories may be named."""
+
+    name = forms.CharField(
+        label=gettext_lazy("Name"),
+        help_text=gettext_lazy("What people elsewhere call this installation."),
+        widget=forms.TextInput(attrs={"autocomplete": "organization"}),
+        max_length=120,
+    )
+    url = forms.CharField(
+        label=gettext_lazy("Network address"),
+        help_text=gettext_lazy("Where the others reach this server, https://…"),
+        widget=forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off", "spellcheck": "false"}),
+        max_length=300,
+    )
+    serves = forms.CharField(
+        label=gettext_lazy("Serves"),
+        help_text=gettext_lazy(
+            "One territory a line, by name or code. Requests about people there and in all below are "
+            "answered here; all others go back by themselves."
+        ),
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "autocomplete": "off"}),
+        max_length=10_000,
+    )
+
+    def clean_serves(self) -> list[str]:
+        """The codes of what was typed."""
+        typed = [text.strip() for text in _BETWEEN.split(self.cleaned_data["serves"])]
+        try:
+            return [places.named(text).code for text in typed if text]
+        except BihuanError as wrong:
+            raise forms.ValidationError(_in_words(wrong)) from None
+
+
+class KeyForm(forms.Form):
+    """`newest` is the key that stood on the page: sent twice, one new key is made."""
+
+    newest = forms.CharField(widget=forms.HiddenInput, max_length=16, required=False)
+    sure = forms.BooleanField(label=gettext_lazy("I have read this: make a new key"))
+
+
 @access(RIGHT)
 def peers(request: HttpRequest) -> HttpResponse:
     """Ourselves, whom we trust, and who was refused at the door."""
     own = queries.own_card()
     card, fingerprint = own if own else ({}, "")
+    rows = queries.peers()
     context = {
         "own": card,
         "own_serves": [_place(code) for code in card.get("serves", [])],
         "own_text": json.dumps(card, ensure_ascii=False),
         "fingerprint": fingerprint,
-        "rows": [_row(row) for row in queries.peers()],
+        "old_keys": queries.old_keys(),
+        "untold": _untold(rows),
+        "rows": [_row(row) for row in rows],
         "refused": queries.refusals(limit=REFUSED_SHOWN),
     }
     return render(request, "web/peers/list.html", context)
+
+
+def _untold(rows: list[PeerView]) -> list[str]:
+    """Who does not know our newest key yet."""
+    return [row.name for row in rows if row.revoked_at is None and not row.knows_our_key]
+
+
+@access(RIGHT)
+def peer_own(request: HttpRequest) -> HttpResponse:
+    """Name this installation for others, or change its name, address or territories."""
+    verbs.require_whole()
+    own = queries.own_card()
+    card = own[0] if own else {}
+    start = {**card, "serves": "\n".join(card.get("serves", []))}
+    if not card and request.is_secure():
+        start["url"] = f"https://{request.get_host()}"
+    form = OwnForm(request.POST or None, initial=start)
+    if request.method == "POST" and form.is_valid():
+        try:
+            verbs.name_installation(**form.cleaned_data, actor=request.actor)  # type: ignore[attr-defined]
+        except Invalid as wrong:
+            add_errors(form, wrong)
+        else:
+            text = _(
+                "Saved. The others go by the old card until people there add the new one: send it to them."
+            )
+            if not card:
+                text = _(
+                    "This installation has a name and a key now. Send its card to whom you want to pair with."
+                )
+            messages.success(request, text)
+            return redirect("web:peers")
+    context = {"form": form, "own": card, "back": reverse("web:peers")}
+    return render(request, "web/peers/own.html", context, status=422 if form.errors else 200)
+
+
+@access(RIGHT)
+def peer_key(request: HttpRequest) -> HttpResponse:
+    """Change the key of this installation, after reading what it means."""
+    verbs.require_whole()
+    own = queries.own_card()
+    if own is None:
+        raise verbs.not_named()
+    card, fingerprint = own
+    form = KeyForm(request.POST or None, initial={"newest": card["key"]["id"]})
+    if request.method == "POST" and form.is_valid():
+        verbs.rotate_key(actor=request.actor, newest=form.cleaned_data["newest"])  # type: ignore[attr-defined]
+        messages.success(request, _("There is a new key. The worker tells it to the other installations."))
+        return redirect("web:peers")
+    rows = queries.peers()
+    context = {
+        "form": form,
+        "fingerprint": fingerprint,
+        "told": [row.name for row in rows if row.revoked_at is None],
+        "untold": _untold(rows),
+        "suspended": [row.name for row in rows if row.revoked_at is not None],
+        "back": reverse("web:peers"),
+    }
+    return render(request, "web/peers/key.html", context, status=422 if form.errors else 200)
 
 
 @access(RIGHT)

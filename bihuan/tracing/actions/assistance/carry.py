@@ -55,6 +55,8 @@ def deliver(*, now: datetime | None = None, post: Post = wire.post, at_most: int
         for peer in Peer.objects.filter(revoked_at__isnull=True).order_by("id"):
             if not announce_key(peer, own, post=post, now=moment_now(now)):
                 silent.add(peer.pk)
+        if len(own.keys) > 1:
+            _drop_old_keys(own)
         for _n in range(at_most):
             outcome = _send_next(own, silent, post, moment_now(now))
             if not outcome:
@@ -90,7 +92,6 @@ def announce_key(peer: Peer, own: keys.Identity, *, post: Post, now: datetime) -
             Peer.objects.filter(id=peer.pk).update(
                 knows_key=own.newest.id, last_reached_at=now, last_error=""
             )
-            _drop_old_keys(own)
             return True
     _note(peer, _NOT_RECOGNIZED)
     return True  # it answers: its own messages may still be asked for
@@ -102,7 +103,7 @@ def _note(peer: Peer, code: str) -> bool:
 
 
 def _drop_old_keys(own: keys.Identity) -> None:
-    """Old keys go when every peer has confirmed the newest one."""
+    """Old keys go when every peer has confirmed the newest one, or there is none to tell."""
     behind = Peer.objects.filter(revoked_at__isnull=True).exclude(knows_key=own.newest.id)
     if not behind.exists():
         keys.forget_before(own.newest.id)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import structlog
 from django.db.models import F
 from django.utils.translation import gettext as _
 
@@ -30,29 +31,55 @@ def require_whole() -> None:
         access.require(RIGHT, territory_code=code)
 
 
-def name_installation(*, name: str, url: str, serves: Sequence[str]) -> keys.Identity:
+def name_installation(
+    *, name: str, url: str, serves: Sequence[str], actor: Actor | None = None
+) -> keys.Identity:
     """Give this installation a name, its address for others, and the territories it answers for; the first
-    time also a key. Raises PeerInvalid."""
+    time also a key. Raises PeerInvalid, and NotAllowed unless the right holds for all that it
+    serves, before and after."""
     if not name.strip() or not name.isprintable():
-        raise PeerInvalid(_("An installation needs a name that people elsewhere know."))
+        raise _wrong("name", _("An installation needs a name that people elsewhere know."))
     if not wire.is_address(url) or len(url) > keys.LONGEST_URL:
-        raise PeerInvalid(
+        raise _wrong(
+            "url",
             _("%(url)s is no address for others: it begins with https://.") % {"url": url},
             hint=_("http:// is allowed to this very machine only."),
         )
-    codes = [code for code in serves if code]
+    codes = list(dict.fromkeys(code for code in serves if code))
     if not codes or not all(keys.is_code(code) for code in codes) or len(codes) > keys.MOST_TERRITORIES:
-        raise PeerInvalid(_("An installation serves at least one territory, named by its code."))
+        raise _wrong("serves", _("An installation serves at least one territory, named by its code."))
     require_whole()
-    return keys.name_it(name=name.strip()[: keys.LONGEST_NAME], url=url, serves=codes)
+    for code in codes:
+        access.require(RIGHT, territory_code=code)
+    made = keys.name_it(name=name.strip()[: keys.LONGEST_NAME], url=url, serves=codes)
+    _log("named", made, actor)
+    return made
 
 
-def rotate_key() -> keys.Identity:
-    """Make a new key. Peers are told by the worker, signed with the key they know; then the old one goes."""
+def rotate_key(*, actor: Actor | None = None, newest: str = "") -> keys.Identity:
+    """Make a new key. Peers are told by the worker, signed with the key they know; then the old one goes.
+
+    `newest` is the id of the key to be replaced: asked for the same one twice, only one is made.
+    """
     require_whole()
     if keys.load() is None:
         raise not_named()
-    return keys.rotate()
+    made = keys.rotate(newest)
+    _log("key_changed", made, actor)
+    return made
+
+
+def _log(what: str, made: keys.Identity, actor: Actor | None) -> None:
+    """Who changed what this installation is to others."""
+    by = actor.account_id if actor else None
+    structlog.get_logger(__name__).info(
+        f"exchange.{what}", installation=made.installation, key=made.newest.id, serial=made.serial, account=by
+    )
+
+
+def _wrong(field: str, message: str, *, hint: str = "") -> PeerInvalid:
+    fault = {"field": field, "rule": field, "message": message, "hint": hint}
+    return PeerInvalid(message, hint=hint, errors=[fault])
 
 
 def add_peer(card: Mapping[str, Any], *, actor: Actor) -> Peer:

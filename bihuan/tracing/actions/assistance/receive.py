@@ -129,7 +129,7 @@ def _take(own: keys.Identity, peer: Peer, given: Envelope, at: datetime) -> dict
     with transaction.atomic():
         kept = _renew(known) if given.kind == KEYS_KIND else _keep(known, at)
         Peer.objects.filter(id=peer.pk).update(last_heard_at=at)
-    signer = own.newest
+    signer = own.key(peer.knows_key) or own.newest  # one the sender can check
     return envelope.receipt(
         given,
         key=signer.signing,
