@@ -18,6 +18,7 @@ BihuanError
 │   └── PeerInvalid        no card of an installation, or one that cannot be a peer
 └── Conflict
     ├── PlaceClosed        a place that is no longer there takes no records
+    ├── TakenByOther       records of one person sent while another is logged in, and not handed over
     ├── InvestigationClosed    it is closed; reopened with a reason it can be worked on
     ├── InvestigationOpen      the case has one that is open
     ├── ClusterClosed      closed, or merged into another
@@ -175,4 +176,14 @@ class PlaceClosed(Conflict):
         super().__init__(
             _("Place %(id)s is closed and takes no records.") % {"id": place_id},
             hint=_("Open it again on its page, or use the gate of another place."),
+        )
+
+
+class TakenByOther(Conflict):
+    code = "taken-by-other"
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("Somebody else took these records; nothing was recorded."),
+            hint=_("She logs in on this device and they go by themselves, or you hand them over."),
         )

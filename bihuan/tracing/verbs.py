@@ -81,6 +81,12 @@ def _send(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datetime
     return Result("assistance.send", "assistance", subject_id, _("The request is sent."))
 
 
+def _settle(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datetime | None) -> Result:
+    assistance.settle_lost(subject_id, actor=actor, now=now)
+    text = _("Closed here: what was told is deleted, and nothing more is sent.")
+    return Result("assistance.settle", "assistance", subject_id, text)
+
+
 def _remind(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datetime | None) -> Result:
     pressed = assistance.remind(subject_id, actor=actor, now=now)
     text = _("The other side is reminded.") if pressed else _("The other side has everything that was said.")
@@ -162,6 +168,14 @@ _ALL = (
     ),
     Verb("assistance.delete", gettext_lazy("Delete and confirm"), "assistance", ASSIST, (), _delete),
     Verb("assistance.send", gettext_lazy("Send the request"), "assistance", ASSIST, (), _send),
+    Verb(
+        "assistance.settle",
+        gettext_lazy("Close it here: the other side has lost it"),
+        "assistance",
+        ASSIST,
+        (),
+        _settle,
+    ),
     Verb("assistance.remind", gettext_lazy("Remind the other side"), "assistance", ASSIST, (), _remind),
 )
 VERBS: dict[str, Verb] = {verb.key: verb for verb in _ALL}

@@ -10,10 +10,11 @@ import pytest
 from playwright.sync_api import expect
 
 from bihuan.registry import scope
+from bihuan.registry.models import Account
 from bihuan.tracing.actions.places import PlaceInput, register_place
 from bihuan.tracing.models import GateCheck
 from tests.cast import GRID
-from tests.journeys.test_web import log_in, town
+from tests.journeys.test_web import PASSWORD, log_in, town
 
 __all__ = ["town"]
 ID_NUMBER = "420303198103040022"
@@ -91,7 +92,7 @@ def test_a_gate_records_without_a_network_and_sends_each_once(phone: Any, gate: 
                 const asked = db.transaction("outbox").objectStore("outbox").getAll();
                 asked.onsuccess = () => yes(asked.result);
             });
-            return all.map((k) => new TextDecoder().decode(k.body) + JSON.stringify(k)).join();
+            return all.map((k) => new TextDecoder().decode(k.sealed) + JSON.stringify(k)).join();
         }"""
     )
     assert "1387123456" not in held
@@ -131,3 +132,92 @@ def test_a_wrong_digit_is_seen_before_it_is_recorded(phone: Any, gate: str) -> N
     pass_by(phone, "420303198103040023")
     expect(phone.locator("#gate-said")).to_contain_text("证件号有误")
     assert counted() == 0
+
+
+def others(phone: Any, n: int) -> None:
+    expect(phone.locator("#gate-others")).to_have_attribute("data-n", str(n))
+
+
+def kept(phone: Any, gate: str) -> None:
+    phone.goto(f"/gate/{gate}/")
+    phone.wait_for_selector("html[data-kept=yes]", state="attached")
+
+
+def taken() -> list[tuple[str, str]]:
+    """Who took each record, and who sent it when that was another, the oldest first."""
+    with scope.system():
+        names = dict(Account.objects.values_list("pk", "username"))
+        rows = GateCheck.unscoped.order_by("at").values_list("account_id", "hand_over__sent_account_id")
+        return [(names.get(taker, ""), names.get(sender, "")) for taker, sender in rows]
+
+
+def test_two_people_on_one_phone_each_send_what_they_took(phone: Any, gate: str) -> None:
+    log_in(phone, "grid")
+    kept(phone, gate)
+    expect(phone.locator("#gate-whose")).to_contain_text("grid")
+    phone.context.set_offline(True)
+    for who in ("13871234567", "13871234568"):
+        pass_by(phone, who)
+    expect(phone.locator("#gate-queue")).to_have_attribute("data-n", "2")
+
+    # somebody takes over before there is a network, then logs in: nothing goes out by itself
+    phone.click("#gate-leave")
+    expect(phone.locator("#gate-whose")).to_contain_text("未登录时登记")
+    pass_by(phone, "13871234569")
+    others(phone, 2)
+    phone.reload()
+    phone.wait_for_selector("html[data-ready=yes]", state="attached")
+    others(phone, 2)
+    phone.context.set_offline(False)
+    phone.get_by_role("button", name="登录").click()
+    phone.wait_for_url("**/accounts/login/**")
+    assert counted() == 0
+    phone.get_by_label("用户名").fill("community")
+    phone.get_by_label("密码", exact=True).fill(PASSWORD)
+    phone.get_by_role("button", name="登录").click()
+    phone.wait_for_url(f"**/gate/{gate}/")
+    phone.wait_for_selector("html[data-kept=yes]", state="attached")
+    others(phone, 3)
+    assert "1387123456" not in phone.content()
+    pass_by(phone, ID_NUMBER)
+    settle(phone, 1)
+    assert taken() == [("community", "")]
+
+    # she says which are hers; those of the first wait for her
+    phone.get_by_role("button", name="这是我登记的").click()
+    settle(phone, 2)
+    others(phone, 2)
+    expect(phone.locator("#gate-others")).to_contain_text("grid")
+    phone.get_by_role("button", name="换人登记").click()
+    phone.wait_for_url("**/accounts/login/**")
+    log_in(phone, "grid")
+    kept(phone, gate)
+    settle(phone, 4)
+    expect(phone.locator("#gate-others")).to_be_hidden()
+    assert sorted(taken()) == [("", "community"), ("community", ""), ("grid", ""), ("grid", "")]
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_page_left_open_sends_nothing_in_the_name_of_who_logged_in_since(phone: Any, gate: str) -> None:
+    log_in(phone, "grid")
+    kept(phone, gate)
+    phone.context.set_offline(True)
+    pass_by(phone, ID_NUMBER)
+    phone.context.route("**/records/", lambda route: route.abort())
+    phone.context.set_offline(False)
+    phone.context.clear_cookies()
+    other = phone.context.new_page()
+    log_in(other, "community")
+    other.close()
+    phone.context.unroute("**/records/")
+    phone.evaluate("window.dispatchEvent(new Event('online'))")
+    others(phone, 1)
+    assert counted() == 0
+    pass_by(phone, "13871234567")
+    settle(phone, 1)
+    phone.get_by_role("button", name="代发").click()
+    settle(phone, 2)
+    expect(phone.locator("#gate-others")).to_be_hidden()
+    assert sorted(taken()) == [("community", ""), ("grid", "community")]
+    phone.goto(f"/places/{gate}/")
+    expect(phone.locator("main")).to_contain_text("代发的登记")

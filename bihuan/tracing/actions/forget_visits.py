@@ -19,7 +19,15 @@ from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Invalid
 from bihuan.tracing import visits
 from bihuan.tracing.actions.record_visits import merge_waiting, told
-from bihuan.tracing.models import Cluster, GateCheck, Investigation, Place, Stranger, VisitDeletion
+from bihuan.tracing.models import (
+    Cluster,
+    GateCheck,
+    GateHandOver,
+    Investigation,
+    Place,
+    Stranger,
+    VisitDeletion,
+)
 from bihuan.tracing.queries.visit_store import retention_log
 
 KEY: Final = "retention.visits_days"
@@ -117,6 +125,7 @@ def forget(
     with transaction.atomic(), scope.system():
         checks = GateCheck.unscoped.filter(at__lt=end).delete()[0]
         strangers = Stranger.unscoped.filter(at__lt=end).delete()[0]
+        GateHandOver.unscoped.filter(last_at__lt=end).delete()
         deleted = Deleted(before, gone.days, gone.stays, gone.bytes, gone.people, checks, strangers)
         VisitDeletion.objects.create(
             at=at, before=before, days=gone.days, stays=gone.stays, size=gone.bytes, people=gone.people,

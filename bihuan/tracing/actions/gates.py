@@ -28,9 +28,10 @@ from bihuan.registry.outbox import NewNotice, announce
 from bihuan.registry.posts import resolve_owner
 from bihuan.registry.secrets import keyring
 from bihuan.tracing import visits
+from bihuan.tracing.actions.gate_takers import Taker, check_taker, name_of, taker_of
 from bihuan.tracing.actions.record_visits import PATIENCE, RIGHT, ready_store, spool, told
-from bihuan.tracing.errors import PlaceClosed, UnknownPlace
-from bihuan.tracing.models import GateCheck, Place, PlaceAlert, Stranger
+from bihuan.tracing.errors import PlaceClosed, TakenByOther, UnknownPlace
+from bihuan.tracing.models import GateCheck, GateHandOver, Place, PlaceAlert, Stranger
 from bihuan.tracing.notices import OVER_LIMIT
 from bihuan.tracing.queries.gates import stranger_place
 from bihuan.tracing.queries.places import head_counts
@@ -128,12 +129,16 @@ def record_gate(
     *,
     sent_at: datetime,
     actor: Actor,
+    taken_by: Taker | None = None,
+    handed_over: bool = False,
     now: datetime | None = None,
 ) -> list[GateAnswer]:
     """Record who passed a gate; durable when this returns, and each event once however often it is sent.
 
     `sent_at` is what the device's clock says now: times are corrected by how far it is off, which is noted.
-    Raises UnknownPlace (also for a gate of another territory), PlaceClosed, NotAllowed.
+    `taken_by` took the records (None: the actor); where that is somebody else they are recorded only if
+    `handed_over` says so, and both are named. Raises UnknownPlace (also for a gate of another territory),
+    PlaceClosed, NotAllowed, TakenByOther, Invalid.
     """
     at = moment_now(now)
     place: Place | None = Place.objects.filter(public_id=place_id).first()
@@ -142,13 +147,18 @@ def record_gate(
     authorize(RIGHT, place.territory_code)
     if not place.active:
         raise PlaceClosed(place_id)
+    taker = taken_by or taker_of(actor)
+    if taker != taker_of(actor):
+        if not handed_over:
+            raise TakenByOther
+        check_taker(taker, place.territory_code)
     skew = at - sent_at if abs(at - sent_at) > SKEW else timedelta()
     rules = rules_at(place.territory_code, at)
     store, key = ready_store()
     judged = [_judge(one, rules, key=key, skew=skew, now=at) for one in records[:MOST]]
     kept = [j for j in judged if j.answer.status == "recorded"]
     _keep_visits([j for j in kept if j.number], place, store)
-    _count(kept, place, at=at, skew=skew, actor=actor)
+    _count(kept, place, at=at, skew=skew, actor=actor, taker=taker)
     _watch_limit(place, rules, at)
     return [j.answer for j in judged]
 
@@ -237,7 +247,9 @@ def _keep_visits(kept: Sequence[_Judged], place: Place, store: VisitStore) -> No
         waiting.settle(waiting.put(batch), seconds=PATIENCE)
 
 
-def _count(kept: Sequence[_Judged], place: Place, *, at: datetime, skew: timedelta, actor: Actor) -> None:
+def _count(
+    kept: Sequence[_Judged], place: Place, *, at: datetime, skew: timedelta, actor: Actor, taker: Taker
+) -> None:
     same = {"place": place, "territory_code": place.territory_code}
     checks = [
         GateCheck(
@@ -252,6 +264,8 @@ def _count(kept: Sequence[_Judged], place: Place, *, at: datetime, skew: timedel
             medical=j.record.medical,
             skew=max(-MOST_SKEW, min(MOST_SKEW, int(skew.total_seconds()))),
             late=at - j.at > LATE,
+            account_id=taker.account_id,
+            post_id=taker.post_id,
         )
         for j in kept
     ]
@@ -270,8 +284,35 @@ def _count(kept: Sequence[_Judged], place: Place, *, at: datetime, skew: timedel
         if j.record.stranger is not None and j.number
     ]
     with writing(actor):
+        if taker != taker_of(actor):
+            _hand_over(checks, place, at=at, actor=actor, taker=taker)
         GateCheck.objects.bulk_create(checks, ignore_conflicts=True)
         Stranger.objects.bulk_create(strangers, ignore_conflicts=True)
+
+
+def _hand_over(
+    checks: Sequence[GateCheck], place: Place, *, at: datetime, actor: Actor, taker: Taker
+) -> None:
+    """Name both, for the records that had not come before; the same ones handed over twice are so once."""
+    Place.objects.select_for_update().get(pk=place.pk)
+    known = set(
+        GateCheck.objects.filter(place=place, event__in=[c.event for c in checks]).values_list(
+            "event", flat=True
+        )
+    )
+    fresh = [check for check in checks if check.event not in known]
+    if not fresh:
+        return
+    sender = taker_of(actor)
+    row = GateHandOver.objects.create(
+        place=place, territory_code=place.territory_code, at=at,
+        taken_account_id=taker.account_id, taken_post_id=taker.post_id, taken_by=name_of(taker),
+        sent_account_id=sender.account_id, sent_post_id=sender.post_id,
+        sent_by=name_of(sender) or actor.name, records=len({check.event for check in fresh}),
+        first_at=min(check.at for check in fresh), last_at=max(check.at for check in fresh),
+    )  # fmt: skip
+    for check in fresh:
+        check.hand_over = row
 
 
 def _as_text(told_by: StrangerInput) -> str:

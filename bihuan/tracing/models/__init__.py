@@ -29,7 +29,14 @@ from bihuan.tracing.models.contacts import (
     NamingEnd,
     contact_id,
 )
-from bihuan.tracing.models.gates import MUST_LABELS, GateCheck, PlaceAlert, Stranger, VisitDeletion
+from bihuan.tracing.models.gates import (
+    MUST_LABELS,
+    GateCheck,
+    GateHandOver,
+    PlaceAlert,
+    Stranger,
+    VisitDeletion,
+)
 from bihuan.tracing.models.investigation import (
     CERTAINTY_LABELS,
     HYPOTHESIS_LABELS,
@@ -75,6 +82,7 @@ __all__ = [
     "ExchangeRefusal",
     "Exposure",
     "GateCheck",
+    "GateHandOver",
     "Investigation",
     "NamingEnd",
     "Peer",

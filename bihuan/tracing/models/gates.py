@@ -19,13 +19,40 @@ MUST_LABELS = [
 ]
 
 
+class GateHandOver(ScopedModel):
+    """Records that one person took at a gate and another sent, on a device they share: both are named.
+
+    `taken_by` "" = somebody who was not logged in, whose records `sent_by` says are hers. `records` counts
+    what came by it, taken from `first_at` to `last_at`. Deleted with the visits of the day.
+    """
+
+    place = models.ForeignKey(Place, on_delete=models.CASCADE, related_name="hand_overs")
+    at = models.DateTimeField()
+    taken_account_id = models.BigIntegerField(null=True)
+    taken_post_id = models.BigIntegerField(null=True)
+    taken_by = models.CharField(max_length=240, blank=True)
+    sent_account_id = models.BigIntegerField(null=True)
+    sent_post_id = models.BigIntegerField(null=True)
+    sent_by = models.CharField(max_length=240)
+    records = models.PositiveIntegerField()
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+
+    class Meta(ScopedModel.Meta):
+        indexes = [models.Index(fields=["place", "-at"], name="tracing_handover_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.place_id} {self.at}"
+
+
 class GateCheck(ScopedModel):
     """One passing of a gate, as far as it may be counted: which of the four musts were done. Nobody's number
     stands here; who passed is in the visit store only.
 
-    `event` is the keyed hash of the device's event id (sent again, it is the same). `at` is corrected by
-    `skew` (seconds the device's clock was behind ours, 0 within a minute). `late` when it was sent more than
-    a minute after.
+    `account_id` and `post_id` took it (null: nobody was logged in, or it is from before this was kept);
+    `hand_over` when another person sent it. `event` is the keyed hash of the device's event id (sent again,
+    it is the same). `at` is corrected by `skew` (seconds the device's clock was behind ours, 0 within a
+    minute). `late` when it was sent more than a minute after.
     """
 
     IN, OUT = "in", "out"
@@ -41,6 +68,11 @@ class GateCheck(ScopedModel):
     medical = models.BooleanField(default=False)
     skew = models.IntegerField(default=0)
     late = models.BooleanField(default=False)
+    account_id = models.BigIntegerField(null=True)
+    post_id = models.BigIntegerField(null=True)
+    hand_over = models.ForeignKey(
+        GateHandOver, null=True, blank=True, on_delete=models.SET_NULL, related_name="checks"
+    )
 
     class Meta(ScopedModel.Meta):
         constraints = [models.UniqueConstraint(fields=["place", "event"], name="tracing_gate_event_once")]

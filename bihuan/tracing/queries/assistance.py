@@ -35,7 +35,10 @@ from bihuan.tracing.peers import keys
 from bihuan.tracing.peers.envelope import MOST_BYTES
 from bihuan.tracing.rules.assistance import (
     FIELD_CLASS,
+    LOST_THERE,
     OUTCOMES,
+    SETTLED,
+    TAKEN_UP,
     Need,
     Said,
     Side,
@@ -47,6 +50,7 @@ from bihuan.tracing.rules.assistance import (
 
 __all__ = [
     "FIELD_CLASS",
+    "LOST_THERE",
     "MOST_BYTES",
     "NEED_LABELS",
     "OUTCOME_LABELS",
@@ -77,6 +81,8 @@ __all__ = [
 
 WAITING: Final = (Status.SENT.value, Status.RECEIVED.value, Status.ACCEPTED.value)
 OVER: Final = (Status.DELETED.value,)
+SETTLE: Final = "settle"
+"""Offered beside what may be said: close here what the other side has lost."""
 
 
 def field_words() -> Mapping[str, str]:
@@ -137,8 +143,9 @@ class AssistanceRow:
 @dataclass(frozen=True, slots=True)
 class MessageView:
     """One message of the log. `verified`: signed and checked when it came (True), said or kept inside this
-    installation (None). `delivered_at` None with `attempts`: still on its way. `note`: its text, unless
-    destroyed."""
+    installation (None). `delivered_at` None with `attempts`: still on its way, unless `is_settled`: the other
+    side has lost the request, and it is sent no more. `is_taken_up`: a request of ours that stands here by the
+    other side's copy. `note`: its text, unless destroyed."""
 
     said: str
     label: str
@@ -161,6 +168,8 @@ class MessageView:
     attempts: int
     next_try_at: datetime | None
     error: str
+    is_taken_up: bool
+    is_settled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,7 +330,13 @@ def _offers(row: AssistanceRequest) -> frozenset[str]:
     if not access.may(None, "assistance.write", territory_code=row.territory_code):
         return frozenset()
     side, status = Side(row.side), Status(row.status)
-    return frozenset(said.value for said in Said if may_say(said, status=status, side=side))
+    offers = frozenset(said.value for said in Said if may_say(said, status=status, side=side))
+    if row.is_asking or not (status is Status.DELETED or Said.DELETED.value in offers):
+        return offers
+    waiting = AssistanceDelivery.objects.filter(request=row, delivered_at__isnull=True)
+    if waiting.filter(error__in=LOST_THERE).exists():  # closing it here deletes, too
+        return offers - {Said.DELETED.value} | {SETTLE}
+    return offers
 
 
 def _messages(row: AssistanceRequest) -> tuple[MessageView, ...]:
@@ -358,6 +373,8 @@ def _message(one: AssistanceMessage, note: str) -> MessageView:
         attempts=delivery.attempts if delivery else 0,
         next_try_at=delivery.next_try_at if delivery and delivery.delivered_at is None else None,
         error=delivery.error if delivery else "",
+        is_taken_up=bool(one.data.get(TAKEN_UP)),
+        is_settled=bool(delivery and delivery.delivered_at is None and delivery.error == SETTLED),
     )
 
 
@@ -450,6 +467,7 @@ def peers() -> list[PeerView]:
     own = keys.load()
     with scope.system():  # how many wait is a count, of whatever territory
         undelivered = AssistanceDelivery.objects.filter(delivered_at__isnull=True).order_by()
+        undelivered = undelivered.exclude(error=SETTLED)
         counted = undelivered.values_list("peer").annotate(n=Count("id"))
         waiting = dict(counted.values_list("peer", "n"))
     return [_peer(row, own, waiting.get(row.pk, 0)) for row in Peer.objects.order_by("name", "id")]

@@ -15,7 +15,7 @@ from bihuan.policy.values import value
 from bihuan.registry import clock, scope
 from bihuan.tracing import visits
 from bihuan.tracing.errors import UnknownPlace
-from bihuan.tracing.models import MUST_LABELS, SETTING_LABELS, GateCheck, Place, PlaceAlert
+from bihuan.tracing.models import MUST_LABELS, SETTING_LABELS, GateCheck, GateHandOver, Place, PlaceAlert
 from bihuan.tracing.rules import gates
 
 SORTS = {"name": False, "territory_code": False, "recorded_at": False}
@@ -87,6 +87,18 @@ class AlertRow:
 
 
 @dataclass(frozen=True, slots=True)
+class HandOverRow:
+    """Records that `taken_by` took ("" = not logged in) and `sent_by` sent, at the device they share."""
+
+    at: datetime
+    taken_by: str
+    sent_by: str
+    records: int
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PlaceView:
     """One place. `limit`: people at once that the policy allows (None = no limit); `records` of today in the
     visit store, from every source; `required` musts."""
@@ -97,6 +109,7 @@ class PlaceView:
     records: int
     required: tuple[str, ...]
     alerts: tuple[AlertRow, ...]
+    hand_overs: tuple[HandOverRow, ...] = ()
 
     @property
     def is_over(self) -> bool:
@@ -131,6 +144,10 @@ def find_place(public_id: str, *, as_of: datetime | None = None) -> PlaceView:
         records=records_of(place.store_id, since=begin, until=at),
         required=tuple(value("gate.required_checks", place.territory_code, at).value),
         alerts=tuple(AlertRow(a.began_at, a.ended_at, a.limit, a.most) for a in alerts),
+        hand_overs=tuple(
+            HandOverRow(h.at, h.taken_by, h.sent_by, h.records, h.first_at, h.last_at)
+            for h in GateHandOver.objects.filter(place=place).order_by("-at")[:_ALERTS_SHOWN]
+        ),
     )
 
 

@@ -261,6 +261,14 @@ def _status(said: set[Said], *, is_received: bool, is_answered: bool) -> Status:
     return Status.DRAFT
 
 
+#: The other installation's words for a request that is not there: to be said again; or not to be taken up there.
+UNKNOWN_THREAD: Final = "unknown-thread"
+LOST_THERE: Final = frozenset({UNKNOWN_THREAD, "not-asked", "thread-taken"})
+#: The asked side has closed a request that the other side has lost; what did not arrive waits no more.
+SETTLED: Final = "settled"
+#: Stands in the data of a request that was taken up again from the other side's copy.
+TAKEN_UP: Final = "taken_up"
+
 #: From where a side may say what. A message that came is never refused for this: it may be the order of
 #: delivery.
 _MAY_SAY: Final[Mapping[Said, frozenset[Status]]] = {
@@ -281,9 +289,12 @@ def may_say(said: Said, *, status: Status, side: Side) -> bool:
 
 def is_taken_over(messages: Iterable[Message]) -> bool:
     """Whether the asked side has the person as its own: it accepted and named her a close contact there, and
-    has neither sent the request back since nor answered, as the newest, that she is not to be found."""
+    has neither sent the request back since nor answered, as the newest, that she is not to be found.
+
+    It accepts a second time only when it lost the first, so the newest acceptance counts."""
     found = list(messages)
-    took = any(m.said is Said.ACCEPT and m.data.get("confirmed") is True for m in found)
+    accepts = sorted((m for m in found if m.said is Said.ACCEPT), key=lambda m: m.sequence)
+    took = bool(accepts) and accepts[-1].data.get("confirmed") is True
     standing = stand(found, is_received=True)
     gave_up = standing.outcome == Outcome.NOT_FOUND
     return took and not gave_up and not any(m.said is Said.RETURN for m in found)

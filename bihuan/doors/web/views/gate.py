@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import time
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -24,10 +26,12 @@ from bihuan.registry import clock
 from bihuan.registry.errors import BihuanError, Invalid
 from bihuan.registry.queries import person_by_public_id
 from bihuan.registry.text import name_of
+from bihuan.tracing.actions import gate_takers as takers
 from bihuan.tracing.actions import gates as actions
 from bihuan.tracing.actions.entry_codes import issue_code
-from bihuan.tracing.actions.gates import GateRecord, StrangerInput
-from bihuan.tracing.errors import PlaceClosed
+from bihuan.tracing.actions.gate_takers import Taker
+from bihuan.tracing.actions.gates import GateAnswer, GateRecord, StrangerInput
+from bihuan.tracing.errors import PlaceClosed, TakenByOther
 from bihuan.tracing.queries import places as queries
 from bihuan.tracing.queries.places import PlaceFilter
 
@@ -80,7 +84,11 @@ def gate(request: HttpRequest, public_id: str) -> HttpResponse:
         "required": list(rules.required),
         "unsentHours": rules.unsent_hours,
         "degrees": list(DEGREES),
+        "seal": base64.b64encode(takers.public_seal()).decode(),
+        "logIn": reverse("account_login"),
+        "logOut": reverse("account_logout"),
         "texts": _texts(),
+        **_who(request),
     }
     return render(
         request,
@@ -101,12 +109,26 @@ def gate(request: HttpRequest, public_id: str) -> HttpResponse:
 @require_POST
 @access("visits.record")
 def gate_records(request: HttpRequest, public_id: str) -> HttpResponse:
-    """What a gate recorded, now or while it had no network; answers for each record."""
+    """What a gate recorded, now or while it had no network; answers for each record, and who is logged in.
+
+    Nothing sent asks only for that, and for the names of those whose tokens are on the device (`ask`).
+    """
     try:
-        records, sent_at = _read(request.body)
-        answers = actions.record_gate(public_id, records, sent_at=sent_at, actor=request.actor)  # type: ignore[attr-defined]
+        sent = _read(request.body, public_id)
+        answers = [GateAnswer(event, "rejected", _unread()) for event in sent.unread]
+        if sent.records or not sent.unread:
+            answers += actions.record_gate(
+                public_id,
+                sent.records,
+                sent_at=sent.at,
+                actor=request.actor,  # type: ignore[attr-defined]
+                taken_by=sent.taker if sent.records else None,
+                handed_over=sent.handed_over,
+            )
+        names = {token: takers.name_of(takers.read_token(token)) for token in sent.asked}
     except BihuanError as error:
-        return JsonResponse({"error": error.code, "message": str(error)}, status=error.status)
+        who = _who(request) if isinstance(error, TakenByOther) else {}
+        return JsonResponse({"error": error.code, "message": str(error), **who}, status=error.status)
     found = queries.find_place(public_id)
     told = [
         {
@@ -115,9 +137,14 @@ def gate_records(request: HttpRequest, public_id: str) -> HttpResponse:
         }
         for a in answers
     ]  # fmt: skip
-    return JsonResponse(
-        {"answers": told, "inside": found.day.inside, "limit": found.limit, "over": found.is_over}
-    )
+    counts = {"inside": found.day.inside, "limit": found.limit, "over": found.is_over}
+    return JsonResponse({"answers": told, "names": names, **counts, **_who(request)})
+
+
+def _who(request: HttpRequest) -> dict[str, Any]:
+    """Who is logged in, as a device may keep it, and a number that is higher in a later answer."""
+    token = takers.token_of(takers.taker_of(request.actor))  # type: ignore[attr-defined]
+    return {"taker": token, "issued": time.time_ns() // 1_000_000}
 
 
 @access("person.view", personal=True)
@@ -168,17 +195,48 @@ def _script(path: str) -> str:
     return (vite.DIST.parent.parent / path).read_text("utf-8")
 
 
-def _read(body: bytes) -> tuple[list[GateRecord], datetime]:
+@dataclass(frozen=True, slots=True, repr=False)
+class _Sent:
+    """What a device sent. `unread`: events of closed records that do not open here."""
+
+    at: datetime
+    taker: Taker
+    handed_over: bool
+    records: list[GateRecord]
+    unread: list[str]
+    asked: list[str]
+
+
+def _read(body: bytes, public_id: str) -> _Sent:
     """The records sent. Raises Invalid, which repeats nothing of them."""
     try:
         told = json.loads(body)
-        sent_at = _moment(told["sent_at"])
-        records = [_record(one) for one in told["records"]]
+        token, given, asked = _text(told["taker"], 200), list(told["records"]), list(told.get("ask", ()))
+        if max(len(given), len(asked)) > actions.MOST:
+            raise Invalid(_("At most %(n)s records at once.") % {"n": actions.MOST}, code="gate-records")
+        records = [_opened(one, public_id, token) if "sealed" in one else _record(one) for one in given]
+        at, handed_over = _moment(told["sent_at"]), told.get("hand_over") is True
+        asked = [_text(one, 200) for one in asked]
     except (ValueError, KeyError, TypeError, AttributeError):
         raise Invalid(_("The records cannot be read; nothing was recorded."), code="gate-records") from None
-    if len(records) > actions.MOST:
-        raise Invalid(_("At most %(n)s records at once.") % {"n": actions.MOST}, code="gate-records")
-    return records, sent_at
+    unread = [_text(one["event"], 64) for one, read in zip(given, records, strict=True) if read is None]
+    kept = [record for record in records if record is not None]
+    return _Sent(at, takers.read_token(token), handed_over, kept, unread, asked)
+
+
+def _opened(one: dict[str, Any], public_id: str, token: str) -> GateRecord | None:
+    """A record that the device closed; None if it is another's, or altered. It must not hold up the rest."""
+    event = _text(one["event"], 64)
+    try:
+        sealed = base64.b64decode(one["sealed"], validate=True)
+        text = takers.open_record(sealed, place=public_id, event=event, taker=token)
+        return _record({**json.loads(text), "event": event})
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _unread() -> str:
+    return _("it cannot be opened; record it again")
 
 
 def _record(one: dict[str, Any]) -> GateRecord:
@@ -225,6 +283,22 @@ def _texts() -> dict[str, str]:
         "online": _("Connected"),
         "offline": _("No network"),
         "login": _("Log in again to send"),
+        "kept.name": _("In the name of %(name)s"),
+        "kept.nobody": _("Taken without a log-in: it waits until you have logged in."),
+        "somebody": _("somebody else"),
+        "ofOther": _("%(n)s taken by %(name)s wait, the oldest since %(since)s."),
+        "ofNobody": _("%(n)s taken without a log-in wait, the oldest since %(since)s."),
+        "ofGate": _("%(n)s of another gate wait."),
+        "handOver": _("Send them: taken by her, sent by me"),
+        "mine": _("I took them: send them"),
+        "toGate": _("Open that gate"),
+        "waitsForHer": _(
+            "They go by themselves when she logs in on this device. Nobody can read them here; after "
+            "%(hours)s hours they are erased."
+        ),
+        "handedOver": _("%(n)s sent and handed over; both names are kept."),
+        "logInNow": _("Log in"),
+        "itIsMe": _("It is still %(name)s"),
         "refused": _("The server refuses: another post?"),
         "waiting": _("%(n)s to send"),
         "nothing": _("all sent"),

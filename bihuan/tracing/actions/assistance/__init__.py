@@ -3,6 +3,7 @@
 from bihuan.tracing.actions.assistance.ask import AssistanceInput, Preview, ask, preview, send_draft
 from bihuan.tracing.actions.assistance.carry import Delivered, announce_key, deliver
 from bihuan.tracing.actions.assistance.end import delete_now, end, erase_what_is_over, remind
+from bihuan.tracing.actions.assistance.lost import settle_lost
 from bihuan.tracing.actions.assistance.peers import add_peer, name_installation, revoke_peer, rotate_key
 from bihuan.tracing.actions.assistance.receive import Refused, receive
 from bihuan.tracing.actions.assistance.respond import (
@@ -38,5 +39,6 @@ __all__ = [
     "revoke_peer",
     "rotate_key",
     "send_draft",
+    "settle_lost",
     "sweep_assistance",
 ]

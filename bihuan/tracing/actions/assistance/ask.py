@@ -120,7 +120,7 @@ def preview(given: AssistanceInput, *, now: datetime | None = None) -> Preview:
         allowed=allowed_fields(plan.need, is_keyed=given.keyed_number is not None),
         missing=tuple(name for name in plan.wanted if not plan.known.get(name)),
         to_territory=given.to_territory,
-        office=_office_of(given.to_territory, plan.peer),
+        office=office_of(given.to_territory, plan.peer),
         peer=plan.peer.name if plan.peer else "",
         due_at=reply_due(plan.need, given.to_territory, plan.own, at),
     )
@@ -166,7 +166,7 @@ def _store(plan: _Plan, actor: Actor, at: datetime) -> AssistanceRequest:
         side=Side.ASKING.value,
         thread=public_id,
         other_territory=given.to_territory,
-        other_office=_office_of(given.to_territory, plan.peer),
+        other_office=office_of(given.to_territory, plan.peer),
         own_office=_own_office(plan.own, actor),
         peer=plan.peer,
         person=plan.person,
@@ -390,7 +390,8 @@ def _lies_in(code: str, above: str) -> bool:
     return above <= code < above + scope.LAST
 
 
-def _office_of(code: str, peer: Peer | None) -> str:
+def office_of(code: str, peer: Peer | None) -> str:
+    """What the office asked is called here."""
     place = territory.name_path(code) if territory.find(code) else code
     return f"{peer.name} · {place}" if peer else place
 

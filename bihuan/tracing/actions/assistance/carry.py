@@ -20,12 +20,18 @@ from bihuan.registry import scope
 from bihuan.registry.actor import Actor
 from bihuan.registry.outbox import retry_after
 from bihuan.registry.secrets import keyring
-from bihuan.tracing.actions.assistance import handover, thread
-from bihuan.tracing.models import AssistanceDelivery, AssistanceMessage, AssistanceNote, Peer
+from bihuan.tracing.actions.assistance import handover, lost, thread
+from bihuan.tracing.models import (
+    AssistanceDelivery,
+    AssistanceMessage,
+    AssistanceNote,
+    AssistanceRequest,
+    Peer,
+)
 from bihuan.tracing.peers import envelope, keys, wire
 from bihuan.tracing.peers.envelope import Envelope
 from bihuan.tracing.peers.wire import NotDelivered
-from bihuan.tracing.rules.assistance import Said, Status
+from bihuan.tracing.rules.assistance import SETTLED, UNKNOWN_THREAD, Said, Status
 
 Post = Callable[[str, Envelope], Any]
 KEYS_KIND: Final = "keys"
@@ -121,6 +127,7 @@ def _send_next(own: keys.Identity, silent: set[int], post: Post, now: datetime) 
             .filter(~Exists(earlier), delivered_at__isnull=True, next_try_at__lte=now)
             .filter(peer__revoked_at__isnull=True)
             .exclude(peer_id__in=silent)
+            .exclude(error=SETTLED)
             .order_by("next_try_at", "id")
             .first()
         )
@@ -143,19 +150,29 @@ def _failed(row: AssistanceDelivery, problem: NotDelivered, silent: set[int], no
     row.error, row.next_try_at = problem.code[:40], now + retry_after(row.attempts)
     row.save(update_fields=["attempts", "error", "next_try_at"])
     _note(row.peer, row.error)
+    if row.error == UNKNOWN_THREAD:
+        lost.say_again(row.request_id, at=now)
+        handover.lost_there(_held(row), at=now, actor=Actor.system("assistance"))
     return "failed"
 
 
+def _held(row: AssistanceDelivery) -> AssistanceRequest:
+    thread.lock_thread(row.request.thread, row.request.peer_id)
+    row.request.refresh_from_db()
+    return row.request
+
+
 def _arrived(row: AssistanceDelivery, answer: Any, now: datetime) -> str:
+    is_new_again = row.receipt is not None and answer.get("kept") == "new"
     row.delivered_at, row.receipt, row.error = now, answer, ""
     row.save(update_fields=["attempts", "delivered_at", "receipt", "error"])
     Peer.objects.filter(id=row.peer_id).update(last_reached_at=now, last_error="")
     if row.message.said in (Said.REQUEST, Said.RETURN):
-        request, actor = row.request, Actor.system("assistance")
-        thread.lock_thread(request.thread, request.peer_id)
-        request.refresh_from_db()
+        request, actor = _held(row), Actor.system("assistance")
         if row.message.said == Said.REQUEST:
             thread.mark_received(request, at=now, actor=actor)
+            if is_new_again:
+                handover.lost_there(request, at=now, actor=actor)
         else:
             handover.let_go(request, at=now, actor=actor)
     return "delivered"
@@ -176,6 +193,8 @@ def _sealed(own: keys.Identity, row: AssistanceDelivery) -> Envelope:
             "shared": sorted(told.get("fields", {})),
             "told": told or {"fields": {}},
         }
+    elif not request.is_asking and row.error == UNKNOWN_THREAD:
+        content["copy"] = lost.copy_of(request)
     pair = own.key(row.peer.knows_key) or own.newest
     return _envelope(
         own,

@@ -18,7 +18,7 @@ from bihuan.registry.shredder import shred_person
 from bihuan.tracing.actions.assistance import thread
 from bihuan.tracing.errors import AssistanceClosed, AssistanceInvalid
 from bihuan.tracing.models import AssistanceDelivery, AssistanceRequest
-from bihuan.tracing.rules.assistance import Said, Side, Status, may_say
+from bihuan.tracing.rules.assistance import SETTLED, Said, Side, Status, may_say
 
 RIGHT: Final = "assistance.write"
 RETENTION: Final = "retention.assistance_days"
@@ -135,10 +135,11 @@ def erase_what_is_over(*, now: datetime | None = None) -> int:
         for public_id in list(ended.order_by("id").values_list("public_id", flat=True)):
             n += _finish(public_id, at)
         old = AssistanceRequest.objects.filter(side=Side.ASKED, status__in=[Status.ANSWERED, Status.RETURNED])
-        on_the_way = AssistanceDelivery.objects.filter(delivered_at__isnull=True).values("request")
-        for row in list(old.exclude(id__in=on_the_way).order_by("id")):
+        on_the_way = AssistanceDelivery.objects.filter(delivered_at__isnull=True).exclude(error=SETTLED)
+        for row in list(old.exclude(id__in=on_the_way.values("request")).order_by("id")):
             since = row.answered_at or row.accepted_at or row.created_at
-            if since + timedelta(days=_days(row, at)) <= at:
+            is_begun = row.told is None and row.status == Status.ANSWERED  # deleted before its time
+            if is_begun or since + timedelta(days=_days(row, at)) <= at:
                 n += _finish(row.public_id, at)
     return n
 

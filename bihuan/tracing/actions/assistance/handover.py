@@ -59,6 +59,16 @@ def let_go(row: AssistanceRequest, *, at: datetime, actor: Actor) -> None:
     _settle(row.made_contact_id, at=at, actor=actor)
 
 
+def lost_there(row: AssistanceRequest, *, at: datetime, actor: Actor) -> None:
+    """The asking side, when the other has lost the request: who knows whether anybody there has the person,
+    so she is ours again until they accept anew."""
+    if not row.is_asking or row.contact_id is None or row.handed_over_at is None:
+        return
+    row.handed_over_at = None
+    row.save(update_fields=["handed_over_at"])
+    _settle(row.contact_id, at=at, actor=actor)
+
+
 def require_returnable(row: AssistanceRequest) -> None:
     """Raises AssistanceClosed while the person is under an order here, or is a case here: then she is nobody
     else's."""

@@ -23,18 +23,19 @@ from bihuan.registry import scope, territory
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import BihuanError
 from bihuan.registry.ids import new_id
-from bihuan.tracing.actions.assistance import thread
+from bihuan.tracing.actions.assistance import lost, thread
 from bihuan.tracing.actions.assistance.ask import LONGEST as LONGEST_REASON
 from bihuan.tracing.actions.assistance.ask import reply_due
 from bihuan.tracing.actions.assistance.carry import KEYS_KIND
 from bihuan.tracing.actions.assistance.end import confirm_deletion
-from bihuan.tracing.actions.assistance.peers import renew_peer, speaks_for
+from bihuan.tracing.actions.assistance.peers import is_ours, renew_peer, speaks_for
 from bihuan.tracing.actions.assistance.respond import LONGEST as LONGEST_NOTE
 from bihuan.tracing.models import AssistanceMessage, AssistanceRequest, ExchangeRefusal, Peer
 from bihuan.tracing.peers import envelope, keys
 from bihuan.tracing.peers.envelope import Envelope, EnvelopeError
 from bihuan.tracing.rules.assistance import (
     SPEAKER,
+    UNKNOWN_THREAD,
     Need,
     Outcome,
     ReturnReason,
@@ -45,6 +46,7 @@ from bihuan.tracing.rules.assistance import (
 )
 
 _CODE: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
+_MESSAGE: Final = re.compile(r"[0-9a-f]{32}")
 _LONGEST_FIELD: Final = 300
 _LONGEST_OFFICE: Final = 200
 _HOUR: Final = timedelta(hours=1)
@@ -168,8 +170,9 @@ def _keep(known: _Known, at: datetime) -> bool:
                 raise Refused("thread-taken", 422, _("There is a request of this number."))
             row = _lay_down(known, at)
         elif row is None:
-            # Its request may still be on the way; the sender asks again later.
-            raise Refused("unknown-thread", 409, _("There is no request of this number yet."))
+            row = _taken_up(known, said, actor, at)
+        else:
+            lost.heard_again(row, at=at)
         kept = _in_place(_kept(known, said), row)
         thread.keep(row, kept, is_own=False, actor=actor, at=at)
         _follow(row, said, at)
@@ -184,6 +187,30 @@ def _in_place(kept: thread.Kept, row: AssistanceRequest) -> thread.Kept:
     if all(m.sequence != kept.sequence for m in before if m.side is side):
         return kept
     return replace(kept, sequence=next_sequence(before, side))
+
+
+def _taken_up(known: _Known, said: Said, actor: Actor, at: datetime) -> AssistanceRequest:
+    """A request that is not here: taken up from the copy that the asked side sends with its message when it
+    hears so. Only what we can have asked it, under a number of ours that nothing else has."""
+    copy, thread_id = known.content.get("copy"), known.given.thread
+    if SPEAKER[said] is not Side.ASKED or not isinstance(copy, dict):
+        raise Refused(UNKNOWN_THREAD, 409, _("There is no request of this number yet."))
+    asked = _read_request({"request": copy}, is_copy=True)
+    message, sequence = copy.get("message"), copy.get("sequence")
+    is_number = isinstance(sequence, int) and not isinstance(sequence, bool) and 0 < sequence < 2**31
+    if not is_number or not _is_text(message, 32) or not _MESSAGE.fullmatch(str(message)):
+        raise _malformed()
+    if message == known.given.message or not _is_text(copy.get("created_at"), 20):
+        raise _malformed()
+    said_at = _moment(copy["created_at"])
+    code = asked["from_territory"]
+    is_plausible = thread_id.startswith("R-") and speaks_for(known.peer, asked["to_territory"])
+    if not is_plausible or not is_ours(code) or territory.find(code) is None:
+        raise Refused("not-asked", 422, _("This installation cannot have asked that of the sender."))
+    if AssistanceRequest.objects.filter(public_id=thread_id).exists():
+        raise Refused("thread-taken", 422, _("There is a request of this number."))
+    asked |= {"message": message, "sequence": sequence}
+    return lost.take_up(known.peer, thread_id, asked, said_at=said_at, actor=actor, at=at)
 
 
 def _follow(row: AssistanceRequest, said: Said, at: datetime) -> None:
@@ -234,8 +261,9 @@ def _is_served(code: str) -> bool:
 # --- what may stand in a message ----------------------------------------------------------------------
 
 
-def _read_request(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The request's own part, every text measured, and no field that its need does not justify."""
+def _read_request(content: Mapping[str, Any], *, is_copy: bool = False) -> dict[str, Any]:
+    """The request's own part, every text measured, and no field that its need does not justify. In a copy
+    what was told may be deleted; the names of what was shared stand nevertheless."""
     asked = content.get("request")
     if not isinstance(asked, dict):
         raise _malformed()
@@ -250,19 +278,20 @@ def _read_request(content: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(shared, list) or not isinstance(told, dict):
         raise _malformed()
     fields = told.get("fields")
-    if not isinstance(fields, dict) or set(fields) != set(map(str, shared)):
+    names = set(map(str, shared))
+    if not isinstance(fields, dict) or (set(fields) != names and not (is_copy and not fields)):
         raise _malformed()
     if any(not _is_text(text, _LONGEST_FIELD) for text in fields.values()):
         raise _malformed()
     if any(not _is_text(told.get(name, ""), LONGEST_REASON) for name in ("reason", "question")):
         raise _malformed()
-    if excess_fields(Need(asked["need"]), fields):
+    if excess_fields(Need(asked["need"]), names):
         raise Refused("excess-fields", 422, _("More was shared than the need justifies; nothing was kept."))
     return {
         **{name: asked[name] for name in texts},
         "clause": asked["clause"][:40] or "D4-17e",
         "office": asked["office"][:120],
-        "shared": sorted(fields),
+        "shared": sorted(names),
         "told": {name: told.get(name, "") for name in ("fields", "reason", "question")},
     }
 

@@ -32,6 +32,7 @@ from bihuan.tracing.models import (
     AssistanceRequest,
 )
 from bihuan.tracing.rules.assistance import (
+    SETTLED,
     Message,
     Said,
     Side,
@@ -124,12 +125,14 @@ def say(
         kept = Kept(said, uuid.uuid4().hex, next_sequence(known, side), dict(data or {}), at, note)
         message = keep(row, kept, is_own=True, actor=actor, at=at)
         if row.peer_id is not None:
+            is_settled = AssistanceDelivery.unscoped.filter(request=row, error=SETTLED).exists()
             AssistanceDelivery.unscoped.create(
                 message=message,
                 request=row,
                 peer_id=row.peer_id,
                 territory_code=row.territory_code,
                 next_try_at=at,
+                error=SETTLED if is_settled else "",
             )
             return message
         there = other_side(row)

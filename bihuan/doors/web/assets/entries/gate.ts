@@ -1,9 +1,13 @@
 // The screen of a gate. What is recorded is on this device at once; it is sent when there is a network. Nothing
 // here looks anybody up.
-import { type GateRecord, Outbox } from "../islands/gate-outbox";
+import { type ClosedRecord, type GateRecord, Outbox, type Waiting } from "../islands/gate-outbox";
+import { KEPT_PAGE, type Told, TurnAtGate } from "../islands/gate-turn";
 
-interface About {
+interface About extends Told {
   place: string;
+  seal: string;
+  logIn: string;
+  logOut: string;
   send: string;
   worker: string;
   scope: string;
@@ -15,9 +19,18 @@ interface About {
 }
 
 interface Answer { event: string; status: string; message: string; missing: string[]; febrile: boolean }
+interface Answered extends Told {
+  answers: Answer[];
+  names: Record<string, string>;
+  inside: number;
+  limit: number | null;
+  over: boolean;
+}
 
 const AT_ONCE = 200;
 const AGAIN_MS = 15_000;
+const FIRST_MS = 3_000; // how long the first record waits to hear who is logged in
+const ASK_MS = 20_000;
 const about = JSON.parse(document.getElementById("gate-about")!.textContent!) as About;
 const form = document.querySelector<HTMLFormElement>("#gate")!;
 const said = document.querySelector<HTMLElement>("#gate-said")!;
@@ -26,10 +39,15 @@ const state = document.querySelector<HTMLElement>("#gate-state")!;
 const queue = document.querySelector<HTMLElement>("#gate-queue")!;
 const inside = document.querySelector<HTMLElement>("#gate-inside")!;
 const problems = document.querySelector<HTMLElement>("#gate-problems")!;
+const whose = document.querySelector<HTMLElement>("#gate-whose")!;
+const others = document.querySelector<HTMLElement>("#gate-others")!;
 const t = (key: string, gaps: Record<string, string | number> = {}): string =>
   Object.entries(gaps).reduce((text, [name, value]) => text.replace(`%(${name})s`, String(value)), about.texts[key] ?? key);
 
+const turn = new TurnAtGate(about);
+const names = new Map<string, string>(); // in memory only
 let outbox: Outbox | null = null;
+let known: Promise<unknown> = Promise.resolve();
 let sending: Promise<void> | null = null;
 let again = false;
 
@@ -77,10 +95,12 @@ function isWrongNumber(who: string): boolean {
 
 async function record(one: GateRecord): Promise<void> {
   try {
+    if (!turn.refresh()) known = ask().catch(() => undefined); // somebody came to the log-in meanwhile
+    await Promise.race([known, new Promise((next) => setTimeout(next, FIRST_MS))]);
     if (outbox) {
-      await outbox.put(one);
+      await outbox.put(one, turn.taker);
       await countQueue();
-    } else if (!(await sendNow([one]))) return; // what is wrong stands above
+    } else if (!(await sendNow([one], turn.taker))) return; // what is wrong stands above
   } catch {
     show(t(outbox ? "noStore" : "offline"), "late");
     return;
@@ -132,39 +152,67 @@ async function sendWaiting(): Promise<void> {
   const old = await outbox.expire(Date.now() - about.unsentHours * 3_600_000);
   if (old) addProblem(t("expired", { n: old }));
   try {
-    for (let records = await outbox.waiting(AT_ONCE); records.length; records = await outbox.waiting(AT_ONCE)) {
-      if (!(await sendNow(records))) break;
-    }
-    if (!(await outbox.count()) && navigator.onLine) tell("online", "done");
+    const left = await sendAll(turn.taker);
+    if (left && navigator.onLine) tell("online", "done");
   } catch {
     tell("offline", "soon");
   }
   await countQueue();
 }
 
+/** Send what waits of one taker; true when nothing is left. Nobody's waits until somebody says they are hers. */
+async function sendAll(taker: string, handOver = false): Promise<boolean> {
+  if (!taker && !handOver) return true;
+  for (let records = await outbox!.waiting(taker, AT_ONCE); records.length; records = await outbox!.waiting(taker, AT_ONCE)) {
+    if (!(await sendNow(records, taker, handOver))) return false;
+  }
+  return true;
+}
+
+/** Ask the server who is logged in, and for the names of those whose records wait here. */
+async function ask(): Promise<void> {
+  if (!navigator.onLine) return;
+  const tokens = new Set((outbox ? await outbox.groups() : []).map((group) => group.taker));
+  await sendNow([], turn.taker, false, [...tokens, turn.taker, turn.before].filter((token) => token && !names.has(token)));
+}
+
 /** True when the server has them. Throws when it cannot be reached. */
-async function sendNow(records: GateRecord[]): Promise<boolean> {
-  const token = /(?:^|; )csrftoken=([^;]+)/.exec(document.cookie)?.[1] ?? "";
+async function sendNow(records: (GateRecord | ClosedRecord)[], taker: string, handOver = false, asked: string[] = []): Promise<boolean> {
   const answer = await fetch(about.send, {
-    method: "POST", credentials: "same-origin", cache: "no-store",
-    headers: { "Content-Type": "application/json", "X-CSRFToken": token, "X-Requested-With": "XMLHttpRequest" },
-    body: JSON.stringify({ sent_at: new Date().toISOString(), records }),
+    method: "POST", credentials: "same-origin", cache: "no-store", headers: headers(), signal: AbortSignal.timeout(ASK_MS),
+    body: JSON.stringify({ sent_at: new Date().toISOString(), taker, hand_over: handOver, records, ask: asked }),
   });
   if (answer.redirected || !answer.headers.get("Content-Type")?.includes("json")) {
     tell(answer.redirected || answer.status === 403 ? "login" : "refused", "late");
     return false;
   }
+  const told = (await answer.json()) as Partial<Answered>;
+  if (told.taker !== undefined) hear(told as Told);
   if (!answer.ok) {
-    tell("refused", "late");
+    if (told.taker === undefined) tell("refused", "late");
     return false;
   }
-  const told = (await answer.json()) as { answers: Answer[]; inside: number; limit: number | null; over: boolean };
+  await heard(told as Answered);
+  return true;
+}
+
+async function heard(told: Answered): Promise<void> {
   if (outbox) await outbox.drop(told.answers.map((a) => a.event));
   for (const one of told.answers) if (one.status === "rejected") addProblem(`${t("rejected")} ${one.message}`);
+  for (const [token, name] of Object.entries(told.names)) names.set(token, name);
   inside.textContent = told.limit === null ? t("inside", { n: told.inside }) : t("insideOf", { n: told.inside, limit: told.limit });
   inside.className = `chip ${told.over ? "late" : "line"}`;
   tell("online", "done");
-  return true;
+}
+
+/** Somebody else is logged in than this page thought: what is recorded from here on is hers. */
+function hear(told: Told): void {
+  if (turn.hear(told)) void ask().catch(() => undefined).then(send);
+}
+
+function headers(): Record<string, string> {
+  const token = /(?:^|; )csrftoken=([^;]+)/.exec(document.cookie)?.[1] ?? "";
+  return { "Content-Type": "application/json", "X-CSRFToken": token, "X-Requested-With": "XMLHttpRequest" };
 }
 
 function tell(key: string, tone: string): void {
@@ -180,10 +228,87 @@ function addProblem(text: string): void {
 }
 
 async function countQueue(): Promise<void> {
-  const n = outbox ? await outbox.count() : 0;
+  const groups = outbox ? await outbox.groups() : [];
+  const isMine = (group: Waiting): boolean => group.place === about.place && group.taker === turn.taker;
+  const n = groups.find(isMine)?.n ?? 0;
   queue.textContent = n ? t("waiting", { n }) : t("nothing");
   queue.className = `chip ${n ? "soon" : "line"}`;
   queue.dataset.n = String(n);
+  showWhose();
+  showOthers(groups.filter((group) => !isMine(group)));
+}
+
+function button(text: string, act: () => Promise<void>): HTMLButtonElement {
+  const made = document.createElement("button");
+  made.type = "button";
+  made.className = "btn";
+  made.textContent = text;
+  made.disabled = !navigator.onLine || !turn.taker;
+  made.addEventListener("click", () => {
+    made.disabled = true;
+    void act().catch(() => tell("offline", "soon")).finally(() => void countQueue());
+  });
+  return made;
+}
+
+function paragraph(text: string, className = ""): HTMLParagraphElement {
+  const made = document.createElement("p");
+  made.textContent = text;
+  made.className = className;
+  return made;
+}
+
+/** In whose name is recorded; who took over without a network is told to log in. */
+function showWhose(): void {
+  const name = names.get(turn.taker);
+  const parts: Node[] = [paragraph(turn.taker ? (name ? t("kept.name", { name }) : "") : t("kept.nobody"))];
+  if (!turn.taker && navigator.onLine) {
+    const before = names.get(turn.before);
+    parts.push(button(t("logInNow"), leave));
+    if (before) parts.push(button(t("itIsMe", { name: before }), async () => { turn.stay(); await send(); }));
+    for (const part of parts) if (part instanceof HTMLButtonElement) part.disabled = false;
+  }
+  whose.replaceChildren(...parts);
+  whose.className = turn.taker ? "quiet" : "gate-whose";
+}
+
+/** What others took and this device has not sent: how many and since when, never whom. */
+function showOthers(groups: Waiting[]): void {
+  others.hidden = !groups.length;
+  others.dataset.n = String(groups.reduce((n, group) => n + group.n, 0));
+  others.replaceChildren(...groups.map(oneOther));
+  if (groups.some((group) => group.taker)) others.append(paragraph(t("waitsForHer", { hours: about.unsentHours }), "quiet"));
+}
+
+function oneOther(group: Waiting): HTMLElement {
+  const line = document.createElement("div");
+  const since = new Date(group.oldest).toLocaleString([], { month: "numeric", day: "numeric", hour: "2-digit", minute: "2-digit" });
+  if (group.place !== about.place) {
+    const link = document.createElement("a");
+    link.href = about.scope + encodeURIComponent(group.place) + "/";
+    link.textContent = t("toGate");
+    line.append(paragraph(t("ofGate", { n: group.n })), link);
+    return line;
+  }
+  const name = names.get(group.taker) ?? t("somebody");
+  const text = group.taker ? t("ofOther", { n: group.n, name, since }) : t("ofNobody", { n: group.n, since });
+  line.append(paragraph(text), button(t(group.taker ? "handOver" : "mine"), () => handOver(group)));
+  return line;
+}
+
+async function handOver(group: Waiting): Promise<void> {
+  if (await sendAll(group.taker, true)) show(t("handedOver", { n: group.n }), "done");
+}
+
+/** Somebody else comes: with a network to the log-in; without one what she records waits for hers. */
+async function leave(): Promise<void> {
+  if (navigator.onLine) await send(); // what is hers goes first
+  turn.takeOver();
+  reset();
+  await countQueue();
+  if (!navigator.onLine) return;
+  await fetch(about.logOut, { method: "POST", credentials: "same-origin", headers: headers() });
+  location.assign(`${about.logIn}?next=${encodeURIComponent(location.pathname)}`);
 }
 
 interface Detector { detect(source: HTMLVideoElement): Promise<{ rawValue: string }[]> }
@@ -220,7 +345,7 @@ async function keepPage(): Promise<void> {
   await navigator.serviceWorker.ready;
   const files = [...document.querySelectorAll<HTMLScriptElement | HTMLLinkElement>("script[src], link[rel=stylesheet], link[rel=modulepreload]")]
     .map((file) => ("src" in file && file.src ? file.src : (file as HTMLLinkElement).href));
-  const cache = await caches.open("gate-1");
+  const cache = await caches.open(KEPT_PAGE);
   await cache.addAll([location.pathname, ...files]);
   document.documentElement.dataset.kept = "yes"; // opens without a network from here on
 }
@@ -252,19 +377,28 @@ if ("BarcodeDetector" in window && "mediaDevices" in navigator) {
   button.hidden = false;
   button.addEventListener("click", () => void scan());
 }
-window.addEventListener("online", () => void send());
-window.addEventListener("offline", () => tell("offline", "soon"));
+document.querySelector("#gate-leave")!.addEventListener("click", () => void leave().catch(() => tell("offline", "soon")));
+window.addEventListener("online", () => void ask().catch(() => undefined).then(send));
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) void ask().catch(() => undefined).then(send); // the page was left, and somebody came back
+});
+window.addEventListener("offline", () => {
+  tell("offline", "soon");
+  void countQueue();
+});
 setInterval(() => void send(), AGAIN_MS);
 
 void (async () => {
   try {
-    outbox = await Outbox.open(about.place);
+    outbox = await Outbox.open(about.place, about.seal);
   } catch {
     addProblem(t("noStore"));
   }
   tell(navigator.onLine ? "online" : "offline", navigator.onLine ? "done" : "soon");
+  known = ask().catch(() => tell("offline", "soon"));
   await countQueue();
   document.documentElement.dataset.ready = "yes";
+  await known;
   void send();
   await keepPage().catch(() => undefined);
 })();

@@ -1,5 +1,6 @@
-// What a gate recorded and has not sent: enciphered in IndexedDB under a key that never leaves the browser,
-// deleted once the server has it, erased when it waited too long.
+// What a gate recorded and has not sent: closed for the server before it is kept, so that nobody who holds the
+// device can read it again, each under the token of who took it. Deleted once the server has it, erased when it
+// waited too long.
 export interface GateRecord {
   event: string;
   at: string;
@@ -11,13 +12,25 @@ export interface GateRecord {
   medical: boolean;
 }
 
+/** As it is sent: the event in the open, the rest closed for the server. */
+export interface ClosedRecord { event: string; sealed: string }
+
+/** What waits at one gate of one taker ("" = nobody was logged in). */
+export interface Waiting { place: string; taker: string; n: number; oldest: number }
+
 interface Kept {
   event: string;
   place: string;
+  taker: string;
   at: number;
-  iv: Uint8Array<ArrayBuffer>;
-  body: ArrayBuffer;
+  sealed: Uint8Array<ArrayBuffer>;
 }
+
+/** As kept before records were closed for the server: under a key of the browser, of an unknown taker. */
+interface Older { event: string; place: string; at: number; iv: Uint8Array<ArrayBuffer>; body: ArrayBuffer }
+
+const INFO = new TextEncoder().encode("bihuan gate record");
+const CURVE = { name: "ECDH", namedCurve: "P-256" };
 
 const done = <T>(request: IDBRequest<T>): Promise<T> =>
   new Promise((yes, no) => {
@@ -31,51 +44,48 @@ const finished = (change: IDBTransaction): Promise<void> =>
     change.onerror = change.onabort = () => no(change.error);
   });
 
-export class Outbox {
-  private constructor(private readonly db: IDBDatabase, private readonly key: CryptoKey, private readonly place: string) {}
+const asText = (bytes: Uint8Array): string => btoa(Array.from(bytes, (b) => String.fromCharCode(b)).join(""));
+const asBytes = (text: string): Uint8Array<ArrayBuffer> => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 
-  /** Throws where the browser keeps nothing or cannot encipher (an insecure address). */
-  static async open(place: string): Promise<Outbox> {
+export class Outbox {
+  private constructor(private readonly db: IDBDatabase, private readonly server: CryptoKey, private readonly place: string) {}
+
+  /** `seal`: the server's public key. Throws where the browser keeps nothing or cannot close (an insecure address). */
+  static async open(place: string, seal: string): Promise<Outbox> {
+    const server = await crypto.subtle.importKey("raw", asBytes(seal), CURVE, false, []);
     const asked = indexedDB.open("bihuan-gate", 1);
     asked.onupgradeneeded = () => {
       asked.result.createObjectStore("outbox", { keyPath: "event" });
       asked.result.createObjectStore("keys");
     };
-    const db = await done(asked);
-    const held = await done<CryptoKey | undefined>(db.transaction("keys").objectStore("keys").get("outbox"));
-    if (held) return new Outbox(db, held, place);
-    const made = await crypto.subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
-    const change = db.transaction("keys", "readwrite");
-    change.objectStore("keys").add(made, "outbox"); // fails when another tab was first
-    try {
-      await finished(change);
-      return new Outbox(db, made, place);
-    } catch {
-      return new Outbox(db, await done<CryptoKey>(db.transaction("keys").objectStore("keys").get("outbox")), place);
-    }
+    const box = new Outbox(await done(asked), server, place);
+    await box.closeOlder();
+    return box;
   }
 
-  async put(record: GateRecord): Promise<void> {
-    const iv = crypto.getRandomValues(new Uint8Array(12));
-    const text = new TextEncoder().encode(JSON.stringify(record));
-    const body = await crypto.subtle.encrypt({ name: "AES-GCM", iv }, this.key, text);
+  async put(record: GateRecord, taker: string): Promise<void> {
+    const sealed = await this.close(record, this.place, taker);
+    const kept: Kept = { event: record.event, place: this.place, taker, at: Date.parse(record.at), sealed };
     const change = this.db.transaction("outbox", "readwrite", { durability: "strict" });
-    const kept: Kept = { event: record.event, place: this.place, at: Date.parse(record.at), iv, body };
     change.objectStore("outbox").put(kept);
     await finished(change);
   }
 
-  /** Records of this gate that wait, the oldest first. */
-  async waiting(most: number): Promise<GateRecord[]> {
-    const mine = (await this.all()).slice(0, most);
-    return Promise.all(mine.map(async (kept) => {
-      const raw = await crypto.subtle.decrypt({ name: "AES-GCM", iv: kept.iv }, this.key, kept.body);
-      return JSON.parse(new TextDecoder().decode(raw)) as GateRecord;
-    }));
+  /** Records of this gate and taker that wait, the oldest first. */
+  async waiting(taker: string, most: number): Promise<ClosedRecord[]> {
+    const found = (await this.all()).filter((k) => k.place === this.place && k.taker === taker);
+    return found.slice(0, most).map((k) => ({ event: k.event, sealed: asText(k.sealed) }));
   }
 
-  async count(): Promise<number> {
-    return (await this.all()).length;
+  /** All that waits on this device, by gate and taker, the oldest first. */
+  async groups(): Promise<Waiting[]> {
+    const found = new Map<string, Waiting>();
+    for (const { place, taker, at } of await this.all()) {
+      const key = `${place}\n${taker}`;
+      const group = found.get(key) ?? { place, taker, n: 0, oldest: at };
+      found.set(key, { ...group, n: group.n + 1 });
+    }
+    return [...found.values()];
   }
 
   async drop(events: string[]): Promise<void> {
@@ -86,13 +96,50 @@ export class Outbox {
 
   /** Erase what was recorded before a moment, at every gate; how many. */
   async expire(before: number): Promise<number> {
-    const old = (await done<Kept[]>(this.db.transaction("outbox").objectStore("outbox").getAll())).filter((k) => k.at < before);
+    const old = (await this.all()).filter((k) => k.at < before);
     if (old.length) await this.drop(old.map((k) => k.event));
     return old.length;
   }
 
   private async all(): Promise<Kept[]> {
     const found = await done<Kept[]>(this.db.transaction("outbox").objectStore("outbox").getAll());
-    return found.filter((k) => k.place === this.place).sort((a, b) => a.at - b.at);
+    return found.sort((a, b) => a.at - b.at);
+  }
+
+  /** The layout is told in bihuan/tracing/rules/seal.py. */
+  private async close(record: GateRecord, place: string, taker: string): Promise<Uint8Array<ArrayBuffer>> {
+    const own = await crypto.subtle.generateKey(CURVE, false, ["deriveBits"]);
+    const point = new Uint8Array(await crypto.subtle.exportKey("raw", own.publicKey));
+    const shared = await crypto.subtle.deriveBits({ name: "ECDH", public: this.server }, own.privateKey, 256);
+    const base = await crypto.subtle.importKey("raw", shared, "HKDF", false, ["deriveKey"]);
+    const key = await crypto.subtle.deriveKey(
+      { name: "HKDF", hash: "SHA-256", salt: point, info: INFO }, base, { name: "AES-GCM", length: 256 }, false, ["encrypt"],
+    );
+    const iv = crypto.getRandomValues(new Uint8Array(12));
+    const additionalData = new TextEncoder().encode(`${place}\n${record.event}\n${taker}`);
+    const body = await crypto.subtle.encrypt({ name: "AES-GCM", iv, additionalData }, key, new TextEncoder().encode(JSON.stringify(record)));
+    const sealed = new Uint8Array(point.length + iv.length + body.byteLength);
+    sealed.set(point);
+    sealed.set(iv, point.length);
+    sealed.set(new Uint8Array(body), point.length + iv.length);
+    return sealed;
+  }
+
+  /** Close what an earlier version of this page kept, of whom it did not say who took it; its key goes last. */
+  private async closeOlder(): Promise<void> {
+    const key = await done<CryptoKey | undefined>(this.db.transaction("keys").objectStore("keys").get("outbox"));
+    if (!key) return;
+    const kept = await done<(Kept | Older)[]>(this.db.transaction("outbox").objectStore("outbox").getAll());
+    for (const old of kept) {
+      if (!("iv" in old)) continue;
+      const raw = await crypto.subtle.decrypt({ name: "AES-GCM", iv: old.iv }, key, old.body);
+      const sealed = await this.close(JSON.parse(new TextDecoder().decode(raw)) as GateRecord, old.place, "");
+      const change = this.db.transaction("outbox", "readwrite", { durability: "strict" });
+      change.objectStore("outbox").put({ event: old.event, place: old.place, taker: "", at: old.at, sealed } satisfies Kept);
+      await finished(change);
+    }
+    const change = this.db.transaction("keys", "readwrite");
+    change.objectStore("keys").delete("outbox");
+    await finished(change);
   }
 }
