@@ -10,9 +10,12 @@ is told in docs/how-to/spark.md.
 
 from __future__ import annotations
 
+import logging
 import os
+import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from functools import reduce
 from itertools import groupby
 from pathlib import Path
@@ -44,6 +47,11 @@ _WINDOWS = "c LONG, person LONG, since LONG, until LONG"
 _STAYS = "person LONG, place LONG, start INT, minutes INT"
 
 
+#: Seconds without a single worker after which a question is given up; Spark itself waits without end.
+PATIENCE_S = 300
+#: The option that says another number, and the seconds after which the waiting is told.
+_PATIENCE, _TOLD_AFTER_S = "spark.bihuan.patience", 15
+log = logging.getLogger("bihuan.visits")
 #: Windows up to which every executor is told all of them (32 bytes each).
 _TOLD = 1_000_000
 
@@ -61,18 +69,26 @@ def on_spark(
     `master`: where it runs, as Spark writes it (yarn, k8s://…, spark://…, local[4]); without it what
     `options` or Spark's own configuration say, else this machine. `folder`: the store's folder as the cluster
     sees it (hdfs://…, s3a://…, file:///mnt/…), where that is another path than here; the manifest is read
-    here. Raises SparkError when PySpark or Java is missing, or the cluster does not answer.
+    here. Raises SparkError when PySpark or Java is missing, or the cluster does not answer; also a question
+    does when no worker was there for PATIENCE_S seconds (option spark.bihuan.patience). What workers that die
+    held is done again by others: an answer is whole or an error. On a session that ran already its owner
+    decides how long to wait.
     """
+    asked = dict(options or {})
+    patience = _seconds(asked.get(_PATIENCE, str(PATIENCE_S)))
     running = _running()
-    session = running or _session(master, dict(options or {}))
+    session = running or _session(master, asked)
     machine = _Spark(session, folder)
+    waits = running is not None or _alone(session.sparkContext.master)
 
     def engine(store: VisitStore, windows: AnyWindows, *, margin: int = 0) -> Met:
         machine.root = store.folder
+        watch = _Watch(session.sparkContext, patience)
         try:
-            return bulk.ask(machine, store, windows, margin=margin)
+            with nullcontext() if waits else watch:
+                return bulk.ask(machine, store, windows, margin=margin)
         except _failures() as error:
-            raise _said(error) from error
+            raise (_nobody(patience) if watch.gave_up else _said(error)) from error
         finally:
             machine.drop()
 
@@ -101,8 +117,9 @@ def _session(master: str, options: dict[str, str]) -> Any:
     from pyspark.sql import SparkSession
 
     chosen = master or options.get("spark.master", "") or _configured() or HERE
-    settings = {**DEFAULTS, **(_ALONE if chosen.startswith("local") else {}), **options}
-    if chosen.startswith("local"):
+    here = chosen.startswith("local")
+    settings = {**DEFAULTS, **(_ALONE if here else {}), **options}
+    if here:
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         os.environ.setdefault("SPARK_HOME", str(Path(pyspark.__file__).parent))  # local-cluster's workers ask
     builder = SparkSession.builder.master(chosen)
@@ -111,7 +128,7 @@ def _session(master: str, options: dict[str, str]) -> Any:
     try:
         session = builder.getOrCreate()
     except _failures() as error:
-        raise _said(error) from error
+        raise _said(error, "" if here else chosen) from error
     session.sparkContext.setLogLevel(settings["spark.log.level"])
     return session
 
@@ -134,9 +151,82 @@ def _failures() -> tuple[type[Exception], ...]:
     return PySparkException, Py4JError
 
 
-def _said(error: Exception) -> SparkError:
-    first = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
-    return SparkError(f"Spark: {first}", f"Spark：{first}", field="engine")
+def _said(error: Exception, cluster: str = "") -> SparkError:
+    """What Spark says, without its stack; of a `cluster` that gave no session also which one."""
+    text = str(error)
+    with suppress(Exception):  # py4j's own words name only the call; and the Java side may be gone
+        text = error.java_exception.getMessage() or text  # type: ignore[attr-defined]
+    first = next(iter(text.strip().splitlines()), type(error).__name__)[:300]
+    if not cluster:
+        return SparkError(f"Spark: {first}", f"Spark：{first}", field="engine")
+    return SparkError(
+        f"no session on {cluster}; is it running, and can it and this machine reach each other?"
+        f" Spark: {first}",
+        f"未能连接 {cluster}；请确认集群在运行，且与本机可互相访问。Spark：{first}",
+        field="engine",
+    )
+
+
+def _nobody(patience: float) -> SparkError:
+    return SparkError(
+        f"for {patience:g} s no worker of the cluster was there, so the question was given up; are workers"
+        f" running, with cores and memory free? ({_PATIENCE} says how long to wait)",
+        f"{patience:g} 秒内集群没有可用的工作节点，查询已放弃；请确认工作节点在运行且有空闲核与内存"
+        f"（等待时长由 {_PATIENCE} 指定）",
+        field="engine",
+    )
+
+
+def _seconds(text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if found > 0:
+        return found
+    raise SparkError(
+        f"{_PATIENCE}={text}: seconds are needed, such as {PATIENCE_S}",
+        f"{_PATIENCE}={text}：应为秒数，例如 {PATIENCE_S}",
+        field="engine",
+    )
+
+
+def _alone(master: str) -> bool:
+    """Whether the driver does the work itself, and there are no workers to wait for."""
+    return master == "local" or master.startswith("local[")
+
+
+class _Watch:
+    """Within it, all jobs of the session are given up when no worker was there for `patience` seconds."""
+
+    def __init__(self, context: Any, patience: float) -> None:
+        self.context, self.patience = context, patience
+        self.gave_up = False
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, name="bihuan-spark-watch", daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_failed: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        seen, told = time.monotonic(), False
+        with suppress(*_failures()):  # the session has ended: the question hears it itself
+            while not self._over.wait(1.0):
+                # The driver is one of those that keep blocks.
+                if self.context._jsc.sc().getExecutorMemoryStatus().size() > 1:
+                    seen, told = time.monotonic(), False
+                    continue
+                alone = time.monotonic() - seen
+                if alone > min(_TOLD_AFTER_S, self.patience) and not told:
+                    told = True
+                    log.warning("no worker of the Spark cluster is there; waiting up to %g s", self.patience)
+                if alone > self.patience:
+                    self.gave_up = True
+                    self.context.cancelAllJobs()
 
 
 class _Spark:
@@ -185,5 +275,7 @@ class _Spark:
         return list(np.array(found, np.int64).reshape(-1, len(names)).T)
 
     def drop(self) -> None:
-        while self.kept:
-            self.kept.pop().unpersist()
+        with suppress(*_failures()):  # a session that has ended keeps nothing
+            while self.kept:
+                self.kept.pop().unpersist()
+        self.kept.clear()
