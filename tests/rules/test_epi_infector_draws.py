@@ -36,6 +36,15 @@ def by_definition(
     return told
 
 
+def known(earliest: Any, infection: Any, generation: Any, imported: Any, beyond: float) -> sampler.Facts:
+    """Cases of whom only dates are known."""
+    n = earliest.size
+    return sampler.Facts(
+        earliest, infection, generation, np.full((n, n), np.nan), 0.0, np.zeros((n, n)), False, 0.0, imported,
+        beyond,
+    )  # fmt: skip
+
+
 @given(
     seed=st.integers(0, 2**32 - 1), n=st.integers(2, 12), options=st.integers(1, 30),
     longest=st.integers(1, 40), generations=st.integers(1, 3), beyond=st.sampled_from([1e-9, 0.01, 0.3]),
@@ -63,9 +72,12 @@ def test_days_are_weighed_as_the_definition_says(
     onward[1, :, options : options + longest + 1] = chance[:, ::-1]
     i = int(random.integers(n))
     found = sampler._log_chances(
-        i, at, earliest, infection, evidence, chance, onward, weights, beyond + weights.sum(axis=1), imported,
-        beyond, float(chance.max(axis=1).sum()),
-    )  # fmt: skip
+        i,
+        known(earliest, infection, chance, imported, beyond),
+        sampler.State(
+            at, chance, onward, evidence, weights, beyond + weights.sum(axis=1), chance.max(axis=1).sum()
+        ),
+    )
     wanted = np.array(by_definition(i, at, earliest, infection, evidence, chance, imported, beyond))
     possible = infection[i] > 0
     assert not np.isfinite(found[~possible]).any()
@@ -91,7 +103,17 @@ def test_a_product_of_many_small_factors_does_not_vanish() -> None:
     weights[1:, 0] = 0.5
     sums = sampler.NEVER + weights.sum(axis=1)
     found = sampler._log_chances(
-        0, at, earliest, infection, evidence, chance, onward, weights, sums, imported, sampler.NEVER, 0.5
+        0,
+        known(earliest, infection, chance, imported, sampler.NEVER),
+        sampler.State(at, chance, onward, evidence, weights, sums, 0.5),
     )
     # Seven days before all others nobody is infected by the first: each of them came from nowhere.
     assert_allclose(found - found[1], [(n - 1) * math.log(sampler.NEVER / 0.5), 0.0, 0.0], atol=1e-6)
+
+
+def test_what_is_picked_has_the_chance_of_its_weight() -> None:
+    weights = np.array([0.0, 1.0, 0.0, 3.0])
+    picked = [sampler._pick(weights, 8.0, 9) for _ in range(20_000)]
+    shares = {option: picked.count(option) / len(picked) for option in set(picked)}
+    assert set(shares) == {1, 3, 9}
+    assert_allclose([shares[1], shares[3], shares[9]], [1 / 8, 3 / 8, 4 / 8], atol=0.02)

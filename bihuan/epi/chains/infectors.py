@@ -70,11 +70,14 @@ def likely_infectors(
     first = _imported(given, imported)
     from bihuan.epi.chains import sampler
 
+    facts = sampler.Facts(
+        earliest, infection, generation, distance, sites, contact, learned,
+        float(np.triu((contact > 0) | (contact.T > 0), 1).sum()), first,
+        max(outside, sampler.NEVER) * float(generation.max()),
+    )  # fmt: skip
+
     def work(run: int) -> tuple[Floats, Floats, Floats]:
-        return sampler.run(
-            (seed + run * 7919) % 2**32, draws, burn_in, earliest, infection, generation, distance, contact,
-            learned, sites, first, max(outside, sampler.NEVER),
-        )  # fmt: skip
+        return sampler.run((seed + run * 7919) % 2**32, draws, burn_in, facts)
 
     with ThreadPoolExecutor(min(_RUNS, len(os.sched_getaffinity(0)))) as pool:
         runs = list(pool.map(work, range(_RUNS)))

@@ -4,6 +4,9 @@ Given all dates of infection and the parameters, each case's infector is indepen
 2014), so infectors are summed out while a date is drawn: what is sampled is short, what is reported is the
 exact conditional probability of every infector, averaged over the draws.
 
+A sweep: all pairs are weighed, every case is given a new date in turn, infectors are drawn and counted, and
+the parameters are drawn from what was counted.
+
 A day is drawn for all its candidates side by side: the weights of a pair on days in a row lie in a row, and
 what a day does to the infectees multiplies up, so that a logarithm is taken per candidate day, not per pair.
 """
@@ -11,6 +14,7 @@ what a day does to the infectees multiplies up, so that a logarithm is taken per
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -26,28 +30,138 @@ NEVER = 1e-200
 _SMALL, _LARGE = 1e-80, 1e80
 #: Prior of the share of cases that were sampled, Beta(10, 1) (outbreaker2's documented default).
 _SAMPLED = (10.0, 1.0)
+#: Where P(contact | transmission) and P(contact | none) start from.
+_WITH, _WITHOUT = 0.5, 0.1
+
+
+class Facts(NamedTuple):
+    """What is known before anything is drawn. Days of infection are counted as options: option d of case i
+    is the day `earliest[i] + d`, and from the onset alone its probability is `infection[i, d]`.
+
+    `generation[k, g]`: probability that k + 1 generations take g days. `distance`: sites that differ (NaN
+    unknown) of `sites` compared, 0 for none. `contact[infectee, infector]`: weight above 0 recorded, 0 none,
+    below 0 impossible; `is_learned`: what a contact means is learned, from `recorded` pairs with one.
+    `beyond`: the weight of "none of those listed".
+    """
+
+    earliest: NDArray[np.int64]
+    infection: NDArray[np.float64]
+    generation: NDArray[np.float64]
+    distance: NDArray[np.float64]
+    sites: float
+    contact: NDArray[np.float64]
+    is_learned: bool
+    recorded: float
+    imported: NDArray[np.bool_]
+    beyond: float
+
+
+class Parameters(NamedTuple):
+    """What is learned beside the dates: mutations a site and transmission, P(contact | transmission),
+    P(contact | none), and the share of cases that were sampled."""
+
+    mutation: float
+    with_contact: float
+    without: float
+    sampled: float
+
+
+class State(NamedTuple):
+    """Where a run stands; every array is changed in place.
+
+    `at[i]`: the option drawn for case i. `chance`: `generation` as the share sampled has it; `onward[0]` and
+    `onward[1]` hold it by days ascending and descending, with room for all options on either side. Of a pair
+    [infectee, infector], `evidence` (by generations − 1) is what contacts and sequences say, `weights` that
+    and the days drawn; no weight is above `most`. `sums`: the weights of each infectee, `beyond` among them.
+    """
+
+    at: NDArray[np.int64]
+    chance: NDArray[np.float64]
+    onward: NDArray[np.float64]
+    evidence: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    sums: NDArray[np.float64]
+    most: float
+
+
+class _Seen(NamedTuple):
+    """What one draw of all infectors holds, added up. `skipped`: unseen cases between."""
+
+    transmissions: float
+    mutations: float
+    sites: float
+    touching: float
+    skipped: float
 
 
 @njit(cache=True, nogil=True)
-def _evidence(
-    out: NDArray[np.float64],
-    distance: NDArray[np.float64],
-    contact: NDArray[np.float64],
-    sites: float,
-    mu: float,
-    with_contact: float,
-    without: float,
-    estimate_contact: bool,
-) -> None:
+def run(
+    seed: int, draws: int, burn_in: int, facts: Facts
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Support [infectee, infector; last column: none of those listed], the probability of each infection day
+    (day `earliest[i]` + column), and the draws of `Parameters`, a row each."""
+    np.random.seed(seed)
+    n, options = facts.infection.shape
+    support, days, kept = np.zeros((n, n + 1)), np.zeros((n, options)), np.zeros((draws, 4))
+    state = _begin(facts)
+    share = _SAMPLED[0] / (_SAMPLED[0] + _SAMPLED[1]) if facts.generation.shape[0] > 1 else 1.0
+    parameters = Parameters(1.0 / max(facts.sites, 2.0), _WITH, _WITHOUT, share)
+    _weigh_evidence(facts, parameters, state.evidence)
+    for sweep in range(burn_in + draws):
+        if sweep and (facts.sites > 0.0 or facts.is_learned):
+            _weigh_evidence(facts, parameters, state.evidence)
+        _share_out(facts, parameters.sampled, state)
+        _weigh_pairs(facts, state)
+        _redate(facts, state)
+        _add_up(facts, state)
+        if sweep >= burn_in:
+            _count(facts, state, support, days)
+        parameters = _learn(facts, _draw_infectors(facts, state), parameters)
+        if sweep >= burn_in:
+            for column in range(4):
+                kept[sweep - burn_in, column] = parameters[column]
+    return support / draws, days / draws, kept
+
+
+@njit(cache=True, nogil=True)
+def _begin(facts: Facts) -> State:
+    """Every case at its likeliest day; nothing is weighed yet."""
+    n, options = facts.infection.shape
+    generations, width = facts.generation.shape
+    at = np.empty(n, np.int64)
+    for i in range(n):
+        at[i] = np.argmax(facts.infection[i])
+    most = 0.0
+    for k in range(generations):
+        most += facts.generation[k].max()
+    return State(
+        at,
+        np.empty((generations, width)),
+        np.zeros((2, generations, width + 2 * options)),
+        np.empty((n, n, generations)),
+        np.zeros((n, n)),
+        np.empty(n),
+        most,
+    )
+
+
+# --- what a pair weighs ----------------------------------------------------------------------------------
+
+
+@njit(cache=True, nogil=True)
+def _weigh_evidence(facts: Facts, parameters: Parameters, out: NDArray[np.float64]) -> None:
     """What sequences and contacts say of each pair (infectee, infector, generations − 1), up to a factor.
 
-    Sequences: μᵈ(1−μ)^(κL−d) (Jombart 2014). Contacts: a recorded one is `with_contact` times as likely
-    between infector and infectee as elsewhere, none recorded `without` times (Campbell 2019), or as the
-    caller weighs. The factor is the same for all infectors of a case: the best of them has 1.
+    Sequences: μᵈ(1−μ)^(κL−d) (Jombart 2014). Contacts: a recorded one is P(contact | transmission) over
+    P(contact | none) times as likely between infector and infectee as elsewhere, none recorded as often as
+    the rest of the two has it (Campbell 2019), or as the caller weighs. The factor is the same for all
+    infectors of a case: the best of them has 1.
     """
     n, _, generations = out.shape
-    changed, kept = math.log(mu), math.log1p(-mu)
-    is_with, is_without = math.log(with_contact), math.log(without)
+    distance, contact, sites = facts.distance, facts.contact, facts.sites
+    changed, kept = math.log(parameters.mutation), math.log1p(-parameters.mutation)
+    touched = math.log(parameters.with_contact / parameters.without)
+    untouched = math.log((1.0 - parameters.with_contact) / (1.0 - parameters.without))
     for i in range(n):
         highest = -math.inf
         for j in range(n):
@@ -60,10 +174,10 @@ def _evidence(
                     value = -math.inf
                 elif k == 0 and contact[i, j] > 0.0:
                     value += math.log(contact[i, j])
-                    if estimate_contact:
-                        value += is_with
-                elif estimate_contact:
-                    value += is_without
+                    if facts.is_learned:
+                        value += touched
+                elif facts.is_learned:
+                    value += untouched
                 out[i, j, k] = value
                 if i != j:
                     highest = max(highest, value)
@@ -71,6 +185,28 @@ def _evidence(
             for k in range(generations):
                 possible = i != j and highest > -math.inf
                 out[i, j, k] = math.exp(out[i, j, k] - highest) if possible else 0.0
+
+
+@njit(cache=True, nogil=True)
+def _share_out(facts: Facts, sampled: float, state: State) -> None:
+    """The chance of each number of generations and days: so many cases between were not sampled."""
+    options, (generations, width) = facts.infection.shape[1], facts.generation.shape
+    for k in range(generations):
+        missed = sampled * (1.0 - sampled) ** k if generations > 1 else 1.0
+        state.chance[k] = missed * facts.generation[k]
+        state.onward[0, k, options : options + width] = state.chance[k]
+        state.onward[1, k, options : options + width] = state.chance[k, ::-1]
+
+
+@njit(cache=True, nogil=True)
+def _weigh_pairs(facts: Facts, state: State) -> None:
+    at, earliest, weights = state.at, facts.earliest, state.weights
+    evidence, chance = state.evidence, state.chance
+    for i in range(at.size):
+        for j in range(at.size):
+            gap = earliest[i] + at[i] - earliest[j] - at[j]
+            weights[i, j] = _weight(gap, evidence[i, j], chance)
+    _add_up(facts, state)
 
 
 @njit(cache=True, nogil=True)
@@ -85,168 +221,60 @@ def _weight(gap: int, evidence: NDArray[np.float64], chance: NDArray[np.float64]
 
 
 @njit(cache=True, nogil=True)
-def run(
-    seed: int,
-    draws: int,
-    burn_in: int,
-    earliest: NDArray[np.int64],
-    infection: NDArray[np.float64],
-    generation: NDArray[np.float64],
-    distance: NDArray[np.float64],
-    contact: NDArray[np.float64],
-    estimate_contact: bool,
-    sites: float,
-    imported: NDArray[np.bool_],
-    outside: float,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Support [infectee, infector; last column: none of those listed], the probability of each infection day
-    (day `earliest[i]` + column), and the draws of (μ, P(contact | transmission), P(contact | none), sampled).
-
-    `infection[i, d]` is the probability of infection on day `earliest[i] + d` from the onset alone.
-    `generation[k, g]`: probability that k + 1 generations take g days. `contact`: weight above 0 recorded, 0
-    none, below 0 impossible.
-    """
-    np.random.seed(seed)
-    n, options = infection.shape
-    generations = generation.shape[0]
-    top = generation.max()
-    mu, with_contact, without, sampled = 1.0 / max(sites, 2.0), 1.0, 1.0, 1.0
-    missed = np.ones(generations)
-    if generations > 1:
-        sampled = _SAMPLED[0] / (_SAMPLED[0] + _SAMPLED[1])
-    evidence, weights, sums = np.empty((n, n, generations)), np.zeros((n, n)), np.empty(n)
-    chance = np.empty(generation.shape)  # of each number of generations and days, as the share sampled has it
-    onward = np.zeros((2, generations, generation.shape[1] + 2 * options))
-    most = 0.0
-    for k in range(generations):
-        most += generation[k].max()
-    learning = sites > 0.0 or estimate_contact
-    recorded, pairs = 0.0, n * (n - 1) / 2.0
-    for i in range(n):
-        for j in range(i):
-            recorded += 1.0 if contact[i, j] > 0.0 or contact[j, i] > 0.0 else 0.0
-    support, days = np.zeros((n, n + 1)), np.zeros((n, options))
-    kept = np.zeros((draws, 4))
-    at = np.empty(n, np.int64)
-    for i in range(n):
-        at[i] = np.argmax(infection[i])
-    chance_with, chance_without = 0.5, 0.1
-    beyond = outside * top
-    for sweep in range(burn_in + draws):
-        for k in range(generations):
-            missed[k] = sampled * (1.0 - sampled) ** k if generations > 1 else 1.0
-            chance[k] = missed[k] * generation[k]
-            onward[0, k, options : options + generation.shape[1]] = chance[k]
-            onward[1, k, options : options + generation.shape[1]] = chance[k, ::-1]
-        with_contact, without = chance_with / chance_without, (1.0 - chance_with) / (1.0 - chance_without)
-        if learning or sweep == 0:
-            _evidence(evidence, distance, contact, sites, mu, with_contact, without, estimate_contact)
-        for i in range(n):
-            sums[i] = beyond
-            for j in range(n):
-                gap = earliest[i] + at[i] - earliest[j] - at[j]
-                weights[i, j] = _weight(gap, evidence[i, j], chance)
-                sums[i] += weights[i, j]
-        for _ in range(n):
-            _redate(
-                np.random.randint(n), at, earliest, infection, evidence, chance, onward, weights, sums,
-                imported, beyond, most,
-            )  # fmt: skip
-        # Subtracting leaves dust behind; sums are made anew before anything is read from them.
-        transmissions, mutations, sites_seen, touching, skipped = 0.0, 0.0, 0.0, 0.0, 0.0
-        for i in range(n):
-            if sweep >= burn_in:
-                days[i, at[i]] += 1.0
-            if imported[i]:
-                if sweep >= burn_in:
-                    support[i, n] += 1.0
-                continue
-            total = beyond
-            for j in range(n):
-                total += weights[i, j]
-            pick, chosen = np.random.random() * total, n
-            for j in range(n):
-                pick -= weights[i, j]
-                if chosen == n and weights[i, j] > 0.0 and pick < 0.0:
-                    chosen = j
-                if sweep >= burn_in:
-                    support[i, j] += weights[i, j] / total
-            if sweep >= burn_in:
-                support[i, n] += beyond / total
-            if chosen == n:
-                continue
-            k = _generations(i, chosen, earliest, at, evidence, chance)
-            skipped += k
-            transmissions += 1.0
-            if k == 0 and contact[i, chosen] > 0.0:
-                touching += 1.0
-            if not math.isnan(distance[i, chosen]):
-                mutations += distance[i, chosen]
-                sites_seen += (k + 1) * sites
-        if sites > 0.0:
-            mu = np.random.beta(_FLAT + mutations, _FLAT + max(sites_seen - mutations, 0.0))
-            mu = min(max(mu, 1e-12), 1.0 - 1e-12)
-        if estimate_contact:
-            chance_with = np.random.beta(_FLAT + touching, _FLAT + transmissions - touching)
-            chance_without = np.random.beta(
-                _FLAT + recorded - touching, _FLAT + max(pairs - recorded - transmissions + touching, 0.0)
-            )
-            chance_with = min(max(chance_with, 1e-9), 1.0 - 1e-9)
-            chance_without = min(max(chance_without, 1e-9), 1.0 - 1e-9)
-        if generations > 1:
-            sampled = np.random.beta(_SAMPLED[0] + transmissions, _SAMPLED[1] + skipped)
-        if sweep >= burn_in:
-            kept[sweep - burn_in] = mu, chance_with, chance_without, sampled
-    return support / draws, days / draws, kept
+def _add_up(facts: Facts, state: State) -> None:
+    """Sums made anew: taking a weight out of one again leaves dust behind."""
+    weights, sums = state.weights, state.sums
+    for i in range(sums.size):
+        total = facts.beyond
+        for j in range(sums.size):
+            total += weights[i, j]
+        sums[i] = total
 
 
-# The three below stand alone, on rows without gaps: so they are compiled for many numbers at once.
+# --- days of infection -----------------------------------------------------------------------------------
 
 
 @njit(cache=True, nogil=True)
-def _add(out: NDArray[np.float64], row: NDArray[np.float64], factor: float) -> None:
-    for d in range(out.size):
-        out[d] += row[d] * factor
+def _redate(facts: Facts, state: State) -> None:
+    """Draw the infection days of as many cases as there are, one after the other, given all other days."""
+    at = state.at
+    for _ in range(at.size):
+        i = np.random.randint(at.size)
+        logs = _log_chances(i, facts, state)
+        chances = np.exp(logs - logs.max())
+        chosen = _pick(chances, chances.sum(), at[i])
+        if chosen != at[i]:
+            at[i] = chosen
+            _weigh_again(i, facts, state)
 
 
 @njit(cache=True, nogil=True)
-def _set(out: NDArray[np.float64], row: NDArray[np.float64], factor: float) -> None:
-    for d in range(out.size):
-        out[d] = row[d] * factor
+def _weigh_again(i: int, facts: Facts, state: State) -> None:
+    """The weights of case i with all others, either way, once its day has changed."""
+    at, sums, weights, evidence = state.at, state.sums, state.weights, state.evidence
+    earliest, chance, beyond = facts.earliest, state.chance, facts.beyond
+    day = earliest[i] + at[i]
+    sums[i] = beyond
+    for k in range(at.size):
+        if k == i:
+            continue
+        there = earliest[k] + at[k]
+        weights[i, k] = _weight(day - there, evidence[i, k], chance)
+        sums[i] += weights[i, k]
+        again = _weight(there - day, evidence[k, i], chance)
+        sums[k] = max(sums[k] - weights[k, i] + again, beyond)
+        weights[k, i] = again
 
 
 @njit(cache=True, nogil=True)
-def _multiply(
-    product: NDArray[np.float64], new: NDArray[np.float64], rest: float, least: float, share: float
-) -> None:
-    for d in range(product.size):
-        value = rest + new[d]
-        product[d] *= (value if value > least else least) * share
-
-
-@njit(cache=True, nogil=True)
-def _log_chances(
-    i: int,
-    at: NDArray[np.int64],
-    earliest: NDArray[np.int64],
-    infection: NDArray[np.float64],
-    evidence: NDArray[np.float64],
-    chance: NDArray[np.float64],
-    onward: NDArray[np.float64],
-    weights: NDArray[np.float64],
-    sums: NDArray[np.float64],
-    imported: NDArray[np.bool_],
-    beyond: float,
-    most: float,
-) -> NDArray[np.float64]:
+def _log_chances(i: int, facts: Facts, state: State) -> NDArray[np.float64]:
     """The logarithm of the probability of each infection day of case i given all other days, all infectors
-    summed out; up to a constant.
-
-    `onward[0]` and `onward[1]` hold `chance` by days ascending and descending, with room for all options on
-    either side. `most`: no weight is above it.
-    """
+    summed out; up to a constant."""
+    at, earliest, infection, imported = state.at, facts.earliest, facts.infection, facts.imported
+    evidence, weights, sums, onward = state.evidence, state.weights, state.sums, state.onward
+    beyond, most = facts.beyond, state.most
     n, options = infection.shape
-    generations, longest = chance.shape[0], chance.shape[1] - 1
+    generations, longest = state.chance.shape[0], state.chance.shape[1] - 1
     logs, product = np.zeros(options), np.ones(options)
     own, new = np.full(options, beyond), np.empty(options)
     lowest, highest = 1.0, 1.0  # what the products lie between
@@ -282,71 +310,107 @@ def _log_chances(
     return logs
 
 
+# The three below stand alone, on rows without gaps: so they are compiled for many numbers at once.
+
+
 @njit(cache=True, nogil=True)
-def _redate(
-    i: int,
-    at: NDArray[np.int64],
-    earliest: NDArray[np.int64],
-    infection: NDArray[np.float64],
-    evidence: NDArray[np.float64],
-    chance: NDArray[np.float64],
-    onward: NDArray[np.float64],
-    weights: NDArray[np.float64],
-    sums: NDArray[np.float64],
-    imported: NDArray[np.bool_],
-    beyond: float,
-    most: float,
+def _add(out: NDArray[np.float64], row: NDArray[np.float64], factor: float) -> None:
+    for d in range(out.size):
+        out[d] += row[d] * factor
+
+
+@njit(cache=True, nogil=True)
+def _set(out: NDArray[np.float64], row: NDArray[np.float64], factor: float) -> None:
+    for d in range(out.size):
+        out[d] = row[d] * factor
+
+
+@njit(cache=True, nogil=True)
+def _multiply(
+    product: NDArray[np.float64], new: NDArray[np.float64], rest: float, least: float, share: float
 ) -> None:
-    """Draw the infection day of case i given all other days."""
-    n, options = infection.shape
-    logs = _log_chances(
-        i, at, earliest, infection, evidence, chance, onward, weights, sums, imported, beyond, most
-    )
-    top = logs.max()
-    chances = np.exp(logs - top)
-    pick = np.random.random() * chances.sum()
-    chosen = at[i]
-    for option in range(options):
-        pick -= chances[option]
-        if pick < 0.0 and chances[option] > 0.0:
-            chosen = option
-            break
-    if chosen == at[i]:
-        return
-    at[i] = chosen
-    day = earliest[i] + chosen
-    sums[i] = beyond
-    for k in range(n):
-        if k == i:
-            continue
-        there = earliest[k] + at[k]
-        weights[i, k] = _weight(day - there, evidence[i, k], chance)
-        sums[i] += weights[i, k]
-        again = _weight(there - day, evidence[k, i], chance)
-        sums[k] = max(sums[k] - weights[k, i] + again, beyond)
-        weights[k, i] = again
+    for d in range(product.size):
+        value = rest + new[d]
+        product[d] *= (value if value > least else least) * share
+
+
+# --- infectors and parameters ----------------------------------------------------------------------------
 
 
 @njit(cache=True, nogil=True)
-def _generations(
-    i: int,
-    j: int,
-    earliest: NDArray[np.int64],
-    at: NDArray[np.int64],
-    evidence: NDArray[np.float64],
-    chance: NDArray[np.float64],
-) -> int:
-    """Unseen cases between j and i, drawn: generations − 1."""
-    generations = chance.shape[0]
-    if generations == 1:
-        return 0
-    gap = earliest[i] + at[i] - earliest[j] - at[j]
-    total = 0.0
-    for k in range(generations):
-        total += chance[k, gap] * evidence[i, j, k]
+def _count(facts: Facts, state: State, support: NDArray[np.float64], days: NDArray[np.float64]) -> None:
+    """Add the day drawn for each case, and the probability of each of its infectors."""
+    at, weights, sums = state.at, state.weights, state.sums
+    n = at.size
+    for i in range(n):
+        days[i, at[i]] += 1.0
+        if facts.imported[i]:
+            support[i, n] += 1.0
+            continue
+        total = sums[i]
+        for j in range(n):
+            support[i, j] += weights[i, j] / total
+        support[i, n] += facts.beyond / total
+
+
+@njit(cache=True, nogil=True)
+def _draw_infectors(facts: Facts, state: State) -> _Seen:
+    """One infector for each case that was not imported: what these transmissions hold."""
+    transmissions, mutations, sites, touching, skipped = 0.0, 0.0, 0.0, 0.0, 0.0
+    weights, sums, contact, distance = state.weights, state.sums, facts.contact, facts.distance
+    imported, n = facts.imported, state.at.size
+    for i in range(n):
+        if imported[i]:
+            continue
+        chosen = _pick(weights[i], sums[i], n)
+        if chosen == n:
+            continue
+        k = _unseen_between(i, chosen, facts, state) if state.chance.shape[0] > 1 else 0
+        skipped += k
+        transmissions += 1.0
+        if k == 0 and contact[i, chosen] > 0.0:
+            touching += 1.0
+        if not math.isnan(distance[i, chosen]):
+            mutations += distance[i, chosen]
+            sites += (k + 1) * facts.sites
+    return _Seen(transmissions, mutations, sites, touching, skipped)
+
+
+@njit(cache=True, nogil=True)
+def _unseen_between(i: int, j: int, facts: Facts, state: State) -> int:
+    """How many unseen cases stand between j and i, drawn: generations − 1."""
+    gap = facts.earliest[i] + state.at[i] - facts.earliest[j] - state.at[j]
+    each = state.chance[:, gap] * state.evidence[i, j]
+    return _pick(each, _weight(gap, state.evidence[i, j], state.chance), each.size - 1)
+
+
+@njit(cache=True, nogil=True)
+def _learn(facts: Facts, seen: _Seen, known: Parameters) -> Parameters:
+    """Draw the parameters given the infectors; what nothing is learned of stays as it is."""
+    mutation, with_contact, without, sampled = known
+    if facts.sites > 0.0:
+        mutation = np.random.beta(_FLAT + seen.mutations, _FLAT + max(seen.sites - seen.mutations, 0.0))
+        mutation = min(max(mutation, 1e-12), 1.0 - 1e-12)
+    if facts.is_learned:
+        n = facts.earliest.size
+        # of all pairs those without transmission, with and without a contact
+        with_none = facts.recorded - seen.touching
+        with_neither = max(n * (n - 1) / 2.0 - facts.recorded - seen.transmissions + seen.touching, 0.0)
+        with_contact = np.random.beta(_FLAT + seen.touching, _FLAT + seen.transmissions - seen.touching)
+        without = np.random.beta(_FLAT + with_none, _FLAT + with_neither)
+        with_contact = min(max(with_contact, 1e-9), 1.0 - 1e-9)
+        without = min(max(without, 1e-9), 1.0 - 1e-9)
+    if facts.generation.shape[0] > 1:
+        sampled = np.random.beta(_SAMPLED[0] + seen.transmissions, _SAMPLED[1] + seen.skipped)
+    return Parameters(mutation, with_contact, without, sampled)
+
+
+@njit(cache=True, nogil=True)
+def _pick(weights: NDArray[np.float64], total: float, otherwise: int) -> int:
+    """A number drawn with the chance its weight has of `total`; `otherwise` has the rest."""
     pick = np.random.random() * total
-    for k in range(generations):
-        pick -= chance[k, gap] * evidence[i, j, k]
-        if pick < 0.0:
-            return k
-    return generations - 1
+    for option in range(weights.size):
+        pick -= weights[option]
+        if pick < 0.0 and weights[option] > 0.0:
+            return option
+    return otherwise
