@@ -487,6 +487,7 @@ def _restore(row: AssistanceRequest, *, to_messages: int) -> None:
             AssistanceRequest.objects.filter(id=row.pk).update(
                 status="received", outcome="", answered_at=None
             )
+        cursor.execute("SET LOCAL session_replication_role = origin")  # the test goes on in this transaction
 
 
 @pytest.mark.parametrize(

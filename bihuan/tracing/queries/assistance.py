@@ -39,6 +39,7 @@ from bihuan.tracing.rules.assistance import (
     OUTCOMES,
     SETTLED,
     TAKEN_UP,
+    UNKNOWN_THREAD,
     Need,
     Said,
     Side,
@@ -55,6 +56,7 @@ __all__ = [
     "NEED_LABELS",
     "OUTCOME_LABELS",
     "RETURN_LABELS",
+    "UNKNOWN_THREAD",
     "AssistanceFilter",
     "AssistanceRow",
     "AssistanceView",
@@ -144,8 +146,8 @@ class AssistanceRow:
 class MessageView:
     """One message of the log. `verified`: signed and checked when it came (True), said or kept inside this
     installation (None). `delivered_at` None with `attempts`: still on its way, unless `is_settled`: the other
-    side has lost the request, and it is sent no more. `is_taken_up`: a request of ours that stands here by the
-    other side's copy. `note`: its text, unless destroyed."""
+    side has lost the request, and it is sent no more. `is_taken_up`: a request of ours that stands here by
+    the other side's copy. `note`: its text, unless destroyed."""
 
     said: str
     label: str

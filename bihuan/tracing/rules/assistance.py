@@ -261,7 +261,7 @@ def _status(said: set[Said], *, is_received: bool, is_answered: bool) -> Status:
     return Status.DRAFT
 
 
-#: The other installation's words for a request that is not there: to be said again; or not to be taken up there.
+#: The other installation's words for a request that is not there: to be said again; or not to be taken up.
 UNKNOWN_THREAD: Final = "unknown-thread"
 LOST_THERE: Final = frozenset({UNKNOWN_THREAD, "not-asked", "thread-taken"})
 #: The asked side has closed a request that the other side has lost; what did not arrive waits no more.

@@ -52,6 +52,7 @@ OFFERED: Final = (
     ("return", "assistance.return"),
     ("end", "assistance.end"),
     ("deleted", "assistance.delete"),
+    ("settle", "assistance.settle"),
 )
 PRIMARY: Final = frozenset({"request", "accept", "answer"})
 
@@ -215,6 +216,10 @@ def _proof(message: MessageView) -> tuple[str, str]:
     """What proves a message: the signature it came with, or the other side's signed receipt."""
     if message.verified:
         return _("signature verified"), "done"
+    if message.is_taken_up:
+        return _("from the other side's copy"), "soon"
+    if message.is_settled:
+        return _("not delivered, sent no more"), "soon"
     if message.is_sent and message.delivered_at:
         return _("receipt verified"), "done"
     if message.is_sent:
@@ -229,14 +234,47 @@ def _travel(found: AssistanceView) -> list[str]:
         "not-recognized": _("the other installation does not recognize our key: compare fingerprints"),
         "revoked": _("the other installation no longer trusts this one"),
         "no-receipt": _("the answer was no receipt of theirs"),
-        "unknown-thread": _("the request has not arrived there yet"),
+        "unknown-key": _("sealed for a key that is gone there, it goes again with their new one"),
+        "not-theirs": _("the other installation does not know that we serve the place that asks"),
+        "unknown-thread": _("the other installation has lost the request"),
+        "not-asked": _("the other installation has lost the request and cannot take it up again"),
+        "thread-taken": _("there is another request of this number there"),
     }
-    return [
+    waiting = [m for m in found.messages if m.is_sent and m.delivered_at is None and not m.is_settled]
+    lines = [
         _("“%(what)s” is on its way, tried %(n)s times: %(why)s.")
         % {"what": m.label, "n": m.attempts, "why": why.get(m.error, m.error) or _("not tried yet")}
-        for m in found.messages
-        if m.is_sent and m.delivered_at is None
+        for m in waiting
     ]
+    return [*_lost(found, waiting), *lines]
+
+
+def _lost(found: AssistanceView, waiting: list[MessageView]) -> list[str]:
+    """What to do when a side came back from an older backup and has lost the request."""
+    lines: list[str] = []
+    if any(m.is_taken_up for m in found.messages) and not found.row.is_over:
+        text = _(
+            "This installation had lost this request, as it happens when it comes back from an older backup. "
+            "It was taken up again from the copy of %(place)s. Look whether it was asked here and who the "
+            "person is; if it was not, end it."
+        )
+        lines.append(text % {"place": found.row.peer})
+    errors = {m.error for m in waiting}
+    text = ""
+    if found.row.side == "asking" and queries.UNKNOWN_THREAD in errors:
+        text = _(
+            "%(place)s has lost this request, as it happens when an installation comes back from an "
+            "older backup. All that was said here goes there again, and nothing is taken twice. Until they "
+            "accept it anew, take it that nobody there has the person: call them."
+        )
+    elif found.row.side == "asked" and errors & queries.LOST_THERE:
+        text = _(
+            "%(place)s has lost this request, as it happens when an installation comes back from an "
+            "older backup. All that was said here goes there again with a copy of the request, from which "
+            "it is taken up there. If that does not succeed, tell them the result by telephone, record it "
+            "here as the answer (or send the request back), and close it here."
+        )
+    return [*lines, text % {"place": found.row.peer}] if text else lines
 
 
 def _offers(found: AssistanceView) -> list[dict[str, Any]]:

@@ -254,6 +254,11 @@ def _problem(code: str) -> str:
         "revoked": _("It trusts this installation no more."),
         "no-receipt": _("Something else answered at its address."),
         "unknown-key": _("Sealed for a key that is gone there; passes by itself when their new key is here."),
+        "unknown-thread": _(
+            "It has lost a request, perhaps restored from an older backup: what was said goes again."
+        ),
+        "not-asked": _("It has lost a request and cannot take it up: the request says what to do."),
+        "thread-taken": _("It has lost a request and cannot take it up: the request says what to do."),
         "not-theirs": _("It does not know that we speak for the territory that asks: send our new card."),
     }
     return known.get(code, code)

@@ -1,8 +1,8 @@
 """A side came back from an older backup and has lost a request: both go on, or the asked side closes it.
 
-The sender learns it by the word `unknown-thread`, or by a receipt that calls new what had a receipt before. It
-then says all that it said in the thread again, under the same numbers. The asked side's messages carry a copy
-of the request, from which the asking side takes it up again: nothing but what that side itself had told,
+The sender learns it by the word `unknown-thread`, or by a receipt that calls new what had a receipt before.
+It then says all that it said in the thread again, under the same numbers. The asked side's messages carry a
+copy of the request, from which the asking side takes it up again: nothing but what that side itself had told,
 sealed for its key. A copy makes a row and links nobody; people there look whether they asked.
 """
 
@@ -113,7 +113,9 @@ def settle_lost(request_id: str, *, actor: Actor, now: datetime | None = None) -
         with scope.system():  # what waits for the worker
             waiting = AssistanceDelivery.objects.filter(request=row, delivered_at__isnull=True)
             if row.is_asking or not waiting.filter(error__in=LOST_THERE).exists():
-                raise AssistanceClosed(_("The other side has not lost request %(id)s.") % {"id": row.public_id})
+                raise AssistanceClosed(
+                    _("The other side has not lost request %(id)s.") % {"id": row.public_id}
+                )
             if row.status != Status.DELETED:
                 if not may_say(Said.DELETED, status=Status(row.status), side=Side.ASKED):
                     raise AssistanceClosed(

@@ -47,6 +47,7 @@ from bihuan.tracing.rules.assistance import (
 
 _CODE: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
 _MESSAGE: Final = re.compile(r"[0-9a-f]{32}")
+_SAME: Final = {"need": "need", "to_territory": "territory_code", "from_territory": "other_territory"}
 _LONGEST_FIELD: Final = 300
 _LONGEST_OFFICE: Final = 200
 _HOUR: Final = timedelta(hours=1)
@@ -166,9 +167,7 @@ def _keep(known: _Known, at: datetime) -> bool:
         side = SPEAKER[said].other  # ours
         row = AssistanceRequest.objects.filter(peer=peer, thread=given.thread, side=side).first()
         if said is Said.REQUEST:
-            if row is not None:
-                raise Refused("thread-taken", 422, _("There is a request of this number."))
-            row = _lay_down(known, at)
+            row = _lay_down(known, at) if row is None else _asked_again(known, row, at)
         elif row is None:
             row = _taken_up(known, said, actor, at)
         else:
@@ -187,6 +186,17 @@ def _in_place(kept: thread.Kept, row: AssistanceRequest) -> thread.Kept:
     if all(m.sequence != kept.sequence for m in before if m.side is side):
         return kept
     return replace(kept, sequence=next_sequence(before, side))
+
+
+def _asked_again(known: _Known, row: AssistanceRequest, at: datetime) -> AssistanceRequest:
+    """The request once more as a new message: the sender came back from a backup in which it was a draft.
+    What we said since goes there again."""
+    asked = _read_request(known.content)
+    if any(asked[name] != getattr(row, has) for name, has in _SAME.items()):
+        raise Refused("thread-taken", 422, _("There is a request of this number."))
+    lost.say_again(row.pk, at=at)
+    lost.heard_again(row, at=at)
+    return row
 
 
 def _taken_up(known: _Known, said: Said, actor: Actor, at: datetime) -> AssistanceRequest:
