@@ -59,7 +59,7 @@ def day(text: str) -> dt.date:
         ),
         (
             SHANGHAI,
-            "2022-06-28",
+            "2022-06-30",
             "cn-nhc-2022-06+cn-nhc-2021-05+cn-nhc-2020-09+cn-nhc-2020-03+generic-respiratory",
         ),
         (SHIYAN, "2020-02-16", "cn-nhc-2020-01+generic-respiratory"),
@@ -265,17 +265,15 @@ def test_contacts_of_contacts_have_days_of_their_own_while_they_are_named(
     assert [policy.value(f"secondary.{key}").value for key in keys] == [days, place, tests, negatives]
 
 
-def test_shanghai_counted_contacts_from_four_days_before_and_only_then(library):
-    def days(territory, on):
-        return library.in_force(territory, day(on)).value("contact.window_before_onset_days").value
+@pytest.mark.parametrize("anchor", ["onset", "sample"])
+def test_shanghai_counted_contacts_from_four_days_before_until_it_followed_the_ninth_edition(library, anchor):
+    def found(territory, on):
+        return library.in_force(territory, day(on)).value(f"contact.window_before_{anchor}_days")
 
-    assert [days(SHANGHAI, on) for on in ("2022-05-09", "2022-05-10", "2022-06-27", "2022-06-28")] == [
-        2,
-        4,
-        4,
-        2,
-    ]
-    assert days(TIANJIN, "2022-05-10") == 2
+    days = ("2022-05-09", "2022-05-10", "2022-06-29", "2022-06-30")
+    assert [found(SHANGHAI, on).value for on in days] == [2, 4, 4, 2]
+    assert found(SHANGHAI, "2022-05-10").confidence == "verified"
+    assert found(TIANJIN, "2022-05-10").value == 2
 
 
 def test_the_last_negative_test_opens_the_window_from_the_ninth_edition_on(library):
