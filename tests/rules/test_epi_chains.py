@@ -207,6 +207,12 @@ def test_a_source_outside_takes_its_share_when_allowed() -> None:
     assert infectors(onsets, outside=0.5).of("b").support(None) > 0.3
 
 
+@pytest.mark.parametrize("said", [["b"], np.array(["b"]), iter(["b"])])
+def test_imported_cases_come_in_any_collection(said: Any) -> None:
+    found = infectors({"a": 0, "b": 3, "c": 5}, imported=said)
+    assert [one.case for one in found.cases if one.imported] == ["b"]
+
+
 def test_the_same_seed_gives_the_same_support() -> None:
     onsets = list(range(0, 20, 2))
     one, two, other = (infectors(onsets, seed=seed, draws=200) for seed in (1, 1, 2))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from bihuan.epi.chains import sampler
+from bihuan.epi.chains.given import NEVER, Facts
 
 
 def by_definition(
@@ -36,10 +37,10 @@ def by_definition(
     return told
 
 
-def known(earliest: Any, infection: Any, generation: Any, imported: Any, beyond: float) -> sampler.Facts:
+def known(earliest: Any, infection: Any, generation: Any, imported: Any, beyond: float) -> Facts:
     """Cases of whom only dates are known."""
     n = earliest.size
-    return sampler.Facts(
+    return Facts(
         earliest, infection, generation, np.full((n, n), np.nan), 0.0, np.zeros((n, n)), False, 0.0, imported,
         beyond,
     )  # fmt: skip
@@ -101,14 +102,14 @@ def test_a_product_of_many_small_factors_does_not_vanish() -> None:
     onward[0, 0, options : options + 7], onward[1, 0, options : options + 7] = chance[0], chance[0, ::-1]
     weights = np.zeros((n, n))
     weights[1:, 0] = 0.5
-    sums = sampler.NEVER + weights.sum(axis=1)
+    sums = NEVER + weights.sum(axis=1)
     found = sampler._log_chances(
         0,
-        known(earliest, infection, chance, imported, sampler.NEVER),
+        known(earliest, infection, chance, imported, NEVER),
         sampler.State(at, chance, onward, evidence, weights, sums, 0.5),
     )
     # Seven days before all others nobody is infected by the first: each of them came from nowhere.
-    assert_allclose(found - found[1], [(n - 1) * math.log(sampler.NEVER / 0.5), 0.0, 0.0], atol=1e-6)
+    assert_allclose(found - found[1], [(n - 1) * math.log(NEVER / 0.5), 0.0, 0.0], atol=1e-6)
 
 
 def test_what_is_picked_has_the_chance_of_its_weight() -> None:

@@ -20,40 +20,18 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from bihuan.epi.chains.given import Facts
+
 #: Pseudo-counts of the Beta priors of μ (mutations a site and transmission), of contact given transmission
 #: and of contact without: flat (Jombart 2014; Campbell 2019).
 _FLAT = 1.0
-#: Weight of "none of those listed" where the caller allows no outside source: taken only when no date
-#: leaves anything else.
-NEVER = 1e-200
-#: Products are turned into logarithms before they leave these bounds: with a factor of NEVER they still hold.
+#: Products are turned into logarithms before they leave these bounds: with a factor of
+#: `given.NEVER` they still hold.
 _SMALL, _LARGE = 1e-80, 1e80
 #: Prior of the share of cases that were sampled, Beta(10, 1) (outbreaker2's documented default).
 _SAMPLED = (10.0, 1.0)
 #: Where P(contact | transmission) and P(contact | none) start from.
 _WITH, _WITHOUT = 0.5, 0.1
-
-
-class Facts(NamedTuple):
-    """What is known before anything is drawn. Days of infection are counted as options: option d of case i
-    is the day `earliest[i] + d`, and from the onset alone its probability is `infection[i, d]`.
-
-    `generation[k, g]`: probability that k + 1 generations take g days. `distance`: sites that differ (NaN
-    unknown) of `sites` compared, 0 for none. `contact[infectee, infector]`: weight above 0 recorded, 0 none,
-    below 0 impossible; `is_learned`: what a contact means is learned, from `recorded` pairs with one.
-    `beyond`: the weight of "none of those listed".
-    """
-
-    earliest: NDArray[np.int64]
-    infection: NDArray[np.float64]
-    generation: NDArray[np.float64]
-    distance: NDArray[np.float64]
-    sites: float
-    contact: NDArray[np.float64]
-    is_learned: bool
-    recorded: float
-    imported: NDArray[np.bool_]
-    beyond: float
 
 
 class Parameters(NamedTuple):
