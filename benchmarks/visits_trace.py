@@ -33,7 +33,7 @@ import numpy as np
 from numba import carray, njit
 
 from benchmarks.visits_synthetic import FIRST_DAY, Town, fill
-from bihuan.epi.visits import Batch, VisitStore, adding, buckets, bulk, kernels, trace
+from bihuan.epi.visits import Batch, VisitStore, buckets, bulk, crew, kernels, ranking, rooms, trace
 from bihuan.epi.visits.batch import DAY_MINUTES
 from bihuan.epi.visits.trace import Windows, meet, present_at
 
@@ -205,16 +205,16 @@ def _read(segments: Any, ranges: Any) -> Any:
 @njit(nogil=True)
 def _write(out: Any) -> None:
     """Write the columns of an answer, past the caches as the product does."""
-    line = np.zeros(buckets.LINE, np.int32)
-    for at in range(0, out.size - buckets.LINE + 1, buckets.LINE):
-        buckets._stream(line.ctypes.data, out.ctypes.data + 4 * at)
-    buckets._wait()
+    line = np.zeros(rooms.LINE, np.int32)
+    for at in range(0, out.size - rooms.LINE + 1, rooms.LINE):
+        ranking.stream(line.ctypes.data, out.ctypes.data + 4 * at)
+    ranking.wait_for_streams()
 
 
 def _floor(store: VisitStore, k: int, *, days: int) -> dict[str, float]:
     """Milliseconds in which all cores read the rows of a question where they lie, one that was not asked
     before; and write an answer of its size."""
-    n_cores, reads, writes = adding.workers(), [], []
+    n_cores, reads, writes = crew.workers(), [], []
     for seed in range(5_000, 5_000 + _RUNS.get(k, 15)):
         asked = _windows(store, k, days=days, seed=seed)
         segments, keep = trace.segments_of(store, asked, 0)
@@ -224,14 +224,14 @@ def _floor(store: VisitStore, k: int, *, days: int) -> dict[str, float]:
         parts = np.split(ranges, cuts)
         _read(segments, ranges[:1])
         begun = time.perf_counter()
-        adding.at_once(lambda part, s=segments: _read(s, part), parts)
+        crew.at_once(lambda part, s=segments: _read(s, part), parts)
         reads.append((time.perf_counter() - begun) * 1e3)
         del keep
         met = meet(store, asked)
-        outs = [adding._columns(max(1, met.size // n_cores)) for _n in range(n_cores)]
+        outs = [rooms.answer_of(max(1, met.size // n_cores)) for _n in range(n_cores)]
         _write(outs[0][:, :0].ravel())
         begun = time.perf_counter()
-        adding.at_once(lambda out: _write(out.ravel()), outs)
+        crew.at_once(lambda out: _write(out.ravel()), outs)
         writes.append((time.perf_counter() - begun) * 1e3)
     return {"read_ms": round(statistics.median(reads), 3), "write_ms": round(statistics.median(writes), 3)}
 

@@ -94,9 +94,11 @@ def as_kept(stay: int | None) -> int:
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], phases=PHASES)
 @given(
     visits=VISITS, windows=WINDOWS, margin=st.sampled_from([0, 1, 15, 120]), cut=st.integers(0, 40),
-    a_round=st.sampled_from([1, 3, 1 << 24]),
+    a_round=st.sampled_from([1, 3, 1 << 24]), people_a_row=st.sampled_from([0, 1 << 20]),
 )  # fmt: skip
-def test_all_ways_say_what_counting_by_hand_says(tmp_path_factory, visits, windows, margin, cut, a_round):
+def test_all_ways_say_what_counting_by_hand_says(
+    tmp_path_factory, visits, windows, margin, cut, a_round, people_a_row
+):
     store = VisitStore.create(tmp_path_factory.mktemp("store"))
     rows = [
         (n + 1, key, place, ZERO + a, UNKNOWN_END if stay is None else ZERO + a + stay)
@@ -113,9 +115,10 @@ def test_all_ways_say_what_counting_by_hand_says(tmp_path_factory, visits, windo
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trace, "_TABLE_ROWS", -1)  # as a question of any size is dealt into buckets,
         patch.setattr(adding, "ROUND_ROWS", a_round)  # in many rounds,
-        patch.setattr(adding, "SHARED_ROWS", 0)  # by three threads
+        patch.setattr(adding, "SHARED_ROWS", 1)  # by three threads
         patch.setattr(adding, "_SHARED_NAMES", 0)
         patch.setattr(adding, "workers", lambda: 3)
+        patch.setattr(adding, "_PEOPLE_A_ROW", people_a_row)  # and ranked by class, or digit by digit
         assert as_dict(meet(store, asked, margin=margin)) == wanted
     store.compact(day=DAY_ONE)
     assert as_dict(meet(store, asked, margin=margin)) == wanted

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numba import njit
 
 from bihuan.epi.errors import InputError
-from bihuan.epi.visits import Batch, VisitStore, adding, buckets, bulk, meeting
+from bihuan.epi.visits import Batch, VisitStore, adding, buckets, bulk, meeting, ranking
 from bihuan.epi.visits.backward import CommonPlace, common_places, spans
 from bihuan.epi.visits.batch import DAY_MINUTES
 from bihuan.epi.visits.risk import CASE_MINUTES, ENCOUNTER_MINUTES, SCALE_MINUTES, scored
@@ -75,16 +76,59 @@ def test_a_large_question_leaves_nothing_behind_for_the_next(tmp_path: Path):
     assert np.array_equal(meet(store, asked(400)).table, once)
 
 
-@pytest.mark.parametrize(("of", "name", "least"), [(adding, "_BITS", 1), (buckets, "RANKED", (9, 9, 9))])
+@pytest.mark.parametrize(("name", "instead"), [("_BITS", 1), ("_bits", lambda most: None)])
 def test_what_does_not_fit_into_one_number_is_ranked_by_several(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, of: Any, name: str, least: Any
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, instead: Any
 ):
     store = crowd(tmp_path)
     once = meet(store, asked(300)).table
     tables = tables_of(monkeypatch)
-    monkeypatch.setattr(of, name, least)
+    monkeypatch.setattr(adding, "_PEOPLE_A_ROW", 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(adding, name, instead)
+        patch.setattr(ranking, "MOST_CLASSES", 0)
+        assert np.array_equal(meet(store, asked(300)).table, once)
+    assert tables == [1]
     assert np.array_equal(meet(store, asked(300)).table, once)
     assert tables == [1]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "times", "cases", "fits"),
+    [
+        ((1 << 28) - 1, (1 << 20) - 1, (1 << 16) - 1, True), (1 << 28, 1, 1, False), (1, 1 << 20, 1, False),
+        (1, 1, 1 << 16, False),
+    ],
+)  # fmt: skip
+def test_a_record_that_is_too_large_for_one_number_says_so(minutes: int, times: int, cases: int, fits: bool):
+    record = np.zeros((1, buckets.N_RECORD), np.int32)
+    columns = [buckets.TOGETHER, buckets.ENCOUNTERS, buckets.CASES, buckets.FIRST, buckets.LAST]
+    record[0, columns] = minutes, times, cases, 5, 9
+    rank, _named, beyond = _taken(record)
+    assert (beyond == 0) == fits
+    assert not record.any()
+    if fits:
+        assert ranking.parted(int(rank)) == (minutes, times, cases)
+
+
+@njit
+def _taken(record: Any) -> Any:
+    return buckets._take(record.ctypes.data, 7, 12)
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"), [("MOST_CLASSES", 0), ("are_few", lambda bits: False), ("parted", ranking.parted)]
+)
+def test_a_hundred_cases_are_ranked_by_class_and_digit_by_digit_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, instead: Any
+):
+    store = town(tmp_path)
+    wanted = bulk.meet(store, asked(200), margin=5).table
+    monkeypatch.setattr(adding, "_PEOPLE_A_ROW", 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(ranking, name, instead)
+        assert np.array_equal(meet(store, asked(200), margin=5).table, wanted)
+    assert np.array_equal(meet(store, asked(200), margin=5).table, wanted)
 
 
 def tables_of(monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -131,16 +175,20 @@ def town(folder: Path) -> VisitStore:
     return store
 
 
-@pytest.mark.parametrize(("a_round", "threads"), [(1 << 24, 1), (1 << 24, 2), (30_000, 3)])
+@pytest.mark.parametrize(
+    ("a_round", "threads", "people_a_row"),
+    [(1 << 24, 1, 9), (1 << 24, 2, 0), (1 << 24, 3, 9), (30_000, 3, 0)],
+)
 def test_people_of_many_buckets_in_one_round_and_in_many_are_found_alike(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, a_round: int, threads: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, a_round: int, threads: int, people_a_row: int
 ):
     store = town(tmp_path)
     wanted = {k: bulk.meet(store, asked(k), margin=5) for k in (40, 3_000)}
     monkeypatch.setattr(adding, "ROUND_ROWS", a_round)
-    monkeypatch.setattr(adding, "SHARED_ROWS", 0)
+    monkeypatch.setattr(adding, "SHARED_ROWS", 1)
     monkeypatch.setattr(adding, "_SHARED_NAMES", 1_000)
     monkeypatch.setattr(adding, "workers", lambda: threads)
+    monkeypatch.setattr(adding, "_PEOPLE_A_ROW", people_a_row)
     for k, table in wanted.items():
         found = meet(store, asked(k), margin=5)
         assert found.size > 20_000

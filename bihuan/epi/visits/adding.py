@@ -2,110 +2,30 @@
 
 from __future__ import annotations
 
-import os
-import threading
-import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import cache
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bihuan.epi.visits import buckets
-from bihuan.epi.visits.buckets import N_RECORD
-from bihuan.epi.visits.met import NAMES, Met
+from bihuan.epi.visits import buckets, ranking
+from bihuan.epi.visits.buckets import N_RECORD, PEOPLE
+from bihuan.epi.visits.crew import at_once, even, together, workers
+from bihuan.epi.visits.met import Met
+from bihuan.epi.visits.rooms import Room, answer_of, borrowed
+from bihuan.epi.visits.turns import turns_of
 
 #: Rows that one core deals before all add up: 128 MB of meetings if all of them meet.
 ROUND_ROWS = 1 << 24
-#: Rows from which a second thread is worth its start.
-SHARED_ROWS = 1 << 17
-_SHARED_NAMES = 1 << 15
+#: Rows, and names, that one more thread is worth its start for.
+SHARED_ROWS, _SHARED_NAMES = 1 << 16, 1 << 15
+#: People of the store for each row of a question from which on classes are counted: few are met often then.
+_PEOPLE_A_ROW = 2
+#: Pieces of an answer for each core: when one is held up the other does more of them.
+_PIECES = 4
 _WORD, _BITS, _DIGIT = 64, 63, 11
-#: Bytes from which a room is large: one such is kept for the next question, up to the most that is kept.
-_LARGE, _KEPT = 1 << 27, 1 << 29
-#: Large questions answered at a time: each uses all cores and, at its largest, half a gigabyte.
-_turns = threading.BoundedSemaphore(2)
-
-
-class Room:
-    """Memory of one question, kept for the next: memory that is new costs more than what is done in it.
-
-    All of it is made by NumPy, which asks for large pages. `records` are zeros between questions.
-    """
-
-    def __init__(self) -> None:
-        self._held: dict[str, NDArray[Any]] = {}
-
-    def take(self, name: str, size: int, kind: Any, *, zeros: bool = False) -> NDArray[Any]:
-        """At least `size` entries; what is in them is open, unless it is zeros."""
-        found = self._held.get(name)
-        if found is None or found.size < size:
-            self._held.pop(name, None)
-            found = np.zeros(size, kind) if zeros else np.empty(size, kind)
-            self._held[name] = found
-        return found
-
-    def records(self, name: str, size: int, *, zeros: bool = False) -> NDArray[np.int32]:
-        return self.take(name, size * N_RECORD, np.int32, zeros=zeros).reshape(-1, N_RECORD)
-
-    @property
-    def bytes(self) -> int:
-        return sum(held.nbytes for held in self._held.values())
-
-
-_spare: list[Room] = []
-_lock = threading.RLock()  # what is let go may be taken back at any moment, in the same thread too
-
-
-@contextmanager
-def borrowed(*, large: bool) -> Iterator[Room]:
-    """A room, when it is this question's turn; after an error the room is not used again."""
-    with _turns:
-        with _lock:
-            _spare.sort(key=lambda room: room.bytes)
-            room = _spare.pop(-1 if large else 0) if _spare else Room()
-        yield room
-        with _lock:
-            is_second = room.bytes > _LARGE and any(other.bytes > _LARGE for other in _spare)
-            if room.bytes <= _KEPT and not is_second:
-                _spare[:] = [room, *_spare][: workers()]
-
-
-class _Kept(np.ndarray[Any, Any]):
-    """Memory of an answer. A type of its own, so that columns hold on to it and not to what is beneath."""
-
-
-_answers: list[NDArray[np.int32]] = []
-
-
-def _columns(n: int) -> NDArray[np.int32]:
-    """Room for an answer of n rows, one row a column of it, each on a cache line. When
-    nobody holds any part of it any more, the memory serves the next answer."""
-    wide = -(-n // buckets.LINE) * buckets.LINE
-    size = wide * len(NAMES) + buckets.LINE
-    with _lock:
-        fitting = [i for i, held in enumerate(_answers) if size <= held.size]
-        whole = _answers.pop(fitting[0]) if fitting else np.empty(_grown(size), np.int32)
-    at = -whole.ctypes.data // 4 % buckets.LINE
-    lent = whole.view(_Kept)[at : at + wide * len(NAMES)]
-    weakref.finalize(lent, _take_back, whole)
-    return lent.view(np.ndarray).reshape(len(NAMES), wide)
-
-
-def _grown(n: int) -> int:
-    """Somewhat more than n, so that questions of about one size use the same memory."""
-    step = 1 << max(0, n.bit_length() - 3)
-    return -(-n // step) * step
-
-
-def _take_back(whole: NDArray[np.int32]) -> None:
-    with _lock:
-        if whole.nbytes <= _KEPT:
-            _answers[:] = [whole, *_answers][: workers()]
 
 
 def time_bits(visits: NDArray[np.int64], margin: int) -> int:
@@ -119,294 +39,245 @@ def fits(bits: int, n_people: int) -> bool:
     return 1 << bits <= buckets.FAR and 2 * bits + n_people.bit_length() <= _WORD
 
 
-def add_up(
-    segments: NDArray[np.int64],
-    visits: NDArray[np.int64],
-    ranges: NDArray[np.int64],
-    people: NDArray[np.uint32],
-    margin: int,
-    *,
-    zero: int,
-    bits: int,
-    n_people: int,
-) -> Met | None:
-    """Everybody met in `ranges` (in the order of cases), ranked; `bits` as of `time_bits`. None if somebody
-    was met more often, or longer, than what ranks her holds (`buckets.RANKED`)."""
-    rows = ranges[:, 3] - ranges[:, 2]
-    n_buckets = -(-n_people // buckets.PEOPLE)
-    n_workers = workers() if int(rows.sum()) >= SHARED_ROWS else 1
-    rounds = _rounds(ranges, rows, visits[:, 0], n_workers)
+@dataclass(frozen=True)
+class Asked:
+    """What is added up: everybody met in `ranges`, in the order of cases. Moments are of `bits` bits (as of
+    `time_bits`), from `zero` on."""
+
+    segments: NDArray[np.int64]
+    visits: NDArray[np.int64]
+    ranges: NDArray[np.int64]
+    people: NDArray[np.uint32]
+    margin: int
+    zero: int
+    bits: int
+    n_people: int
+
+    @property
+    def n_buckets(self) -> int:
+        return -(-self.n_people // PEOPLE)
+
+
+def add_up(asked: Asked) -> Met | None:
+    """Everybody met, ranked. None if somebody was met more often, or longer, than what ranks her holds
+    (`ranking.RANKED_BITS`)."""
+    rows = np.cumsum(asked.ranges[:, 3] - asked.ranges[:, 2])
+    n_workers = min(workers(), max(1, int(rows[-1]) // SHARED_ROWS))
+    rounds = _rounds(asked, rows, n_workers)
     with borrowed(large=len(rounds) > 1) as room:
+        if len(rounds) == 1:
+            return _in_one(room, asked, _Dealt(room, asked, rows, rounds[0]))
         for parts in rounds:
-            dealt = _Dealt(room, parts, n_buckets)
-            at_once(
-                lambda part, i, dealt=dealt: buckets.deal(
-                    segments, visits, part, people, margin, zero, dealt.words, dealt.chain,
-                    dealt.firsts[i], dealt.ends[i],
-                ),
-                parts, range(len(parts)),
-            )  # fmt: skip
-            dealt.cases = np.array([visits[part[0, 0], 0] for part in parts], np.int64)
-            if len(rounds) > 1:
-                _hold(room, dealt, n_buckets, n_workers)
-        most = np.zeros((n_workers, N_RECORD), np.int32)
-        if len(rounds) > 1:
-            regions = _gather(room, n_buckets, n_workers, bits, most)
-        else:
-            regions = _settle(room, dealt, n_workers, bits, most)
-        return ranked(room, regions, most.max(axis=0), time_bits=bits, zero=zero)
+            _deal_and_hold(room, asked, _Dealt(room, asked, rows, parts), n_workers)
+        return _gathered(room, asked, n_workers)
 
 
-class _Dealt:
-    """Where the meetings of a round lie: one row of `ends` a part."""
-
-    def __init__(self, room: Room, parts: Sequence[NDArray[np.int64]], n_buckets: int) -> None:
-        blocks = [buckets.blocks_for(int((p[:, 3] - p[:, 2]).sum()), n_buckets) for p in parts]
-        self.firsts = np.concatenate([[0], np.cumsum(blocks)[:-1]]).astype(np.int64)
-        self.chain = room.take("chain", sum(blocks), np.uint64)
-        self.words = room.take("words", sum(blocks) * buckets.BLOCK, np.uint64)
-        self.ends = np.empty((len(parts), n_buckets), np.uint64)
-        self.cases = np.empty(0, np.int64)
-
-    def sizes(self) -> NDArray[np.int64]:
-        """Meetings of each bucket."""
-        out = np.zeros(self.ends.shape[1], np.int64)
-        for i, first in enumerate(self.firsts.tolist()):
-            buckets.sizes(self.chain, first, self.ends[i], out)
-        return out
-
-
-def _rounds(
-    ranges: NDArray[np.int64], rows: NDArray[np.int64], cases: NDArray[np.int64], n_workers: int
-) -> list[list[NDArray[np.int64]]]:
-    """Ranges in parts of about as many rows each, and parts in rounds: a round fits into memory, the cases of
-    a part into a meeting."""
-    so_far = np.cumsum(rows)
-    n_parts = n_workers * -(-int(so_far[-1]) // (ROUND_ROWS * n_workers))
-    of_case = cases[ranges[:, 0]]
+def _rounds(asked: Asked, rows: NDArray[np.int64], n_workers: int) -> list[NDArray[np.int64]]:
+    """Where the parts of each round begin, and where its last ends: a round fits into memory, the cases of a
+    part into a meeting. `rows`: of the ranges so far."""
+    n_parts = n_workers * -(-int(rows[-1]) // (ROUND_ROWS * n_workers))
+    case = asked.visits[asked.ranges[:, 0], 0]
     while True:
-        ends = np.searchsorted(so_far, so_far[-1] * np.arange(1, n_parts) // n_parts)
-        cuts = np.unique([0, *ends.tolist(), ranges.shape[0]])
-        if (of_case[cuts[1:] - 1] - of_case[cuts[:-1]] < buckets.MOST_CASES).all():
-            break
+        ends = np.searchsorted(rows, rows[-1] * np.arange(1, n_parts) // n_parts)
+        cuts = np.unique([0, *ends.tolist(), rows.size])
+        if (case[cuts[1:] - 1] - case[cuts[:-1]] < buckets.MOST_CASES).all():
+            return [cuts[i : i + n_workers + 1] for i in range(0, cuts.size - 1, n_workers)]
         n_parts *= 2
-    parts = [ranges[a:b] for a, b in pairwise(cuts.tolist())]
-    return [parts[i : i + n_workers] for i in range(0, len(parts), n_workers)]
 
 
-def _shares(weights: NDArray[np.int64], parts: int) -> list[tuple[int, int]]:
-    """Cut a row of buckets into `parts` of about the same weight."""
-    so_far = np.cumsum(weights)
-    cuts = np.searchsorted(so_far, so_far[-1] * np.arange(1, parts) // parts) + 1
-    return list(pairwise([0, *np.minimum(cuts, weights.size).tolist(), weights.size]))
+#: What ranks each person met, and who she is with the first and the last time: a row each.
+_Told = tuple[NDArray[np.uint64], NDArray[np.uint64]]
 
 
-def _settle(
-    room: Room, dealt: _Dealt, n_workers: int, bits: int, most: NDArray[np.int32]
-) -> list[tuple[int, int]]:
-    """All in one round: bucket by bucket, in records that stay in the cache. Rows of `_told` in use."""
-    sizes = dealt.sizes()
-    shares = _shares(sizes, n_workers)
-    room_for = np.minimum(sizes, buckets.PEOPLE)
-    begins = [int(room_for[:a].sum()) for a, _b in shares]
-    found = _told(room, int(room_for.sum()))
-    scratch = [room.records(f"scratch {i}", buckets.PEOPLE, zeros=True) for i in range(n_workers)]
-
-    def work(share: tuple[int, int], begin: int, records: NDArray[np.int32], largest: Any) -> int:
-        return int(
-            buckets.settle(
-                dealt.words, dealt.chain, dealt.firsts, dealt.ends, dealt.cases, share, records, *found,
-                bits, begin, largest,
-            )
-        )  # fmt: skip
-
-    ends = at_once(work, shares, begins, scratch, list(most))
-    return list(zip(begins, ends, strict=True))
-
-
-def _told(room: Room, size: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """What ranks each person met, and who she is with the first and the last time, row by row."""
+def _told(room: Room, size: int) -> _Told:
     return room.take("ranks", size, np.uint64), room.take("named", size, np.uint64)
 
 
-def _everybody(room: Room, n_buckets: int) -> NDArray[np.int32]:
-    return room.records("records", n_buckets * buckets.PEOPLE, zeros=True)
+class _Dealt:
+    """Where the meetings of a round go: of each part the first block, where its buckets end, and the case its
+    meetings are counted from."""
+
+    def __init__(self, room: Room, asked: Asked, rows: NDArray[np.int64], parts: NDArray[np.int64]) -> None:
+        so_far = [int(rows[cut - 1]) if cut else 0 for cut in parts.tolist()]
+        blocks = [buckets.blocks_for(b - a, asked.n_buckets) for a, b in pairwise(so_far)]
+        self.parts, self.rows = parts, so_far[-1] - so_far[0]
+        self.firsts = np.cumsum([0, *blocks[:-1]])
+        self.ends = np.empty((len(blocks), asked.n_buckets), np.uint64)
+        self.cases = asked.visits[asked.ranges[parts[:-1], 0], 0]
+        self.chain = room.take("chain", sum(blocks), np.uint64)
+        self.words = room.take("words", sum(blocks) * buckets.BLOCK, np.uint64)
+
+    @property
+    def size(self) -> int:
+        return self.parts.size - 1
 
 
-def _hold(room: Room, dealt: _Dealt, n_buckets: int, n_workers: int) -> None:
-    records = _everybody(room, n_buckets)
-    at_once(
-        lambda share: buckets.hold(
-            dealt.words, dealt.chain, dealt.firsts, dealt.ends, dealt.cases, share, records
+# --- in one round: bucket by bucket, in records that stay in the cache --------------------------------------
+
+
+def _in_one(room: Room, asked: Asked, dealt: _Dealt) -> Met | None:
+    n = dealt.size
+    told = _told(room, min(dealt.rows, asked.n_buckets * PEOPLE))
+    records = room.take("scratch", (n * PEOPLE, N_RECORD), np.int32, zeros=True).reshape(n, PEOPLE, N_RECORD)
+    is_counted = dealt.rows * _PEOPLE_A_ROW <= asked.n_people
+    tallies = room.take("tallies", (n, ranking.CLASSES if is_counted else 0), np.uint32, zeros=True)
+    classes = room.take("classes", (n, ranking.CLASSES >> 6), np.uint64, zeros=True)
+    regions, most = np.zeros((n, 2), np.int64), np.zeros((n, 2), np.uint64)
+    cuts, turns = np.empty(n + 1, np.int64), turns_of(3)
+    together(
+        lambda: buckets.add_up(
+            asked.segments, asked.visits, asked.ranges, dealt.parts, asked.people, asked.margin, asked.zero,
+            dealt.words, dealt.chain, dealt.firsts, dealt.ends, dealt.cases, cuts, regions, records, *told,
+            asked.bits, most, tallies, classes, turns,
         ),
-        _shares(dealt.sizes(), n_workers),
-    )
-
-
-def _gather(
-    room: Room, n_buckets: int, n_workers: int, bits: int, most: NDArray[np.int32]
-) -> list[tuple[int, int]]:
-    records = _everybody(room, n_buckets)
-    shares = _shares(np.ones(n_buckets, np.int64), n_workers)
-    begins = [a * buckets.PEOPLE for a, _b in shares]
-    found = _told(room, n_buckets * buckets.PEOPLE)
-    ends = at_once(
-        lambda share, begin, largest: int(
-            buckets.gather_all(records, share, *found, bits, begin, largest)
-        ),
-        shares, begins, list(most),
+        n,
     )  # fmt: skip
-    return list(zip(begins, ends, strict=True))
+    bits = _bits(most)
+    if not is_counted:
+        return None if bits is None else _by_digits(room, asked, told, regions, bits)
+    used = room.take("used", ranking.CLASSES, np.uint32)
+    used = used[: ranking.begins(tallies, classes, used)]
+    if bits is None or used.size > ranking.MOST_CLASSES or not ranking.are_few(bits):
+        for tally in tallies:
+            ranking.forget(tally, used)
+        return None if bits is None else _by_digits(room, asked, told, regions, bits)
+    return _by_class(room, asked, told, regions, tallies, used)
 
 
-def ranked(
-    room: Room, regions: list[tuple[int, int]], most: NDArray[np.int32], *, time_bits: int, zero: int
-) -> Met | None:
-    """The rows of `regions` in the order of `Met`; people ascend in them. None as in `add_up`."""
-    n = sum(b - a for a, b in regions)
+def _by_class(
+    room: Room, asked: Asked, told: _Told, regions: NDArray[np.int64], tallies: Any, used: Any
+) -> Met:
+    n = int((regions[:, 1] - regions[:, 0]).sum())
     if not n:
         return Met.nobody()
-    ranks, named = _told(room, 0)
-    largest = (int(most[buckets.TOGETHER]), int(most[buckets.ENCOUNTERS]), int(most[buckets.CASES]))
-    if any(found > fits for found, fits in zip(largest, buckets.RANKED, strict=True)):
+    out, placed = answer_of(n), room.take("placed", (n, 2), np.uint64)
+    crew = _crew(n, len(regions))
+    cuts, turns = np.array(ranking.even_lines(n, crew * _PIECES)), turns_of(2)
+    together(
+        lambda: ranking.by_class(
+            *told, regions, tallies, used, placed, cuts, asked.bits, asked.zero, out, turns
+        ),
+        crew,
+    )
+    return Met(*out[:, :n])
+
+
+def _crew(n: int, parts: int) -> int:
+    """Threads for so many names: a few are not worth handing over."""
+    return parts if n >= _SHARED_NAMES else 1
+
+
+def _bits(most: NDArray[np.uint64]) -> tuple[int, int, int] | None:
+    """Bits of the largest minutes, encounters and cases; None if somebody's do not fit."""
+    ranks, beyond = (int(found) for found in np.bitwise_or.reduce(most))
+    minutes, times, cases = ranking.parted(ranks)
+    return None if beyond else (minutes.bit_length(), times.bit_length(), cases.bit_length())
+
+
+# --- in several rounds: in records of everybody -----------------------------------------------------------
+
+
+def _deal_and_hold(room: Room, asked: Asked, dealt: _Dealt, n_workers: int) -> None:
+    at_once(
+        lambda a, b, first, ends: buckets.deal(
+            asked.segments, asked.visits, asked.ranges[a:b], asked.people, asked.margin, asked.zero,
+            dealt.words, dealt.chain, first, ends,
+        ),
+        dealt.parts.tolist(), dealt.parts[1:].tolist(), dealt.firsts.tolist(), dealt.ends,
+    )  # fmt: skip
+    cuts, begins = np.empty(n_workers + 1, np.int64), np.empty(n_workers, np.int64)
+    buckets.shares(dealt.chain, dealt.firsts, dealt.ends, cuts, begins)
+    records = _everybody(room, asked)
+    at_once(
+        lambda a, b: buckets.hold(
+            dealt.words, dealt.chain, dealt.firsts, dealt.ends, dealt.cases, a, b, records
+        ),
+        cuts.tolist(), cuts[1:].tolist(),
+    )  # fmt: skip
+
+
+def _everybody(room: Room, asked: Asked) -> NDArray[np.int32]:
+    return room.take("records", (asked.n_buckets * PEOPLE, N_RECORD), np.int32, zeros=True)
+
+
+def _gathered(room: Room, asked: Asked, n_workers: int) -> Met | None:
+    records, told = _everybody(room, asked), _told(room, asked.n_buckets * PEOPLE)
+    most, cuts = np.zeros((n_workers, 2), np.uint64), even(asked.n_buckets, n_workers)
+    ends = at_once(
+        lambda a, b, found: int(buckets.gather_all(records, a, b, *told, asked.bits, found)),
+        cuts, cuts[1:], most,
+    )  # fmt: skip
+    bits = _bits(most)
+    if bits is None:
         return None
-    bits = (largest[0].bit_length(), largest[1].bit_length(), largest[2].bit_length())
-    width = max(b for _a, b in regions).bit_length()
+    regions = np.array([(a * PEOPLE, end) for a, end in zip(cuts, ends, strict=False)])
+    return _by_digits(room, asked, told, regions, bits)
+
+
+# --- ranking digit by digit -------------------------------------------------------------------------------
+
+
+def _by_digits(
+    room: Room, asked: Asked, told: _Told, regions: NDArray[np.int64], bits: tuple[int, int, int]
+) -> Met | None:
+    """The rows of `regions` in the order of `Met`; people ascend in them. None as in `add_up`."""
+    sizes = regions[:, 1] - regions[:, 0]
+    n, width = int(sizes.sum()), int(regions.max()).bit_length()
+    if not n:
+        return Met.nobody()
     if width + sum(bits) > _BITS:
         return None
-    order, out = _order(room, ranks, regions, largest, bits, width), _columns(n)
-    cuts = _even(n, len(regions))
+    order, out = _order(room, told, regions, bits, width), answer_of(n)
+    cuts = ranking.even_lines(n, _crew(n, len(regions)))
     at_once(
-        lambda a, b: buckets.columns_of(named, time_bits, order[a:b], largest, bits, width, zero, a, out),
+        lambda a, b: ranking.columns_of(told[1], asked.bits, order[a:b], bits, width, asked.zero, a, out),
         cuts, cuts[1:],
     )  # fmt: skip
     return Met(*out[:, :n])
 
 
-def even(n: int, parts: int) -> list[int]:
-    """Where parts of about the same size begin, and n."""
-    return [n * i // parts for i in range(parts + 1)]
-
-
-def _even(n: int, parts: int) -> list[int]:
-    """Like `even`; a small question is not parted."""
-    return even(n, parts if n >= _SHARED_NAMES else 1)
-
-
 def _order(
-    room: Room, ranks: NDArray[np.uint64], regions: list[tuple[int, int]], largest: tuple[int, int, int],
-    bits: tuple[int, int, int], width: int,
-) -> NDArray[np.int64]:  # fmt: skip
+    room: Room, told: _Told, regions: NDArray[np.int64], bits: tuple[int, int, int], width: int
+) -> NDArray[np.int64]:
     """Rows of `regions` ranked, in the low `width` bits of numbers that were sorted digit by digit."""
-    begins = np.cumsum([0, *(b - a for a, b in regions)]).tolist()
-    keys, spare = (room.take(name, begins[-1], np.int64)[: begins[-1]] for name in ("keys", "spare keys"))
+    cuts = [0, *np.cumsum(regions[:, 1] - regions[:, 0]).tolist()]
+    keys, spare = (room.take(name, cuts[-1], np.int64) for name in ("keys", "spare keys"))
     passes = max(1, -(-sum(bits) // _DIGIT))
     size = -(-sum(bits) // passes)
     digits = _counts(len(regions), size)
-
-    def key(row: tuple[int, int], a: int, b: int, count: NDArray[np.int64]) -> None:
-        buckets.keys_of(ranks, row[0], row[1], largest, bits, width, keys[a:b], width, count)
-
-    at_once(key, regions, begins, begins[1:], digits)
-    _by_digit(keys, spare, begins, digits, width)
+    at_once(
+        lambda row, a, b, count: ranking.keys_of(
+            told[0], row[0], row[1], bits, width, keys[a:b], width, count
+        ),
+        regions.tolist(), cuts, cuts[1:], digits,
+    )  # fmt: skip
+    _by_digit(keys, spare, cuts, digits, width)
+    cuts = even(cuts[-1], _crew(cuts[-1], len(regions)))
     for number in range(1, passes):
         keys, spare = spare, keys
-        cuts, shift = _even(keys.size, len(regions)), width + number * size
-        digits = _counts(len(cuts) - 1, size)
+        shift, digits = width + number * size, _counts(len(cuts) - 1, size)
         _count(keys, cuts, digits, shift)
         _by_digit(keys, spare, cuts, digits, shift)
     return spare
 
 
 def _counts(parts: int, size: int) -> NDArray[np.int64]:
-    return np.zeros((parts, buckets.STRANDS, 1 << size), np.int64)
+    return np.zeros((parts, ranking.STRANDS, 1 << size), np.int64)
 
 
-def _count(keys: NDArray[np.int64], cuts: list[int], digits: NDArray[np.int64], shift: int) -> None:
-    at_once(lambda a, b, count: buckets.count_digits(keys[a:b], shift, count), cuts, cuts[1:], digits)
+def _count(keys: NDArray[np.int64], cuts: Sequence[int], digits: NDArray[np.int64], shift: int) -> None:
+    at_once(lambda a, b, count: ranking.count_digits(keys[a:b], shift, count), cuts, cuts[1:], digits)
 
 
 def _by_digit(
-    keys: NDArray[np.int64], out: NDArray[np.int64], cuts: list[int], digits: NDArray[np.int64], shift: int
+    keys: NDArray[np.int64],
+    out: NDArray[np.int64],
+    cuts: Sequence[int],
+    digits: NDArray[np.int64],
+    shift: int,
 ) -> None:
     """Sort by one digit: its counts say where the keys of each strand go, by digit, then by strand."""
     sizes = digits.reshape(-1, digits.shape[2]).T
     flat = sizes.ravel()
     ends = np.ascontiguousarray((np.cumsum(flat) - flat).reshape(sizes.shape).T).reshape(digits.shape)
-    at_once(lambda a, b, end: buckets.by_digit(keys[a:b], shift, end, out), cuts, cuts[1:], ends)
-
-
-# --- all cores --------------------------------------------------------------------------------------------
-
-
-def workers() -> int:
-    """Threads a large question is shared among: the cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-class _Job:
-    """A piece of work that whoever is free first does: lighter than a future, of which a question makes ten,
-    each in less time than one takes to be handed over."""
-
-    __slots__ = ("answer", "args", "claim", "done", "error", "work")
-
-    def __init__(self, work: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        self.work, self.args = work, args
-        self.answer: Any = None
-        self.error: BaseException | None = None
-        self.claim, self.done = threading.Lock(), threading.Lock()
-        self.done.acquire()
-
-    def tried(self) -> bool:
-        """Do it, unless somebody does."""
-        if not self.claim.acquire(blocking=False):
-            return False
-        try:
-            self.answer = self.work(*self.args)
-        except BaseException as error:
-            self.error = error
-        finally:
-            self.done.release()
-        return True
-
-
-@cache
-def _queue() -> SimpleQueue[_Job]:
-    queue: SimpleQueue[_Job] = SimpleQueue()
-    for number in range(workers()):
-        threading.Thread(target=_serve, args=(queue,), name=f"visits {number}", daemon=True).start()
-    return queue
-
-
-def _serve(queue: SimpleQueue[_Job]) -> None:
-    while True:
-        job = queue.get()
-        job.tried()
-        del job  # and what it holds
-
-
-def _after_fork() -> None:
-    """A child has none of its parent's threads, and so nobody who would let go of what they held."""
-    global _turns, _lock
-    _turns, _lock = threading.BoundedSemaphore(2), threading.RLock()
-    _queue.cache_clear()
-
-
-os.register_at_fork(after_in_child=_after_fork)
-
-
-def at_once(work: Callable[..., Any], *each: Iterable[Any]) -> list[Any]:
-    """`work` on each, by other threads too; the answers in order. What no other thread has begun when this
-    one is ready is done here: on a busy machine nobody waits for a core to become free."""
-    given = list(zip(*each, strict=False))
-    others = [_Job(work, one) for one in given[1:]]
-    for job in others:
-        _queue().put(job)
-    done = [work(*given[0])]
-    for job in others:
-        if not job.tried():
-            job.done.acquire()
-        if job.error is not None:
-            raise job.error
-        done.append(job.answer)
-    return done
+    at_once(lambda a, b, end: ranking.by_digit(keys[a:b], shift, end, out), cuts, cuts[1:], ends)

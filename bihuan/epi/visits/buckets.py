@@ -3,8 +3,8 @@
 A record for everybody is larger than any cache, and who is met is scattered over all of it: one record a
 meeting is one wait for memory. So each meeting is first written, in 8 bytes, behind the others of its bucket
 of 16,384 people, which is writing in order; then bucket after bucket is added up in records that stay in the
-cache of the core. Buckets come in the order of people, so what is found is in that order too, and a few
-stable passes over digits rank it. Both cores scan, then both add up: no two ever write to the same bucket.
+cache of the core. Buckets come in the order of people, so what is found is in that order too, which is what
+`ranking` needs. All cores deal, then all add up: no two ever write to the same bucket.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from numba.extending import intrinsic
 
 from bihuan.epi.visits.fetching import ask, prefetch
 from bihuan.epi.visits.kernels import BASE, MINUTES, PERSON, START, WIDE
+from bihuan.epi.visits.ranking import MINUTES_AT, RANKED_BITS, TIMES_AT, count
 from bihuan.epi.visits.sifting import CASE_AT, LANES, MET_AT, PEOPLE_BITS, SHARED_AT, sift
+from bihuan.epi.visits.turns import done, take, wait
 
 #: People of a bucket: their records (32 bytes each) fill a quarter of a second cache of 2 MB, which two
 #: threads may share.
@@ -31,15 +33,7 @@ MOST_CASES, FAR = 1 << (64 - CASE_AT), 1 << (CASE_AT - MET_AT)
 #: Columns of a record; those of the upper half of a meeting are odd, so that one instruction parts them.
 TOGETHER, LAST_CASE, ENCOUNTERS, FIRST, CASES, LAST = 0, 1, 2, 3, 4, 5
 N_RECORD = 8
-#: What ranks a person, in 64 bits: minutes, encounters, cases; and the largest of each that fit.
-MINUTES_AT, TIMES_AT = 36, 16
-RANKED = ((1 << 64 - MINUTES_AT) - 1, (1 << MINUTES_AT - TIMES_AT) - 1, (1 << TIMES_AT) - 1)
-#: Keys are sorted from so many strands at a time: most have the same digit as the one before them, and
-#: whoever adds one to a number waits for the one who did so last.
-STRANDS = 4
-#: Numbers of an answer in a cache line.
-LINE = 16
-_CHUNK, _AHEAD, _TILE, _BYTES = 512, 2048, 64, 4 * N_RECORD
+_CHUNK, _AHEAD, _BYTES = 512, 2048, 4 * N_RECORD
 
 
 def _count_zeros(typing_context: Any, value: Any) -> Any:
@@ -96,36 +90,33 @@ def _add_one(typing_context: Any, record: Any, word: Any, first_case: Any) -> An
 _add: Any = intrinsic(_add_one)
 
 
-def _move_one(typing_context: Any, record: Any, rank: Any, named: Any, who: Any, bits: Any, most: Any) -> Any:
-    """Move the record at an address: what ranks it to one address, who it is of with the first and the last
-    time (each of so many bits) to another. Leave zeros, and raise the numbers at `most` to those of the
-    record."""
+def _take_one(typing_context: Any, record: Any, who: Any, bits: Any) -> Any:
+    """Read the record at an address and leave zeros: what ranks it; who it is of with the first and the last
+    time (each of so many bits); and something other than 0 if what ranks it does not fit."""
     word, wide = ir.IntType(32), ir.IntType(64)
-    eight = ir.VectorType(word, N_RECORD)
+    eight, answer = ir.VectorType(word, N_RECORD), types.UniTuple(types.uint64, 3)
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        source, largest = (builder.inttoptr(arguments[i], eight.as_pointer()) for i in (0, 5))
+        source = builder.inttoptr(arguments[0], eight.as_pointer())
         found = builder.load(source, align=4)
         builder.store(ir.Constant(eight, [0] * N_RECORD), source, align=4)
-        before = builder.load(largest, align=4)
-        above = builder.icmp_signed(">", found, before)
-        builder.store(builder.select(above, found, before), largest, align=4)
         minutes, times, cases, first, last = (
             builder.zext(builder.extract_element(found, word(c)), wide)
             for c in (TOGETHER, ENCOUNTERS, CASES, FIRST, LAST)
         )
-        told = builder.or_(builder.shl(minutes, wide(MINUTES_AT)), builder.shl(times, wide(TIMES_AT)))
-        builder.store(builder.or_(told, cases), builder.inttoptr(arguments[1], wide.as_pointer()), align=8)
-        whole = builder.or_(builder.shl(arguments[3], arguments[4]), builder.xor(first, wide(FAR - 1)))
-        whole = builder.or_(builder.shl(whole, arguments[4]), last)
-        builder.store(whole, builder.inttoptr(arguments[2], wide.as_pointer()), align=8)
-        return context.get_dummy_value()
+        rank = builder.or_(builder.shl(minutes, wide(MINUTES_AT)), builder.shl(times, wide(TIMES_AT)))
+        rank = builder.or_(rank, cases)
+        named = builder.or_(builder.shl(arguments[1], arguments[2]), builder.xor(first, wide(FAR - 1)))
+        named = builder.or_(builder.shl(named, arguments[2]), last)
+        beyond = wide(0)
+        for number, n_bits in zip((minutes, times, cases), RANKED_BITS, strict=True):
+            beyond = builder.or_(beyond, builder.lshr(number, wide(n_bits)))
+        return context.make_tuple(builder, answer, (rank, named, beyond))
 
-    addresses = types.int64, types.int64, types.int64
-    return types.void(*addresses, types.int64, types.int64, types.int64), build
+    return answer(types.int64, types.int64, types.int64), build
 
 
-_move: Any = intrinsic(_move_one)
+_take: Any = intrinsic(_take_one)
 
 
 @njit(cache=True, nogil=True)
@@ -192,14 +183,29 @@ def blocks_for(rows: int, n_buckets: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def sizes(chain: Any, first: int, ends: Any, out: Any) -> None:
-    """Add the number of meetings in each bucket to `out`; the first bucket begins at block `first`."""
-    for b in range(ends.size):
-        block, last = np.int64(first + b), np.int64(ends[b] >> np.uint64(BLOCK_BITS))
-        while block != last:
-            out[b] += BLOCK
-            block = np.int64(chain[block])
-        out[b] += np.int64(ends[b]) & (BLOCK - 1)
+def shares(chain: Any, firsts: Any, ends: Any, cuts: Any, begins: Any) -> None:
+    """Cut the buckets into as many runs as there are `begins`, of about as many meetings each: from `cuts[i]`
+    to `cuts[i + 1]`; and where the people of each run begin, if all are written one behind the other."""
+    sizes, whole = np.zeros(ends.shape[1], np.int64), np.int64(0)
+    for t in range(ends.shape[0]):
+        for b in range(ends.shape[1]):
+            block, last = np.int64(firsts[t] + b), np.int64(ends[t, b] >> np.uint64(BLOCK_BITS))
+            while block != last:
+                sizes[b] += BLOCK
+                block = np.int64(chain[block])
+            sizes[b] += np.int64(ends[t, b]) & (BLOCK - 1)
+    for b in range(sizes.size):
+        whole += sizes[b]
+    run, meetings, people = 0, np.int64(0), np.int64(0)
+    for b in range(sizes.size):
+        while run < begins.size and meetings * begins.size >= whole * run:
+            cuts[run], begins[run] = b, people
+            run += 1
+        meetings += sizes[b]
+        people += min(sizes[b], PEOPLE)
+    for r in range(run, begins.size):
+        cuts[r], begins[r] = sizes.size, people
+    cuts[begins.size] = sizes.size
 
 
 @njit(cache=True, nogil=True)
@@ -227,12 +233,13 @@ def _add_up(words: Any, chain: Any, block: Any, end: Any, first_case: Any, recor
 
 @njit(cache=True, nogil=True)
 def _gather(
-    records: Any, seen: Any, first_person: Any, ranks: Any, named: Any, bits: Any, at: Any, most: Any
-) -> Any:
-    """Move the records of those met to `ranks` and `named` (see `_move_one`), from row `at` on, and leave
-    zeros; the next free row. `most` holds the largest of each column so far."""
-    source, largest = records.ctypes.data, most.ctypes.data
-    to, to_named = ranks.ctypes.data, named.ctypes.data
+    records: Any, seen: Any, first_person: Any, ranks: Any, named: Any, bits: Any, at: Any, most: Any,
+    tally: Any, classes: Any,
+) -> Any:  # fmt: skip
+    """Move the records of those met to `ranks` and `named`, from row `at` on, count them in their class,
+    unless there is no `tally` (see `ranking`), and leave zeros; the next free row. `most`: all bits of what
+    ranks anybody so far, and of what does not fit."""
+    source, all_ranks, beyond = records.ctypes.data, most[0], most[1]
     for w in range(seen.size):
         left = seen[w]
         if left == np.uint64(0):
@@ -241,34 +248,40 @@ def _gather(
         while left:
             who = (w << 6) + np.int64(_lowest(left))
             left &= left - np.uint64(1)
-            _move(source + who * _BYTES, to + at * 8, to_named + at * 8, first_person + who, bits, largest)
+            rank, named[at], over = _take(source + who * _BYTES, first_person + who, bits)
+            ranks[at], all_ranks, beyond = rank, all_ranks | rank, beyond | over
+            if tally.size:
+                count(tally, classes, rank)
             at += 1
+    most[0], most[1] = all_ranks, beyond
     return at
 
 
 @njit(cache=True, nogil=True)
-def settle(
-    words: Any, chain: Any, firsts: Any, ends: Any, cases: Any, buckets: Any, records: Any, ranks: Any,
-    named: Any, bits: int, at: int, most: Any,
+def _settle(
+    words: Any, chain: Any, firsts: Any, ends: Any, cases: Any, begin: Any, end: Any, records: Any,
+    ranks: Any, named: Any, bits: int, at: int, most: Any, tally: Any, classes: Any,
 ) -> Any:  # fmt: skip
-    """Add up what was dealt to the buckets [from, to) and gather it; the next free row.
+    """Add up what was dealt to the buckets [begin, end) and gather it; the next free row.
 
     One row of `ends`, one of `firsts` (block of bucket 0) and of `cases` (that meetings are counted from) for
     each part that was dealt, in the order of cases. `records` are of one bucket, and zero.
     """
     marks = np.zeros(PEOPLE >> 6, np.uint64)
-    for b in range(buckets[0], buckets[1]):
+    for b in range(begin, end):
         for t in range(ends.shape[0]):
             _add_up(words, chain, firsts[t] + b, ends[t, b], cases[t], records, marks)
-        at = _gather(records, marks, b << PEOPLE_BITS, ranks, named, bits, at, most)
+        at = _gather(records, marks, b << PEOPLE_BITS, ranks, named, bits, at, most, tally, classes)
     return at
 
 
 @njit(cache=True, nogil=True)
-def hold(words: Any, chain: Any, firsts: Any, ends: Any, cases: Any, buckets: Any, records: Any) -> None:
+def hold(
+    words: Any, chain: Any, firsts: Any, ends: Any, cases: Any, begin: int, end: int, records: Any
+) -> None:  # fmt: skip
     """Add up what was dealt to some buckets in records of everybody: there is more to come."""
     unmarked = np.empty(0, np.uint64)
-    for b in range(buckets[0], buckets[1]):
+    for b in range(begin, end):
         a, z = b << PEOPLE_BITS, (b + 1) << PEOPLE_BITS
         for line in range(0, PEOPLE * _BYTES, 64):
             prefetch(records.ctypes.data + a * _BYTES + line)
@@ -277,147 +290,53 @@ def hold(words: Any, chain: Any, firsts: Any, ends: Any, cases: Any, buckets: An
 
 
 @njit(cache=True, nogil=True)
-def gather_all(records: Any, buckets: Any, ranks: Any, named: Any, bits: int, at: int, most: Any) -> Any:
-    """Like `settle`, after `hold`: most were met."""
-    source, largest = records.ctypes.data, most.ctypes.data
-    to, to_named = ranks.ctypes.data, named.ctypes.data
-    for who in range(buckets[0] << PEOPLE_BITS, buckets[1] << PEOPLE_BITS):
+def gather_all(records: Any, begin: int, end: int, ranks: Any, named: Any, bits: int, most: Any) -> Any:
+    """Like `_gather`, after `hold`, of the buckets [begin, end), from the first row of these on: most were
+    met."""
+    source, all_ranks, beyond, at = records.ctypes.data, most[0], most[1], begin << PEOPLE_BITS
+    for who in range(begin << PEOPLE_BITS, end << PEOPLE_BITS):
         if records[who, ENCOUNTERS]:
-            _move(source + who * _BYTES, to + at * 8, to_named + at * 8, who, bits, largest)
+            rank, named[at], over = _take(source + who * _BYTES, who, bits)
+            ranks[at], all_ranks, beyond = rank, all_ranks | rank, beyond | over
             at += 1
+    most[0], most[1] = all_ranks, beyond
     return at
 
 
-# --- ranking ----------------------------------------------------------------------------------------
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _parted(rank: Any) -> Any:
-    """Minutes, encounters, cases."""
-    times = rank >> np.uint64(TIMES_AT) & np.uint64(RANKED[1])
-    return np.int64(rank >> np.uint64(MINUTES_AT)), np.int64(times), np.int64(rank & np.uint64(RANKED[2]))
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _key(rank: Any, largest: Any, bits: Any, room: Any, row: Any) -> Any:
-    minutes, times, cases = _parted(rank)
-    key = (largest[0] - minutes) << bits[1] | (largest[1] - times)
-    return (key << bits[2] | (largest[2] - cases)) << room | row
+# --- all threads ------------------------------------------------------------------------------------
 
 
 @njit(cache=True, nogil=True)
-def keys_of(
-    ranks: Any, begin: int, end: int, largest: Any, bits: Any, room: int, keys: Any, shift: int, counts: Any
+def add_up(
+    segments: Any, visits: Any, ranges: Any, parts: Any, people: Any, margin: int, zero: int, words: Any,
+    chain: Any, firsts: Any, ends: Any, cases: Any, cuts: Any, regions: Any, records: Any, ranks: Any,
+    named: Any, bits: int, most: Any, tallies: Any, classes: Any, turns: Any,
 ) -> None:  # fmt: skip
-    """One number of each row [begin, end) that sorts as the ranking does: minutes, encounters, cases, each
-    the largest first; below them, in `room` bits, the row. People ascend with rows. `counts`: of the digit
-    at `shift`, a row of them for each strand."""
-    digits = np.int64(counts.shape[1] - 1)
-    quarter = (end - begin) // STRANDS
-    for i in range(quarter):
-        for t in range(STRANDS):
-            at = t * quarter + i
-            key = _key(ranks[begin + at], largest, bits, room, begin + at)
-            keys[at] = key
-            counts[t, key >> shift & digits] += 1
-    for at in range(STRANDS * quarter, end - begin):
-        key = _key(ranks[begin + at], largest, bits, room, begin + at)
-        keys[at] = key
-        counts[STRANDS - 1, key >> shift & digits] += 1
+    """A question in one round, in three steps (`turns`): `ranges` are dealt, from one of `parts` to the next;
+    buckets are cut into runs; each is settled.
 
-
-@njit(cache=True, nogil=True)
-def count_digits(keys: Any, shift: int, counts: Any) -> None:
-    """How often each digit at `shift` stands in each strand."""
-    digits = np.int64(counts.shape[1] - 1)
-    quarter = keys.size // STRANDS
-    for i in range(quarter):
-        for t in range(STRANDS):
-            counts[t, keys[t * quarter + i] >> shift & digits] += 1
-    for i in range(STRANDS * quarter, keys.size):
-        counts[STRANDS - 1, keys[i] >> shift & digits] += 1
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _put(key: Any, shift: Any, digits: Any, t: Any, ends: Any, out: Any) -> None:
-    digit = key >> shift & digits
-    at = ends[t, digit]
-    out[at] = key
-    ends[t, digit] = at + 1
-
-
-@njit(cache=True, nogil=True)
-def by_digit(keys: Any, shift: int, ends: Any, out: Any) -> None:
-    """Write each key behind the others of its digit; `ends` is where those of each strand go on."""
-    digits = np.int64(ends.shape[1] - 1)
-    quarter = keys.size // STRANDS
-    for i in range(quarter):
-        for t in range(STRANDS):
-            _put(keys[t * quarter + i], shift, digits, t, ends, out)
-    for i in range(STRANDS * quarter, keys.size):
-        _put(keys[i], shift, digits, STRANDS - 1, ends, out)
-
-
-def _stream_line(typing_context: Any, source: Any, target: Any) -> Any:
-    """Copy sixteen numbers past the caches, which have no use for them; the target lies on 64 bytes."""
-    line = ir.VectorType(ir.IntType(32), LINE)
-
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        found = builder.load(builder.inttoptr(arguments[0], line.as_pointer()), align=4)
-        wrote = builder.store(found, builder.inttoptr(arguments[1], line.as_pointer()), align=64)
-        wrote.set_metadata("nontemporal", builder.module.add_metadata([ir.IntType(32)(1)]))
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.int64), build
-
-
-def _wait_for_streams(typing_context: Any) -> Any:
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        builder.fence("seq_cst")
-        return context.get_dummy_value()
-
-    return types.void(), build
-
-
-_stream: Any = intrinsic(_stream_line)
-_wait: Any = intrinsic(_wait_for_streams)
-
-
-@njit(cache=True, nogil=True)
-def columns_of(
-    named: Any, time_bits: int, order: Any, largest: Any, bits: Any, room: int, zero: int, first: int,
-    out: Any,
-) -> None:  # fmt: skip
-    """Columns person, encounters, minutes, cases, first, last, from entry `first` on, of the rows that
-    `order` holds as `keys_of` wrote them. Columns of `out` begin on 64 bytes."""
-    tile = np.empty((6, _TILE), np.int32)
-    from_, source, target = named.ctypes.data, tile.ctypes.data, out.ctypes.data
-    mask, begin = (1 << room) - 1, np.int32(zero)
-    of_times, of_cases, of_moment = (1 << bits[1]) - 1, (1 << bits[2]) - 1, np.uint64((1 << time_bits) - 1)
-    k = 0
-    while k < order.size:
-        n = min(_TILE, order.size - k)
-        if (first + k) & (LINE - 1):
-            n = min(n, LINE - ((first + k) & (LINE - 1)))
-        for j in range(min(n, order.size - k - _TILE)):
-            ask(from_ + (order[k + j + _TILE] & mask) * 8)
-        for j in range(n):
-            key = order[k + j] >> room
-            tile[3, j] = np.int32(largest[2] - (key & of_cases))
-            key >>= bits[2]
-            tile[1, j] = np.int32(largest[1] - (key & of_times))
-            tile[2, j] = np.int32(largest[0] - (key >> bits[1]))
-        for j in range(n):
-            whole = named[order[k + j] & mask]
-            tile[0, j] = np.int32(whole >> np.uint64(2 * time_bits))
-            tile[4, j] = begin + np.int32(whole >> np.uint64(time_bits) & of_moment)
-            tile[5, j] = begin + np.int32(whole & of_moment)
-        for c in range(6):
-            if n == _TILE:
-                for j in range(0, _TILE, LINE):
-                    _stream(source + (c * _TILE + j) * 4, target + (c * out.shape[1] + first + k + j) * 4)
-            else:
-                for j in range(n):
-                    out[c, first + k + j] = tile[c, j]
-        k += n
-    _wait()
+    `regions` afterwards are the rows of `ranks` and `named` in use, one region a run, people ascending;
+    `most`, of each run, as in `_gather`. One row of `records`, `tallies` and `classes` a run, all of them
+    zero.
+    """
+    n_parts, n_runs, begins = parts.size - 1, regions.shape[0], regions[:, 0]
+    part = take(turns, 0)
+    while part < n_parts:
+        mine = ranges[parts[part] : parts[part + 1]]
+        deal(segments, visits, mine, people, margin, zero, words, chain, firsts[part], ends[part])
+        done(turns, 0)
+        part = take(turns, 0)
+    wait(turns, 0, n_parts)
+    if take(turns, 1) == 0:
+        shares(chain, firsts, ends, cuts, begins)
+        done(turns, 1)
+    wait(turns, 1, 1)
+    run = take(turns, 2)
+    while run < n_runs:
+        regions[run, 1] = _settle(
+            words, chain, firsts, ends, cases, cuts[run], cuts[run + 1], records[run], ranks, named,
+            bits, begins[run], most[run], tallies[run], classes[run],
+        )  # fmt: skip
+        done(turns, 2)
+        run = take(turns, 2)
+    wait(turns, 2, n_runs)

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bihuan.epi.visits import adding, finding, kernels, meeting
+from bihuan.epi.visits import adding, crew, finding, kernels, meeting
 from bihuan.epi.visits.batch import DAY_MINUTES, LONGEST_MINUTES
 from bihuan.epi.visits.met import Met
 from bihuan.epi.visits.store import VisitStore
@@ -90,7 +90,7 @@ def _added(
     bits = adding.time_bits(visits, margin)
     if rows > _TABLE_ROWS and adding.fits(bits, n_people):
         met = adding.add_up(
-            segments, visits, ranges, asked.person, margin, zero=zero, bits=bits, n_people=n_people
+            adding.Asked(segments, visits, ranges, asked.person, margin, zero, bits, n_people)
         )
         if met is not None:
             return met
@@ -110,7 +110,7 @@ def near(
         return visits, ranges
 
     cuts = _cuts(asked.size)
-    parts = adding.at_once(some, cuts, cuts[1:])
+    parts = crew.at_once(some, cuts, cuts[1:])
     if len(parts) > 1:
         before = 0
         for visits, ranges in parts:
@@ -132,7 +132,7 @@ def segments_of(store: VisitStore, asked: Windows, margin: int) -> tuple[NDArray
 def visits_of(segments: NDArray[np.int64], asked: Windows) -> NDArray[np.int64]:
     """Visits of the cases, cut to them: rows (window, place, start, end), in the order of windows."""
     cuts = _cuts(asked.size)
-    return np.concatenate(adding.at_once(lambda a, b: _visits_of(segments, asked, a, b), cuts, cuts[1:]))
+    return np.concatenate(crew.at_once(lambda a, b: _visits_of(segments, asked, a, b), cuts, cuts[1:]))
 
 
 def _visits_of(segments: NDArray[np.int64], asked: Windows, a: int, b: int) -> NDArray[np.int64]:
@@ -144,7 +144,7 @@ def _visits_of(segments: NDArray[np.int64], asked: Windows, a: int, b: int) -> N
 
 def _cuts(n: int) -> list[int]:
     """Windows in parts, one a core where there are enough."""
-    return adding.even(n, adding.workers() if n >= _SHARED_WINDOWS else 1)
+    return crew.even(n, crew.workers() if n >= _SHARED_WINDOWS else 1)
 
 
 def encounters(
