@@ -240,6 +240,14 @@ told = verbs.end(AssistanceRequest.objects.get().public_id, actor=Actor.system("
 """
 
 
+REMIND = """
+from bihuan.registry.actor import Actor
+from bihuan.tracing.actions import assistance as verbs
+from bihuan.tracing.models import AssistanceRequest
+told = verbs.remind(AssistanceRequest.objects.get().public_id, actor=Actor.system("test", door="test"))
+"""
+
+
 @pytest.mark.slow
 def test_down_killed_and_up_again_each_message_takes_effect_once(installations) -> None:
     asking, asked, line = installations
@@ -275,6 +283,64 @@ def test_down_killed_and_up_again_each_message_takes_effect_once(installations) 
     assert asked.send(70) == [1, 0]
     for one in (asking, asked):
         assert one.state()[:4] == ["deleted", "found", 5, True]
+
+
+@contextlib.contextmanager
+def backup_of(one: Installation) -> Iterator[Callable[[], None]]:
+    """The database of an installation as it is now; calling what comes puts it back as it was."""
+    kept = f"{one.database}_backup"
+
+    def copy(source: str, target: str) -> None:
+        with _admin(connection.settings_dict) as admin:
+            _drop(admin, target)
+            _create(admin, target, source)
+
+    copy(one.database, kept)
+    try:
+        yield lambda: copy(kept, one.database)
+    finally:
+        with _admin(connection.settings_dict) as admin:
+            _drop(admin, kept)
+
+
+CHECK = "from bihuan.loops.queries.check import check\nfound = check()\ntold = [found.holds, found.open]"
+
+
+@pytest.mark.slow
+def test_back_from_a_backup_before_the_request_either_side_ends_with_the_other(installations) -> None:
+    asking, asked, line = installations
+    pair(asking, asked, line)
+    with backup_of(asked) as put_asked_back, backup_of(asking) as put_asking_back:
+        assert asking.run(ASK) == "sent"
+        asked.start()
+        assert asking.send(0) == [1, 0]
+        asked.stop()
+        put_asked_back()  # before it received
+        asked.start()
+        assert asking.send(5) == [0, 0], "it cannot know"
+        asking.run(REMIND)
+        assert asking.send(5) == [1, 0]
+        assert asked.state()[:3] == ["received", "", 1]
+
+        asked.run(ANSWER)
+        put_asking_back()  # before it asked
+        asking.start()
+        assert asked.send(10) == [0, 1], "the request is not there"
+        assert asked.send(15) == [2, 0], "with a copy of it"
+        assert asking.state()[:4] == ["answered", "found", 3, False]
+
+        asked.stop()
+        put_asked_back()
+        asked.start()
+        asking.run(END)
+        assert asking.send(20) == [1, 1], "the request goes again, told no more"
+        assert asking.send(25) == [1, 0]
+        assert asked.send(25) == [1, 0]
+        assert asking.state()[:4] == ["deleted", "found", 5, True]
+        assert asked.state()[:2] + asked.state()[3:4] == ["deleted", "", True]
+    for one in (asking, asked):
+        assert one.run(CHECK) == [True, 0]
+        one.stop()
 
 
 @pytest.mark.slow
