@@ -1,8 +1,8 @@
 """Ranking those met: by minutes together, encounters, cases, each the largest first, then by number.
 
-What ranks a person is one number of 64 bits. Those met by a hundred cases mostly share it with many others:
-there is one *class* (minutes, encounters, cases) for a hundred names. So classes are counted while people are
-added up, and each person is then written once, behind the others of her class. Where classes are many or large
+What ranks a person is one number of 64 bits. Those met by a hundred cases mostly share it with others: there
+is one *class* (minutes, encounters, cases) for a hundred names. So classes are counted while people are added
+up, and each person is then written once, behind the others of her class. Where classes are many or large
 numbers, rows are sorted digit by digit instead, the least first. Both ways are stable, and people come in the
 order of their numbers, so equals stay in it.
 
