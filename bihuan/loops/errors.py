@@ -6,6 +6,7 @@ BihuanError
 │   └── UnknownDuty
 ├── Invalid
 │   ├── EvidenceMissing     what ends the duty lacks a key its definition asks for
+│   ├── NotPlain            it ends by an action with a rule of its own, not by evidence alone
 │   ├── ReasonMissing       waiving, undoing and handing over say why
 │   ├── CannotTakeOver      the post a duty is handed to lies elsewhere, is not active or may do no duties
 │   └── BadDefinition       a pack's loop definition cannot be read or bound
@@ -29,6 +30,10 @@ class UnknownDuty(NotFound):
 
 class EvidenceMissing(Invalid):
     code = "evidence-missing"
+
+
+class NotPlain(Invalid):
+    code = "not-plain"
 
 
 class ReasonMissing(Invalid):

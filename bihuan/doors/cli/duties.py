@@ -8,11 +8,12 @@ import typer
 from django.utils.translation import gettext as _
 from rich.console import Console
 
+from bihuan.care.duties import do_duties, do_duty
 from bihuan.doors.cli.loops import moment_of
 from bihuan.doors.cli.output import Json, show, table
 from bihuan.loops import actions, queries
 from bihuan.loops.queries import DutyFilter
-from bihuan.registry import clock, posts
+from bihuan.registry import posts
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Invalid
 from bihuan.registry.text import label
@@ -75,22 +76,21 @@ def list_duties(
 def complete(
     duties: Ids,
     evidence: Annotated[
-        list[str], typer.Option("--evidence", "-e", help="key=value, as often as needed.")
+        list[str],
+        typer.Option("--evidence", "-e", help="key=value, as often as needed: fields of the duty's form."),
     ] = [],  # noqa: B006
     at: Annotated[str, typer.Option(help="When it was done. Default: now.")] = "",
     json: Json = False,
 ) -> None:
-    """End duties with evidence."""
-    when = moment_of(at) or clock.now()
-    only_day = len(at.strip()) == 10
-    done = actions.complete_bulk(
-        [_id(d) for d in duties],
-        dict(_pair(e) for e in evidence),
-        when,
-        Actor.system("bihuan duties complete", door="cli"),
-        at_precision="day" if only_day else "minute",
-    )
-    show({"done": done}, json=json)
+    """Do duties, each by its own form as on its page; duties without one end with evidence."""
+    given = {**dict(_pair(e) for e in evidence), **({"at": at.strip()} if at.strip() else {})}
+    actor = Actor.system("bihuan duties complete", door="cli")
+    ids = list(dict.fromkeys(_id(d) for d in duties))
+    if len(ids) == 1:
+        do_duty(ids[0], given, actor)
+    else:
+        do_duties(ids, given, actor)
+    show({"done": len(ids)}, json=json)
 
 
 @app.command()

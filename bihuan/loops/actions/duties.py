@@ -18,6 +18,7 @@ from bihuan.loops.errors import (
     EvidenceMissing,
     NotHandedOver,
     NotOpen,
+    NotPlain,
     ReasonMissing,
     UnknownDuty,
     UnknownLoop,
@@ -35,6 +36,14 @@ from bihuan.loops.rules.engine import (
 )
 from bihuan.registry import access, clock, posts, scope
 from bihuan.registry.actor import Actor
+
+_BY_ACTION: set[str] = set()
+
+
+def only_by_action(*kinds: str) -> None:
+    """Rooms say, once, which events only their own actions tell: a rule of theirs decides that plain evidence
+    cannot show. No duty is completed into such an event."""
+    _BY_ACTION.update(kinds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +108,16 @@ def _require_open(targets: Sequence[_Target]) -> None:
         )
 
 
+def _require_plain(targets: Sequence[_Target]) -> None:
+    for t in targets:
+        if t.rule.done_on and t.rule.done_on[0] in _BY_ACTION:
+            raise NotPlain(
+                _("D-%(id)s is not ended by plain evidence.") % {"id": t.id},
+                hint=_("Do it by its own form: %(verb)s.") % {"verb": t.rule.verb or t.rule.done_on[0]},
+                details={"verb": t.rule.verb},
+            )
+
+
 def _require_evidence(targets: Sequence[_Target], evidence: Mapping[str, Any]) -> None:
     asked = {key for t in targets for key in t.rule.evidence}
     missing = sorted(key for key in asked if evidence.get(key) in (None, ""))
@@ -123,7 +142,7 @@ def complete_duty(
     duty_id: int, evidence: Mapping[str, Any], at: datetime, actor: Actor, *, at_precision: str = "minute"
 ) -> RecordResult:
     """End one open duty with evidence, true at `at`. Raises UnknownDuty, NotOpen, EvidenceMissing,
-    NotAllowed.
+    NotPlain, NotAllowed.
 
     Says the duty's own event in the log (its first `done_on`), so what follows from it follows. Facts of
     other rooms (a reading, a placement) are written by their actions, which call `record`.
@@ -156,6 +175,7 @@ def _complete(
         targets = _find(duty_ids)
         _require(targets, right)
         _require_open(targets)
+        _require_plain(targets)
         _require_evidence(targets, evidence)
         return record(
             [
