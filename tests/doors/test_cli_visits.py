@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,24 @@ def test_forgotten_days_are_gone_and_do_not_come_back(bihuan, home, table):
     again = json.loads(bihuan("ingest", table, "--json")[1])
     assert (again["added"], again["reasons"]["forgotten"]) == (0, 1)
     assert bihuan("forget", "--before", "2099-01-01")[0] == 2
+
+
+def test_a_later_list_of_deletions_is_carried_to_a_restored_store(bihuan, home, table, tmp_path):
+    bihuan("ingest", table)
+    shutil.copytree(home / "visits", tmp_path / "restored")
+    bihuan("forget", "--before", "2020-02-06")
+    listed = json.loads(bihuan("deletions", "--json")[1])
+    assert [one["before"] for one in listed["deletions"]] == ["2020-02-06"]
+    assert listed["list"] == str(home / "visits.deletions")
+    there = ("--store", tmp_path / "restored")
+    assert json.loads(bihuan("stats", *there, "--json")[1])["stays"] == 2
+    said = json.loads(bihuan("deletions", listed["list"], *there, "--json")[1])
+    assert (said["added"], said["days"], said["stays"]) == (1, 1, 1)
+    assert json.loads(bihuan("stats", *there, "--json")[1])["stays"] == 1
+    bihuan("forget", "--before", "2020-02-07", *there)
+    code, _out, err = bihuan("deletions", listed["list"], *there)
+    assert code == 2
+    assert "比此处的清单旧" in err
 
 
 def test_a_store_without_its_key_makes_no_other_key(bihuan, home, table):

@@ -111,6 +111,78 @@ def test_a_list_that_was_changed_is_refused_by_name(store: VisitStore, change: b
         VisitStore(store.folder).segments()
 
 
+@pytest.fixture
+def moved(store: VisitStore, tmp_path: Path) -> Path:
+    """The store on another machine, from a backup made after the first of two deletions."""
+    store.forget(DAY_ONE + 1, by="first")
+    copy, elsewhere = tmp_path / "copy", tmp_path / "elsewhere" / "visits"
+    elsewhere.parent.mkdir()
+    snapshot.take(store.folder, copy)
+    snapshot.put_in_place(copy, elsewhere, deleted=deletions.read(store.folder))
+    store.forget(DAY_ONE + 2, by="second")
+    return elsewhere
+
+
+def test_a_later_list_deletes_on_another_machine_what_was_deleted_since(
+    store: VisitStore, moved: Path
+) -> None:
+    newer = deletions.path_of(store.folder)
+    opened = VisitStore(moved)
+    assert days_of(opened) == {1, 2}
+    over = sum(segment.stays for segment in opened.segments(DAY_ONE + 1, DAY_ONE + 1))
+    added, done = snapshot.follow(moved, newer)
+    assert (added, done.before, done.days) == (1, str(np.datetime64(DAY_ONE + 2, "D")), 1)
+    assert done.stays == over > 100
+    assert days_of(opened) == {2}, "who has the store open sees it too"
+    assert [path.name for path in moved.glob("day-*")] == [f"day-{np.datetime64(DAY_ONE + 2, 'D')}"]
+    assert deletions.path_of(moved).read_bytes() == newer.read_bytes(), "the chain goes on"
+    assert f'"stays": {over}' in (moved / "retention.log").read_text().splitlines()[-1]
+    log = (moved / "retention.log").read_bytes()
+    assert snapshot.follow(moved, newer)[0] == 0, "again changes nothing"
+    assert (moved / "retention.log").read_bytes() == log
+
+
+def test_a_list_that_does_not_go_on_from_the_one_here_is_refused(
+    store: VisitStore, moved: Path, tmp_path: Path
+) -> None:
+    newer, here = deletions.path_of(store.folder), deletions.path_of(moved)
+    stood = here.read_bytes()
+    first, second = newer.read_bytes().splitlines(keepends=True)
+
+    def refused(raw: bytes, match: str) -> None:
+        (tmp_path / "list").write_bytes(raw)
+        with pytest.raises(StoreError, match=match):
+            snapshot.follow(moved, tmp_path / "list")
+        assert (here.read_bytes(), days_of(VisitStore(moved))) == (stood, {1, 2})
+
+    refused(second, "line 1 of .* was changed")
+    refused(first + second.replace(b"second", b"nobody"), "line 2 of .* was changed")
+    refused(b"", "is older than the list here")
+    other = VisitStore.create(tmp_path / "other")
+    other.forget(DAY_ONE + DAYS)
+    refused(deletions.path_of(other.folder).read_bytes(), "does not go on from the list here")
+    VisitStore(moved).forget(DAY_ONE + 1, by="here, since")
+    stood = here.read_bytes()
+    refused(first + second, "days were deleted here since")
+
+
+def test_a_list_of_another_store_is_refused_and_one_before_the_store_waits_for_it(
+    store: VisitStore, tmp_path: Path
+) -> None:
+    other = VisitStore.create(tmp_path / "other")
+    other.forget(DAY_ONE + DAYS)
+    with pytest.raises(StoreError, match="does not name the store"):
+        snapshot.follow(store.folder, deletions.path_of(other.folder))
+    with pytest.raises(StoreError, match="is not there"):
+        snapshot.follow(store.folder, tmp_path / "nothing")
+    store.forget(DAY_ONE + 1)
+    empty = tmp_path / "empty" / "visits"
+    empty.parent.mkdir()
+    assert snapshot.follow(empty, deletions.path_of(store.folder))[0] == 1
+    shutil.copytree(tmp_path / "backup", empty)
+    assert days_of(VisitStore(empty)) == {1, 2}
+
+
 def test_a_list_that_came_with_a_backup_joins_the_one_here_once(store: VisitStore) -> None:
     store.forget(DAY_ONE + 1)
     listed = deletions.read(store.folder)

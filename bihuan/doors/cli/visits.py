@@ -26,7 +26,7 @@ from bihuan.doors.cli.epi.output import working
 from bihuan.doors.cli.output import Json, show, table
 from bihuan.doors.exchange.reader import safe_cell
 from bihuan.epi.errors import InputError
-from bihuan.epi.visits import VisitStore, by_day, secret
+from bihuan.epi.visits import VisitStore, by_day, deletions, secret, snapshot
 from bihuan.epi.visits.cases import parse_time
 from bihuan.epi.visits.ingest import Ingested, Rejected, ingest
 from bihuan.epi.visits.near import ingest_near
@@ -278,6 +278,25 @@ def forget(
     with working(_("deleting")):
         done = opened.forget(day, by=f"bihuan visits forget ({_login()})", at=_utc())
     show(asdict(done) | {"record": str(opened.folder / "retention.log")}, json=json)
+
+
+@app.command("deletions")
+@on_file
+def deletions_command(
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="A later copy of this list.")] = None,
+    store: Store = None,
+    json: Json = False,
+) -> None:
+    """Which days were deleted, when and by whom: the list beside the store. With FILE, a later copy of that
+    list, delete here too what it adds; one that does not go on from the list here is refused."""
+    folder = store_folder(store)
+    if file is None:
+        listed = [asdict(one) for one in deletions.read(folder)]
+        show({"list": str(deletions.path_of(folder)), "deletions": listed}, json=json)
+        return
+    with working(_("deleting")):
+        added, done = snapshot.follow(folder, file)
+    show({"list": str(deletions.path_of(folder)), "added": added} | asdict(done), json=json)
 
 
 @app.command()

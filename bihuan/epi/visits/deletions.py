@@ -64,6 +64,43 @@ def add(folder: Path, deletions: Iterable[Deletion]) -> None:
         flush_folder(path.parent)
 
 
+def extend(folder: Path, newer: Path) -> list[Deletion]:
+    """Append what a later copy of the list holds beyond the one beside `folder`; durable when this returns.
+
+    `newer` must begin with every line that stands here, and name the store that stands here, if any. Returns
+    what was added. Raises StoreError when it does not, when a line of it was changed or taken out, or when it
+    is not there.
+    """
+    if not newer.is_file():
+        raise StoreError(f"{newer} is not there", f"{newer} 不存在", field="file")
+    here, there = _lines(path_of(folder))[0], _lines(newer)[0]
+    if len(there) < len(here) and there == here[: len(there)]:
+        raise StoreError(
+            f"{newer} is older than the list here ({len(there)} lines, here {len(here)}); nothing was taken"
+            " from it",
+            f"{newer} 比此处的清单旧（{len(there)} 行，此处 {len(here)} 行）；未采用",
+            field="file",
+        )
+    if there[: len(here)] != here:
+        raise StoreError(
+            f"{newer} does not go on from the list here ({path_of(folder)}): it is of another installation,"
+            " or days were deleted here since; nothing was taken from it",
+            f"{newer} 不是此处清单（{path_of(folder)}）的延续：它属于另一处部署，或此处其后另有删除；未采用",
+            field="file",
+        )
+    about = folder / "store.json"
+    number = read_json(about).get("id") if about.exists() else None
+    if number and there and all(told.store != number for told, _chain in there):
+        raise StoreError(
+            f"{newer} does not name the store at {folder}; nothing was taken from it",
+            f"{newer} 所列并非 {folder} 处的库；未采用",
+            field="file",
+        )
+    added = [told for told, _chain in there[len(here) :]]
+    add(folder, added)
+    return added
+
+
 def first_kept(folder: Path) -> int:
     """The first day (days since 1970) that was not deleted of the store at `folder`; 0 where none was."""
     if not path_of(folder).exists():

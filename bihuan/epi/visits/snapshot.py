@@ -9,11 +9,22 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+
+import numpy as np
 
 from bihuan.epi.visits import deletions
 from bihuan.epi.visits.deletions import Deletion
-from bihuan.epi.visits.layout import StoreBusy, StoreError, flush_folder, linked, read_json
+from bihuan.epi.visits.layout import (
+    StoreBusy,
+    StoreError,
+    append_line,
+    flush_folder,
+    linked,
+    read_json,
+)
+from bihuan.epi.visits.manifest import Forgotten
 from bihuan.epi.visits.spool import FOLDER as SPOOL
 from bihuan.epi.visits.spool import WAITING
 from bihuan.epi.visits.store import VisitStore
@@ -68,6 +79,33 @@ def check(folder: Path) -> None:
                     f"到访记录库副本缺少 {name} 或文件不完整",
                     field="store",
                 )
+
+
+def follow(folder: Path, newer: Path) -> tuple[int, Forgotten]:
+    """Take over a later copy of the list of deleted days (`deletions.extend`), and delete here what it adds:
+    how many lines those were, and what was deleted. Where no store stands yet the list waits for it. Raises
+    StoreError as `extend` does, StoreBusy while another process writes."""
+    nothing = Forgotten("", 0, 0, 0, 0)
+    if not (folder / "store.json").exists():
+        return len(deletions.extend(folder, newer)), nothing
+    store = VisitStore(folder)
+    with store.writer():
+        held, people = store.segments(), int(np.count_nonzero(store.people.keys))
+        added = deletions.extend(folder, newer)
+    with store.writer():  # who writes first deletes what the list says
+        pass
+    left = {segment.seq for segment in store.segments()}
+    gone = [segment for segment in held if segment.seq not in left]
+    done = Forgotten(
+        before=str(np.datetime64(store.forgotten, "D")),
+        days=len({segment.day for segment in gone}),
+        stays=sum(segment.stays for segment in gone),
+        bytes=sum(size for segment in gone for size, _crc in segment.files.values()),
+        people=people - int(np.count_nonzero(store.people.keys)),
+    )
+    if gone:
+        append_line(folder / "retention.log", asdict(done))
+    return len(added), done
 
 
 def put_in_place(copy: Path, folder: Path, *, deleted: Sequence[Deletion] = ()) -> None:
