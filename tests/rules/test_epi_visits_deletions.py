@@ -176,11 +176,12 @@ def test_a_list_of_another_store_is_refused_and_one_before_the_store_waits_for_i
     with pytest.raises(StoreError, match="is not there"):
         snapshot.follow(store.folder, tmp_path / "nothing")
     store.forget(DAY_ONE + 1)
-    empty = tmp_path / "empty" / "visits"
-    empty.parent.mkdir()
-    assert snapshot.follow(empty, deletions.path_of(store.folder))[0] == 1
-    shutil.copytree(tmp_path / "backup", empty)
-    assert days_of(VisitStore(empty)) == {1, 2}
+    store.forget(DAY_ONE + 2)
+    early, empty = deletions.read(store.folder)[:1], tmp_path / "empty" / "visits"
+    assert snapshot.follow(empty, deletions.path_of(store.folder))[0] == 2
+    snapshot.put_in_place(tmp_path / "backup", empty, deleted=early)  # as a restore does
+    assert days_of(VisitStore(empty)) == {2}
+    assert deletions.path_of(empty).read_bytes() == deletions.path_of(store.folder).read_bytes()
 
 
 def test_a_list_that_came_with_a_backup_joins_the_one_here_once(store: VisitStore) -> None:

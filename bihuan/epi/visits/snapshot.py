@@ -87,6 +87,7 @@ def follow(folder: Path, newer: Path) -> tuple[int, Forgotten]:
     StoreError as `extend` does, StoreBusy while another process writes."""
     nothing = Forgotten("", 0, 0, 0, 0)
     if not (folder / "store.json").exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
         return len(deletions.extend(folder, newer)), nothing
     store = VisitStore(folder)
     with store.writer():
