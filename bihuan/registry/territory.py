@@ -219,11 +219,11 @@ class Tree:
     def _unknown(self, code: str) -> UnknownTerritory:
         near = self.nearest(code)
         listed = [{"code": t.code, "path": " ".join(self.name_path(t.code))} for t in near]
-        hint = (
-            _("Nearest: %(list)s.") % {"list": "; ".join(f"{c['code']} {c['path']}" for c in listed)}
-            if near
-            else _("The territory tree is empty. Load one: bihuan territory load-builtin.")
-        )
+        hint = ""
+        if near:
+            hint = _("Nearest: %(list)s.") % {"list": "; ".join(f"{c['code']} {c['path']}" for c in listed)}
+        elif not self.by_code:
+            hint = _("The territory tree is empty. Load one: bihuan territory load-builtin.")
         return UnknownTerritory(
             _("There is no territory “%(code)s”.") % {"code": code}, hint=hint, details={"nearest": listed}
         )

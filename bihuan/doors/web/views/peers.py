@@ -196,8 +196,11 @@ def peer_add(request: HttpRequest) -> HttpResponse:
             form.add_error("fingerprint" if shown else "card", _in_words(wrong))
     if not shown:
         del form.fields["fingerprint"]
-    elif "fingerprint" not in request.POST:
-        form.errors.clear()
+    else:
+        form.fields["card"].widget = forms.HiddenInput()
+        form.fields["fingerprint"].widget.attrs["autofocus"] = True
+        if "fingerprint" not in request.POST:
+            form.errors.clear()
     context = {
         "form": form,
         "card": shown,
