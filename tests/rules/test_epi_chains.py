@@ -177,6 +177,14 @@ def test_a_recorded_contact_raises_support() -> None:
     assert learned.evidence == ("dates", "contacts")
 
 
+def test_contacts_between_cases_too_far_apart_say_how_common_contacts_are() -> None:
+    far = {f"f{i}": 100 * i for i in range(1, 9)}
+    among = list(itertools.combinations(far, 2))
+    found = infectors({"a": 0, "b": 3} | far, contacts=[("a", "b"), *among])
+    # 28 of the 44 pairs in which nobody can have infected the other
+    assert found.parameters[:, 2].mean() == pytest.approx(29 / 46, abs=0.02)
+
+
 def test_sequences_tell_apart_what_dates_cannot() -> None:
     onsets = {"a": 0, "b": 0, "c": 4, "d": 4}
     distance = np.array([[0, 20, 0, 20], [20, 0, 20, 0], [0, 20, 0, 20], [20, 0, 20, 0]])

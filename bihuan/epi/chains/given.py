@@ -26,8 +26,8 @@ class Facts(NamedTuple):
 
     `generation[k, g]`: probability that k + 1 generations take g days. `distance`: sites that differ (NaN
     unknown) of `sites` compared, 0 for none. `contact[infectee, infector]`: weight above 0 recorded, 0 none,
-    below 0 impossible; `is_learned`: what a contact means is learned, from `recorded` pairs with one.
-    `beyond`: the weight of "none of those listed".
+    below 0 impossible; `is_learned`: what a contact means is learned, `recorded` pairs having one, those that
+    are impossible among them. `beyond`: the weight of "none of those listed".
     """
 
     earliest: NDArray[np.int64]

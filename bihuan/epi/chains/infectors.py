@@ -81,6 +81,7 @@ def likely_infectors(
         days_pmf(generation_time, "generation_time", first_zero=True), max_generations
     )
     contact, is_learned = contact_weights(given, contacts, directed=contacts_directed)
+    recorded = float(np.triu((contact > 0) | (contact.T > 0), 1).sum())
     contact[~possible_pairs(earliest, infection, generation)] = -1.0
     distance, sites = distances(given, snp_distance, genome_length)
     facts = Facts(
@@ -91,7 +92,7 @@ def likely_infectors(
         sites=sites,
         contact=contact,
         is_learned=is_learned,
-        recorded=float(np.triu((contact > 0) | (contact.T > 0)).sum()),
+        recorded=recorded,
         imported=imported_cases(given, imported),
         beyond=max(outside, NEVER) * float(generation.max()),
     )
