@@ -21,6 +21,7 @@ from bihuan.registry import clock, scope
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Invalid
 from bihuan.registry.models import AccessLog, Account, Person, Post
+from bihuan.registry.purposes import said
 from bihuan.registry.text import name_of
 
 
@@ -140,7 +141,7 @@ def _look(row: AccessLog, accounts: dict[int, Any], posts: dict[int, Any]) -> Lo
         who=str(account) if account else row.actor_name,
         post=title,
         fields=tuple(row.fields),
-        purpose=row.purpose,
+        purpose=said(row.purpose),
         door=row.door,
         glass=row.glass,
     )

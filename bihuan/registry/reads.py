@@ -8,6 +8,7 @@ from datetime import datetime
 from bihuan.registry import posts
 from bihuan.registry.access import require
 from bihuan.registry.models import AccessLog, Account, Person
+from bihuan.registry.purposes import said
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def find_reads(territory_code: str = "", *, before: int | None = None, limit: in
             name=people[row.person_id].name if row.person_id in people else "",
             territory_code=row.territory_code,
             fields=tuple(row.fields),
-            purpose=row.purpose,
+            purpose=said(row.purpose),
             door=row.door,
             glass=row.glass,
         )

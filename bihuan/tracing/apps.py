@@ -7,9 +7,10 @@ class TracingConfig(AppConfig):
 
     def ready(self) -> None:
         from bihuan.registry import outbox
-        from bihuan.tracing import notices, retention, retention_clusters, retention_investigations
+        from bihuan.tracing import notices, purposes, retention, retention_clusters, retention_investigations
 
         retention.register()
+        purposes.register()
         retention_investigations.register()
         retention_clusters.register()
         outbox.register_words(notices.OVER_LIMIT, notices.over_limit_in_words)

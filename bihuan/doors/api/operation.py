@@ -26,6 +26,7 @@ from bihuan.doors.api.problems import STATUSES, Problem
 from bihuan.registry import access, audit, scope, tokens
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import NotAllowed
+from bihuan.registry.purposes import neutral
 
 PURPOSE: Final = "X-Purpose"
 DEFAULT_PURPOSE: Final = "api"
@@ -181,7 +182,7 @@ def _purpose(request: HttpRequest) -> str:
     with contextlib.suppress(UnicodeEncodeError, UnicodeDecodeError):
         text = text.encode("latin-1").decode("utf-8")
     text = "".join(c for c in text if c.isprintable()).strip()
-    return text[:200] or DEFAULT_PURPOSE
+    return neutral(text)[:200] or DEFAULT_PURPOSE
 
 
 def _signature(view: Callable[..., Any]) -> inspect.Signature:

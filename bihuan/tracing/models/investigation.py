@@ -11,6 +11,7 @@ from bihuan.cases.models import WordField
 from bihuan.registry.ids import new_id
 from bihuan.registry.models.base import ScopedModel
 from bihuan.registry.models.history import append_only, track
+from bihuan.registry.purposes import said
 from bihuan.tracing.models.places import SETTING_LABELS
 from bihuan.tracing.rules.settings import SettingKind
 
@@ -105,6 +106,11 @@ class Investigation(ScopedModel):
                 fields=["case"], condition=models.Q(status="open"), name="tracing_one_open_investigation"
             )
         ]
+
+    @property
+    def purpose_said(self) -> str:
+        """What it is for, in the reader's language."""
+        return said(self.purpose)
 
     def __str__(self) -> str:
         return self.public_id
@@ -220,6 +226,11 @@ class VisitLook(ScopedModel):
     class Meta(ScopedModel.Meta):
         triggers = [append_only("looks_stay")]
         indexes = [models.Index(fields=["investigation", "-at"], name="tracing_look_newest")]
+
+    @property
+    def purpose_said(self) -> str:
+        """What it was for, in the reader's language."""
+        return said(self.purpose)
 
     def __str__(self) -> str:
         return f"{self.investigation_id} {self.kind} {self.at}"

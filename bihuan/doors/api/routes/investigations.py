@@ -52,8 +52,8 @@ class InvestigationPage(Schema):
 class EntryOut(Schema):
     """`precision`: minute, part, day. `until` null: only the entry is known. `companions` is empty for whom
     the role does not hold names. `record`: an entry record of a gate stands behind it, which came about by
-    `how`: code, card, face, hand, gate, self, interview, "" (not said); null where it is not known. After
-    code, self or "" presence is unconfirmed."""
+    `how`: code, card, face, hand, gate, self, interview, transport, "" (not said); null where it is not
+    known. After code, self, transport or "" presence is unconfirmed."""
 
     id: int
     since: datetime
@@ -353,7 +353,7 @@ def get_investigation(call: Call, investigation: str) -> InvestigationWhole:
     whole = IDENTITY in shown
     return InvestigationWhole(
         investigation=_row(view.row, persons.refs([view.row.person_id]).get(view.row.person_id)),
-        purpose=one.purpose,
+        purpose=one.purpose_said,
         legal_basis=one.legal_basis,
         source_from=one.source_from,
         window_from=one.window_from,
@@ -376,7 +376,7 @@ def get_investigation(call: Call, investigation: str) -> InvestigationWhole:
         ],
         looks=[
             LookOut(
-                at=look.at, by=look.by_name, kind=look.kind, purpose=look.purpose, since=look.since,
+                at=look.at, by=look.by_name, kind=look.kind, purpose=look.purpose_said, since=look.since,
                 until=look.until, rows=look.rows,
             )
             for look in view.looks

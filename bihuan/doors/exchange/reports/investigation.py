@@ -15,6 +15,7 @@ from bihuan.cases.queries.words import CLASSIFICATION_LABELS
 from bihuan.doors.exchange.reports.setting import pdf_of
 from bihuan.registry import access, audit, clock, territory
 from bihuan.registry.masking import mask_name
+from bihuan.registry.purposes import purpose
 from bihuan.tracing.queries import investigations as reads
 from bihuan.tracing.queries.investigations import EntryView, InvestigationView
 from bihuan.tracing.queries.recorded import recorded_words
@@ -34,8 +35,7 @@ def investigation_report(public_id: str) -> bytes:
     shown = frozenset.intersection(
         *(access.field_classes(None, right, territory_code=code) for right in (VIEW, EXPORT))
     )
-    words = _("report of investigation %(id)s, as a file") % {"id": public_id}
-    audit.log_read([view.row.person_id], sorted(shown), words)
+    audit.log_read([view.row.person_id], sorted(shown), purpose("export.investigation", public_id))
     return pdf_of("investigation.typ", data_of(view, shown=shown))
 
 
@@ -71,7 +71,7 @@ def data_of(view: InvestigationView, *, shown: frozenset[str]) -> dict[str, Any]
                 "at": _at(look.at, view),
                 "by": look.by_name,
                 "what": str(looks[look.kind]),
-                "purpose": look.purpose,
+                "purpose": look.purpose_said,
                 "rows": str(look.rows),
             }
             for look in reversed(view.looks)
@@ -113,7 +113,7 @@ def _facts(view: InvestigationView, *, health: bool) -> list[tuple[str, str]]:
         ]
     until = _at(one.window_to, view) if one.window_to else _("now")
     facts += [
-        (_("Purpose"), one.purpose),
+        (_("Purpose"), one.purpose_said),
         (_("Legal basis"), one.legal_basis or "–"),
         (
             _("Days asked about"),

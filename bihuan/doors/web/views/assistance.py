@@ -27,6 +27,7 @@ from bihuan.registry import access as registry_access
 from bihuan.registry import clock, territory
 from bihuan.registry.errors import BihuanError, Invalid, NotFound
 from bihuan.registry.masking import mask_name
+from bihuan.registry.purposes import purpose
 from bihuan.registry.queries import person_by_public_id
 from bihuan.tracing.actions import assistance as actions
 from bihuan.tracing.queries import assistance as queries
@@ -118,7 +119,7 @@ def one(request: HttpRequest, public_id: str) -> HttpResponse:
     found = queries.find_request(public_id, now=now)
     row = found.row
     shown = registry_access.field_classes(None, VIEW, territory_code=row.territory_code)
-    seen.note([row.person_id], shown, _("assistance request %(id)s") % {"id": public_id})
+    seen.note([row.person_id], shown, purpose("page.assistance", public_id))
     owed = find_duties(DutyFilter(subject=("assistance", public_id)), limit=10).rows
     every = find_duties(DutyFilter(subject=("assistance", public_id), status=""), limit=1).rows
     rings = progress_of({every[0].loop}) if every else {}
@@ -236,15 +237,16 @@ def _travel(found: AssistanceView) -> list[str]:
         "no-receipt": _("the answer was no receipt of theirs"),
         "unknown-key": _("sealed for a key that is gone there, it goes again with their new one"),
         "not-theirs": _("the other installation does not know that we serve the place that asks"),
-        "unknown-thread": _("the other installation has lost the request"),
         "not-asked": _("the other installation has lost the request and cannot take it up again"),
         "thread-taken": _("there is another request of this number there"),
     }
     waiting = [m for m in found.messages if m.is_sent and m.delivered_at is None and not m.is_settled]
     lines = [
         _("“%(what)s” is on its way, tried %(n)s times: %(why)s.")
-        % {"what": m.label, "n": m.attempts, "why": why.get(m.error, m.error) or _("not tried yet")}
+        % {"what": m.label, "n": m.attempts, "why": why.get(m.error, m.error)}
         for m in waiting
+        # what was not tried yet goes within a minute; of a request that is lost there speaks its own line
+        if m.error and m.error != queries.UNKNOWN_THREAD
     ]
     return [*_lost(found, waiting), *lines]
 
@@ -438,7 +440,7 @@ def ask(request: HttpRequest) -> HttpResponse:
         except BihuanError as wrong:
             error = str(wrong)
     brief = people.briefs([person_id]).get(person_id)
-    seen.note([person_id], ("operational",), _("asking another territory for assistance"))
+    seen.note([person_id], ("operational",), purpose("assistance.new"))
     context = {
         "form": form,
         "error": error,

@@ -32,6 +32,7 @@ from bihuan.registry import access as registry_access
 from bihuan.registry import scope
 from bihuan.registry.errors import NotFound
 from bihuan.registry.masking import mask_name
+from bihuan.registry.purposes import purpose
 from bihuan.tracing.queries import links_of
 from bihuan.tracing.queries.chains import Chain, ChainFilter, chain_of, how_many
 from bihuan.tracing.queries.clusters import cluster_choices, clusters_of
@@ -231,7 +232,7 @@ def card(request: HttpRequest, public_id: str) -> HttpResponse:
     row = case.row
     known = people.briefs([row.person_id])
     links = links_of(public_id)
-    seen.note([row.person_id], seen.classes(RIGHT) - {seen.IDENTITY}, "chains")
+    seen.note([row.person_id], seen.classes(RIGHT) - {seen.IDENTITY}, purpose("page.chains"))
     context = {
         "row": row,
         "name": seen.name_in_list(known.get(row.person_id)),
@@ -254,7 +255,7 @@ def export(request: HttpRequest, what: str) -> HttpResponseBase:
         raise NotFound(_("There is no file %(name)s.") % {"name": what}, hint=", ".join(FILES))
     chain = chain_of(_asked(request).filter)
     shown = registry_access.field_classes(None, "export.run") & seen.classes(RIGHT)
-    seen.note([one.person_id for one in chain.cases.values()], shown, f"chains: {what}")
+    seen.note([one.person_id for one in chain.cases.values()], shown, purpose("export.chains", what))
     return FILES[what](chain, _names(chain, shown))
 
 
@@ -321,7 +322,7 @@ def _shown_links(rows: Sequence[dict[str, Any]], chain: Chain) -> list[dict[str,
     ends = {row[end] for row in rows for end in ("infector", "infectee")}
     persons = {case: chain.cases[case].person_id for case in ends}
     known = people.briefs(persons.values())
-    seen.note(persons.values(), seen.classes(RIGHT) - {seen.IDENTITY}, "chains")
+    seen.note(persons.values(), seen.classes(RIGHT) - {seen.IDENTITY}, purpose("page.chains"))
     onset = dict(zip(chain.graph.ids, chain.graph.onset, strict=True))
 
     def end(case: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from bihuan.registry import access as registry_access
 from bihuan.registry import scope
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Invalid
+from bihuan.registry.purposes import purpose
 from bihuan.tracing.actions import clusters as actions
 from bihuan.tracing.actions.clusters import ClusterInput
 from bihuan.tracing.queries import clusters as reads
@@ -132,7 +133,9 @@ def cluster(request: HttpRequest, public_id: str) -> HttpResponse:
     """One cluster: members with their roles, attack rate, where and when, its part of the chains."""
     _require()
     view = reads.find_cluster(public_id)
-    seen.note([m.person_id for m in view.members], seen.classes(RIGHT) - {seen.IDENTITY}, "cluster")
+    seen.note(
+        [m.person_id for m in view.members], seen.classes(RIGHT) - {seen.IDENTITY}, purpose("page.cluster")
+    )
     may_write = bool(
         registry_access.may(None, WRITE, territory_code=view.cluster.territory_code)
         and view.cluster.status == "open"

@@ -28,6 +28,7 @@ from bihuan.loops.queries import DutyFilter, DutyRow
 from bihuan.registry import access as registry_access
 from bihuan.registry import clock, posts, scope
 from bihuan.registry.errors import BihuanError, Invalid, NotFound
+from bihuan.registry.purposes import purpose
 from bihuan.registry.text import label
 from bihuan.tracing.queries.investigations import investigations_of_case
 
@@ -129,7 +130,8 @@ def _may(row: DutyRow, right: str) -> bool:
 def _show(request: HttpRequest, row: DutyRow, form: VerbForm, *, status: int = 200) -> HttpResponse:
     now = clock.now()
     card = cards.cards([row], now=now)[0]
-    seen.note([row.person_id], ("operational",), _("duty: %(what)s") % {"what": label(row.label)})
+    what = (label(row.label, language) for language in ("zh", "en"))
+    seen.note([row.person_id], ("operational",), purpose("page.duty", *what))
     context = {
         "card": card,
         "form": form,

@@ -24,6 +24,7 @@ from bihuan.loops.queries import sight
 from bihuan.registry import access as registry_access
 from bihuan.registry import clock
 from bihuan.registry.errors import BihuanError, Invalid
+from bihuan.registry.purposes import purpose
 from bihuan.registry.queries import person_by_public_id
 from bihuan.registry.text import name_of
 from bihuan.tracing.actions import gate_takers as takers
@@ -154,7 +155,7 @@ def entry_code(request: HttpRequest, public_id: str) -> HttpResponse:
     shown = sight.classes_of("person.view", territory_code=person.territory_code, person_id=person.pk)
     if seen.IDENTITY not in shown:
         registry_access.require("person.view", field_class=seen.IDENTITY)
-    seen.note([person.pk], (seen.IDENTITY,), _("an entry code"))
+    seen.note([person.pk], (seen.IDENTITY,), purpose("page.entry-code"))
     code = issue_code(person.pk)
     context = {
         "name": seen.name_on_page(person, shown),

@@ -30,7 +30,9 @@ from bihuan.loops.queries import sight
 from bihuan.registry import access as registry_access
 from bihuan.registry import clock, territory
 from bihuan.registry.errors import Invalid, NotFound
+from bihuan.registry.purposes import purpose, said
 from bihuan.tracing.actions import investigate
+from bihuan.tracing.purposes import FIND_OUT
 from bihuan.tracing.queries import clusters as place_lists
 from bihuan.tracing.queries import investigations as reads
 from bihuan.tracing.queries.investigations import EntryView, InvestigationRow, InvestigationView
@@ -102,7 +104,7 @@ def investigation_new(request: HttpRequest, public_id: str) -> HttpResponse:
     form = collect.OpenForm(
         request.POST or None,
         initial={
-            "purpose": _("Find where the case was infected, where it was, and whom it met"),
+            "purpose": said(purpose(FIND_OUT)),
             "legal_basis": _(
                 "Law on the Prevention and Control of Infectious Diseases, control plan in force"
             ),
@@ -335,7 +337,7 @@ def _shown(view: InvestigationView) -> frozenset[str]:
 def _page(request: HttpRequest, view: InvestigationView, **bad: forms.Form) -> HttpResponse:
     shown = _shown(view)
     row, one, now = view.row, view.investigation, clock.now()
-    seen.note([row.person_id], shown, _("investigation %(id)s") % {"id": row.public_id})
+    seen.note([row.person_id], shown, purpose("page.investigation", row.public_id))
     brief = people.briefs([row.person_id]).get(row.person_id)
     may_write = bool(registry_access.may(None, WRITE, territory_code=row.territory_code))
     is_open = row.status == "open"
@@ -378,7 +380,7 @@ def _page(request: HttpRequest, view: InvestigationView, **bad: forms.Form) -> H
             "entry_form": collect.EntryForm(places=_places(view), initial={"day": _next_day(view)}),
             "hypothesis_form": collect.HypothesisForm(places=_places(view)),
             "close_form": collect.CloseForm(view=view, now=now),
-            "draft_form": collect.DraftForm(initial={"purpose": one.purpose}),
+            "draft_form": collect.DraftForm(initial={"purpose": one.purpose_said}),
         }
     context |= bad
     context["opened"] = next(iter(bad), "")

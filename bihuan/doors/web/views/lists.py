@@ -27,6 +27,7 @@ from bihuan.loops import queries as loops
 from bihuan.loops.queries import DutyFilter, DutyRow, sight
 from bihuan.registry import access as registry_access
 from bihuan.registry.errors import NotAllowed
+from bihuan.registry.purposes import purpose
 from bihuan.registry.text import label
 from bihuan.tracing import queries as contacts
 from bihuan.tracing.queries import ContactFilter, ContactRow
@@ -149,7 +150,7 @@ def case_list(request: HttpRequest) -> HttpResponseBase:
         ),
         may_export=registry_access.may(None, "export.run").allowed,
         context={"crumbs": places.crumbs(request, code)},
-        exported=lambda rows: seen.note([row.person_id for row in rows], shown, _("export of cases")),
+        exported=lambda rows: seen.note([row.person_id for row in rows], shown, purpose("export.cases")),
     )
     return respond(request, spec)
 
@@ -265,7 +266,7 @@ def contact_list(request: HttpRequest) -> HttpResponseBase:
         ),
         may_export=registry_access.may(None, "export.run").allowed,
         context={"crumbs": places.crumbs(request, code)},
-        exported=lambda rows: seen.note([row.person_id for row in rows], shown, _("export of contacts")),
+        exported=lambda rows: seen.note([row.person_id for row in rows], shown, purpose("export.contacts")),
     )  # fmt: skip
     return respond(request, spec)
 
@@ -389,7 +390,7 @@ def duty_list(request: HttpRequest) -> HttpResponseBase:
             "may_waive": registry_access.may(None, "duty.waive").allowed,
         },
         exported=lambda lines: seen.note(
-            (line.row.person_id for line in lines), ("operational",), _("export of the list of duties")
+            (line.row.person_id for line in lines), ("operational",), purpose("export.duties")
         ),
     )
     return respond(request, spec)
@@ -470,7 +471,7 @@ def people_search(request: HttpRequest) -> HttpResponseBase:
     )
     if asked_for:
         shown = [one.id for one in find(Asked({}, asked_for, "", "", PEOPLE_SHOWN)).rows]
-        seen.note(shown, (seen.IDENTITY,), _("search for a name"))
+        seen.note(shown, (seen.IDENTITY,), purpose("search.name"))
     return respond(request, spec)
 
 

@@ -139,7 +139,7 @@ def _initial(request: HttpRequest, view: InvestigationView) -> dict[str, Any]:
     """The place and hours of an entry of the track, if the address names one."""
     chosen = request.GET.get("entry", "")
     entry = next((one for one in view.entries if str(one.id) == chosen), None)
-    initial: dict[str, Any] = {"purpose": view.investigation.purpose}
+    initial: dict[str, Any] = {"purpose": view.investigation.purpose_said}
     if entry is None:
         return initial
     until = min(entry.until or view.until, view.until)

@@ -23,6 +23,7 @@ from bihuan.loops.queries import DutyRow, sight
 from bihuan.loops.queries.detail import EventRow, LoopDetail
 from bihuan.loops.queries.progress import progress_of
 from bihuan.registry import clock, territory
+from bihuan.registry.purposes import purpose
 from bihuan.registry.text import label
 
 
@@ -38,7 +39,7 @@ def loop(request: HttpRequest, public_id: str) -> HttpResponse:
         person_id=one.person_id,
         subject=(one.subject_kind, one.subject_ref),
     )
-    seen.note([one.person_id], shown, _("the page of a loop"))
+    seen.note([one.person_id], shown, purpose("page.loop"))
     progress = progress_of([public_id], as_of=moment.given).get(public_id)
     person = people.briefs([one.person_id]).get(one.person_id) if one.person_id else None
     context = {

@@ -28,6 +28,7 @@ from bihuan.loops.queries.progress import LoopProgress, progress_of
 from bihuan.registry import access as registry_access
 from bihuan.registry import clock, territory
 from bihuan.registry.errors import BihuanError, Invalid, NotFound
+from bihuan.registry.purposes import purpose
 from bihuan.registry.text import label
 from bihuan.tracing.actions.held_visits import visits_held
 from bihuan.tracing.queries import assistance, find_contact
@@ -57,7 +58,7 @@ def person(request: HttpRequest, public_id: str) -> HttpResponse:
     shown = sight.classes_of(
         "person.view", territory_code=found.person.territory_code, person_id=found.person.pk, subject=subject
     )
-    seen.note([found.person.pk], shown, _("the person's page"))
+    seen.note([found.person.pk], shown, purpose("page.person"))
     now = clock.now()
     rings = progress_of(loop.public_id for loop in found.loops)
     loop = _main_loop(found, rings)

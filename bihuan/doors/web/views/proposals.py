@@ -27,6 +27,7 @@ from bihuan.registry import clock, territory
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import BihuanError, NotFound
 from bihuan.registry.people import PersonInput
+from bihuan.registry.purposes import purpose
 from bihuan.tracing.actions import proposals as verbs
 from bihuan.tracing.actions import proposals_decide as decide
 from bihuan.tracing.actions.looks import StrangerLook, look_stranger
@@ -87,7 +88,7 @@ def _page(
         seen.note(
             [row.person_id for row in found.rows],
             [seen.LOCATION],
-            _("Proposed contacts of investigation %(id)s") % {"id": public_id},
+            purpose("page.proposals", public_id),
         )
     context = {
         "one": investigation,
@@ -462,8 +463,8 @@ def proposal(request: HttpRequest, public_id: str) -> HttpResponse:
     is_open = investigation.status == investigation.OPEN
     tells = _tells(investigation)
     if tells:
-        why = _("Proposed contact %(id)s of investigation %(of)s")
-        seen.note([row.person_id], [seen.LOCATION], why % {"id": public_id, "of": investigation.public_id})
+        why = purpose("page.proposal", public_id, investigation.public_id)
+        seen.note([row.person_id], [seen.LOCATION], why)
     may = registry_access.may(None, WRITE, territory_code=investigation.territory_code).allowed
     labels = criterion_labels()
     may_resolve = may and is_open and row.state == "proposed" and row.person_id is None

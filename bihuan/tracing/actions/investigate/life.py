@@ -15,6 +15,7 @@ from bihuan.cases.rules import Classification, moment
 from bihuan.registry.actor import Actor
 from bihuan.registry.audit import attributed
 from bihuan.registry.errors import NotFound
+from bihuan.registry.purposes import neutral
 from bihuan.tracing.actions.investigate.stays import stays_of
 from bihuan.tracing.actions.links import LinkInput, link_cases
 from bihuan.tracing.actions.windows import duty_of, renew, window_of
@@ -64,7 +65,7 @@ def open_investigation(
                 return Investigation.objects.create(
                     case=case,
                     territory_code=case.territory_code,
-                    purpose=purpose.strip(),
+                    purpose=neutral(purpose),
                     legal_basis=legal_basis.strip(),
                     source_from=asked.source_from,
                     window_from=asked.window_from,

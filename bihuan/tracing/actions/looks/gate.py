@@ -21,6 +21,8 @@ from bihuan.registry import access, audit, scope
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Conflict, Invalid
 from bihuan.registry.models import Person
+from bihuan.registry.purposes import neutral
+from bihuan.registry.purposes import purpose as kept
 from bihuan.registry.text import name_of
 from bihuan.tracing import visits
 from bihuan.tracing.actions import pseudonyms
@@ -113,7 +115,7 @@ def enter(investigation_id: str, *, purpose: str, actor: Actor, now: datetime | 
     return Gate(
         found,
         found.case,
-        purpose.strip()[:200],
+        neutral(purpose)[:200],
         actor,
         at,
         found.source_from - hours,
@@ -146,17 +148,11 @@ def noted(
     are noted too, who is shown only their county: their own house is to see it.
     """
     others = sorted(set(persons) - {gate.case.person_id, gate.root})
-    words = {
-        "track": _("where a case was"),
-        "met": _("who was where a case was"),
-        "place": _("who was at a place"),
-        "common": _("where cases were together"),
-        "stranger": _("what gates registered of a number"),
-    }
-    about = _("Investigation %(id)s: %(what)s") % {"id": gate.investigation.public_id, "what": words[kind]}
+    of = gate.investigation.public_id
     with everywhere():
-        audit.log_read([gate.case.person_id], SHOWN, f"{about} ({gate.purpose})")
-        audit.log_read(others, SHOWN, about)
+        why = kept(f"look.{kind}.for", of, gate.purpose)
+        audit.log_read([gate.case.person_id], SHOWN, why)
+        audit.log_read(others, SHOWN, kept(f"look.{kind}", of))
     acting = scope.current()
     return VisitLook.objects.create(
         investigation=gate.investigation,
