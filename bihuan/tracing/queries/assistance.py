@@ -70,6 +70,7 @@ __all__ = [
     "field_words",
     "find_request",
     "hand_over_of",
+    "is_lost_there",
     "list_requests",
     "old_keys",
     "outcomes_for",
@@ -335,10 +336,16 @@ def _offers(row: AssistanceRequest) -> frozenset[str]:
     offers = frozenset(said.value for said in Said if may_say(said, status=status, side=side))
     if row.is_asking or not (status is Status.DELETED or Said.DELETED.value in offers):
         return offers
+    # closing it here deletes, too
+    return offers - {Said.DELETED.value} | {SETTLE} if is_lost_there(row) else offers
+
+
+def is_lost_there(row: AssistanceRequest) -> bool:
+    """Whether the other side has lost a request of this, the asked side, and has not taken it up again from
+    the copy that goes with the second try."""
     waiting = AssistanceDelivery.objects.filter(request=row, delivered_at__isnull=True)
-    if waiting.filter(error__in=LOST_THERE).exists():  # closing it here deletes, too
-        return offers - {Said.DELETED.value} | {SETTLE}
-    return offers
+    refused = Q(error__in=LOST_THERE - {UNKNOWN_THREAD}) | Q(error=UNKNOWN_THREAD, attempts__gt=1)
+    return not row.is_asking and waiting.filter(refused).exists()
 
 
 def _messages(row: AssistanceRequest) -> tuple[MessageView, ...]:

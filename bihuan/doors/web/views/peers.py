@@ -109,7 +109,9 @@ def peers(request: HttpRequest) -> HttpResponse:
         "old_keys": queries.old_keys(),
         "untold": _untold(rows),
         "rows": [_row(row) for row in rows],
-        "refused": queries.refusals(limit=REFUSED_SHOWN),
+        "refused": [
+            {"one": one, "text": _refused(one.code)} for one in queries.refusals(limit=REFUSED_SHOWN)
+        ],
     }
     return render(request, "web/peers/list.html", context)
 
@@ -265,6 +267,28 @@ def _problem(code: str) -> str:
         "not-theirs": _("It does not know that we speak for the territory that asks: send our new card."),
     }
     return known.get(code, code)
+
+
+def _refused(code: str) -> str:
+    """Why a message was refused at our door."""
+    known = {
+        "malformed": _("no message of this form"),
+        "too-large": _("no message of this form"),
+        "not-for-us": _("meant for another installation"),
+        "not-recognized": _("nobody trusted here, or not with the key known here"),
+        "revoked": _("suspended here"),
+        "unknown-key": _("sealed for a key that is gone here; comes again"),
+        "unknown-thread": _(
+            "about a request that is not here, perhaps since a restore; comes again with a copy of it"
+        ),
+        "does-not-open": _("altered on the way, or sealed wrongly"),
+        "message-reused": _("a number that another message has"),
+        "thread-taken": _("a number that another request has"),
+        "excess-fields": _("told more than the need justifies"),
+        "not-theirs": _("asked for a territory that is not theirs"),
+        "not-asked": _("a copy of a request that cannot have been asked from here"),
+    }
+    return known.get(code, "")
 
 
 def _place(code: str) -> str:

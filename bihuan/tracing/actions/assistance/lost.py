@@ -22,8 +22,8 @@ from bihuan.tracing.actions.assistance.ask import office_of, reply_due
 from bihuan.tracing.actions.assistance.end import confirm_deletion
 from bihuan.tracing.errors import AssistanceClosed
 from bihuan.tracing.models import AssistanceDelivery, AssistanceMessage, AssistanceRequest, Peer
+from bihuan.tracing.queries.assistance import is_lost_there
 from bihuan.tracing.rules.assistance import (
-    LOST_THERE,
     SETTLED,
     TAKEN_UP,
     UNKNOWN_THREAD,
@@ -111,8 +111,7 @@ def settle_lost(request_id: str, *, actor: Actor, now: datetime | None = None) -
         row = thread.held(request_id)
         authorize(RIGHT, row.territory_code)
         with scope.system():  # what waits for the worker
-            waiting = AssistanceDelivery.objects.filter(request=row, delivered_at__isnull=True)
-            if row.is_asking or not waiting.filter(error__in=LOST_THERE).exists():
+            if not is_lost_there(row):
                 raise AssistanceClosed(
                     _("The other side has not lost request %(id)s.") % {"id": row.public_id}
                 )
@@ -123,6 +122,7 @@ def settle_lost(request_id: str, *, actor: Actor, now: datetime | None = None) -
                         hint=_("Do so first, and tell the other side by telephone."),
                     )
                 confirm_deletion(row, at=at)
+            waiting = AssistanceDelivery.objects.filter(request=row, delivered_at__isnull=True)
             waiting.update(error=SETTLED)
         row.refresh_from_db()
         return row
