@@ -34,7 +34,7 @@ MEETS = {
 OPENS, CLOSES, TRIES = 9, 20, 8
 """Local hours in which people meet; so often a time is drawn at which both are nowhere else."""
 #: How places of these kinds note who comes; the others scan a code.
-NOTED = {"gate": "paper", "clinic": "card", "works": "gate"}
+NOTED = {"gate": "paper", "clinic": "card", "works": "gate", "coach": "ticket"}
 EXPONENT = 0.9
 """Of Zipf's law of places: the busiest of a few hundred takes about a twentieth."""
 HOUR = 60

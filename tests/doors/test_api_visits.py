@@ -51,6 +51,15 @@ def test_rows_are_added_known_or_rejected_by_number(cast: Cast, shop: str) -> No
     assert (again["added"], again["duplicate"]) == (1, 1)
 
 
+def test_a_ticket_is_kept_as_a_carriers_record(cast: Cast, shop: str) -> None:
+    sent = [row("a", how="ticket"), row("b", start="2020-02-20 09:00", how="qr")]
+    assert Api(partner_token(cast.officer)).post("/visits", {"visits": sent}).json()["added"] == 2
+    store = visits.open_store()
+    assert store is not None
+    [segment] = store.segments()
+    assert sorted(store.stays_of(segment).how.tolist()) == [1, 8]
+
+
 def test_a_table_is_taken_as_csv_and_as_parquet(cast: Cast, shop: str, tmp_path: Path) -> None:
     import duckdb
 

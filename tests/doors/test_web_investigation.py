@@ -101,6 +101,15 @@ def test_drafted_entries_are_judged_and_the_days_missing_named(cast: Cast, world
         assert duties(world.case.public_id)["investigation#1"].state == 1
 
 
+def test_a_carriers_record_is_drafted_as_one_and_bears_out_nothing(cast: Cast) -> None:
+    with cast.officer.acting():
+        market(cast.officer, "G1234", kind="coach")
+    visited([(CASE, "G1234", "02-10 09:00", 60)], how=[8])
+    world = opened(cast.officer, a_case(cast.officer))
+    body = post(cast.officer, "investigation_do", world.public_id, "draft", purpose="查行踪").content.decode()
+    assert "乘运记录 · 乘运方登记，未证实" in body
+
+
 def test_an_entry_is_told_by_hand_and_changed(cast: Cast, world: Investigation) -> None:
     told = {
         "day": "2020-02-11", "begin": "08:00", "end": "09:30", "place_text": "单位", "setting": "workplace",

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.utils import translation
 
 from bihuan.registry import audit, clock, scope
 from bihuan.registry.errors import Conflict, Invalid, NotAllowed
@@ -24,6 +25,8 @@ from bihuan.tracing.actions.investigate import (
 from bihuan.tracing.actions.looks import look_common, look_met, look_place, look_track
 from bihuan.tracing.errors import InvestigationClosed, UnknownInvestigation
 from bihuan.tracing.models import Investigation, Place, TrackEntry, VisitLook
+from bihuan.tracing.queries.investigations import find_investigation
+from bihuan.tracing.queries.recorded import recorded_words
 from tests.cast import GRID, NEXT_COUNTY, Cast
 from tests.rooms.care_room import do, li, local
 from tests.rooms.investigation_room import (
@@ -121,6 +124,26 @@ def test_it_tells_how_each_stay_was_recorded(cast: Cast, settings: Any, tmp_path
     assert (again.added, again.known) == (0, 1)
     with scope.system():
         assert TrackEntry.objects.get().visit["how"] == "gate", "taken over where it was not known"
+
+
+def test_what_a_carrier_recorded_is_drafted_as_a_transport_record_and_not_confirmed(
+    cast: Cast, settings: Any, tmp_path: Path
+) -> None:
+    settings.BIHUAN_HOME = tmp_path / "carrier"
+    with cast.officer.acting():
+        market(cast.officer, "G1234", kind="coach")
+    visited([(CASE, "G1234", "02-10 08:00", 90), (CASE, "G1234", "02-10 18:00", 60)], how=[8, 2])
+    world = opened(cast.officer, a_case(cast.officer))
+    do(cast.officer, "02-12 18:00", draft_track, world.public_id, purpose=WHY)
+    with scope.system():
+        found = TrackEntry.objects.order_by("from_at")
+        told = [(e.source, (e.visit or {})["how"], e.certainty) for e in found]
+        assert told == [("transport", "transport", "unconfirmed"), ("visit", "card", "unconfirmed")]
+        view = find_investigation(world.public_id, now=local("02-12 18:00")).entries
+    assert [entry.is_record for entry in view] == [True, True], "neither bears out what somebody told"
+    with translation.override("zh-hans"):
+        words = [recorded_words(entry.how) for entry in view]
+    assert words == ["乘运方登记，未证实", "刷证登记"]
 
 
 def test_a_case_is_not_met_by_herself_under_her_other_number(cast: Cast, world: Investigation) -> None:

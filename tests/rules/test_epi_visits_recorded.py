@@ -6,19 +6,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bihuan.epi.visits import Batch, VisitStore, recorded
+from bihuan.epi.visits import Batch, VisitStore, recorded, roles
 from bihuan.epi.visits.batch import DAY_MINUTES
 from bihuan.epi.visits.recorded import Stay, how_of
+from bihuan.epi.visits.roles import code_of
 from bihuan.tracing.rules.recorded import WORDS, shows_presence, word_of
 
 DAY = 18_000 * DAY_MINUTES
 rows = st.lists(
     st.tuples(
         st.integers(1, 4), st.integers(0, 2), st.integers(0, 3 * DAY_MINUTES), st.integers(0, DAY_MINUTES),
-        st.integers(0, 7),
+        st.integers(0, 8),
     ),
     min_size=1, max_size=12, unique_by=lambda row: row[:3],
 )  # fmt: skip
@@ -92,5 +94,26 @@ def test_a_damaged_file_leaves_it_untold(tmp_path):
 
 
 def test_a_code_alone_shows_nobodys_presence():
-    assert [word for word in WORDS if not shows_presence(word)] == ["", "code", "self"]
+    assert [word for word in WORDS if not shows_presence(word)] == ["", "code", "self", "transport"]
     assert [word_of(code) for code in (None, 0, 1, 5, 200)] == ["", "", "code", "gate", ""]
+
+
+def test_codes_that_stores_hold_keep_their_meaning():
+    held = ["", "code", "card", "face", "hand", "gate", "self", "interview", "transport"]
+    assert [word_of(code) for code in range(len(roles.HOW))] == held
+    assert [code_of(word) for word in held] == list(range(len(held)))
+
+
+@pytest.mark.parametrize(
+    "word", ["transport", "Ticket", "passenger list", "车票", "乘车码", "登机", "boleto", "8"]
+)
+def test_what_a_carrier_recorded_has_a_code_of_its_own(word):
+    assert word_of(code_of(word)) == "transport"
+
+
+def test_a_ticket_is_kept_and_told_beside_records_of_older_codes(tmp_path):
+    rows = [(1, place, 60 * place, 30, how) for place, how in enumerate((0, 1, 7, 8))]
+    store = stored(tmp_path, rows)
+    assert [how_of(store, [asked(store, row)]) for row in rows] == [
+        {asked(store, row): row[-1]} for row in rows
+    ]

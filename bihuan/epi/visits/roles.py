@@ -45,8 +45,12 @@ NEEDED = {
 #: Cells that say "not known"; at most eight bytes.
 NOT_KNOWN = ("", "na", "n/a", "nan", "nat", "null", "none", "nil", "-", "--", "缺失", "不详", "未知")
 
-#: How a visit was recorded: the code, and words for it. A whole number up to 255 stands for itself.
-HOW = ("not said", "code scanned", "card read", "face", "by hand", "gate", "self-reported", "interview")
+#: How a visit was recorded: the code, and words for it. A whole number up to 255 stands for itself. Stores
+#: hold the codes: a new one goes to the end.
+HOW = (
+    "not said", "code scanned", "card read", "face", "by hand", "gate", "self-reported", "interview",
+    "transport",
+)  # fmt: skip
 _SAID = (
     "",
     "qr|code|scan|qrcode|qr code|扫码|场所码|二维码|código|codigo",
@@ -56,6 +60,8 @@ _SAID = (
     "gate|turnstile|闸机|门禁|torniquete|puerta",
     "self|phone|app|自报|自主申报|小程序|teléfono|telefono",
     "interview|流调|访谈|entrevista",
+    "transport|carrier|ticket|boarding|passenger list|承运|交通|交通工具|乘车|乘车码|实名乘车|购票|车票|机票|船票"
+    "|检票|登机|登船|transporte|billete|boleto|pasaje|embarque",
 )
 _WORDS = {word: code for code, words in enumerate(_SAID) for word in words.split("|") if word}
 

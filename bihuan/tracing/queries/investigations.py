@@ -34,6 +34,7 @@ from bihuan.tracing.models import (
     VisitLook,
 )
 from bihuan.tracing.queries.lines import of_cases
+from bihuan.tracing.rules.recorded import is_of_carrier
 from bihuan.tracing.rules.track import (
     Certainty,
     Conflict,
@@ -90,7 +91,7 @@ class InvestigationRow:
 class EntryView:
     """One entry of a track. `place` is the number of a registered place ("" otherwise). Times in UTC; `visit`
     tells that an entry record stands behind or beside it, `how` it came about (a word of `rules.recorded`;
-    None: no record, or not read)."""
+    None: no record, or not read); `is_record` that the entry says nothing but the record."""
 
     id: int
     since: datetime
@@ -112,6 +113,10 @@ class EntryView:
     retracted_at: datetime | None
     retracted_by: str
     retracted_reason: str
+
+    @property
+    def is_record(self) -> bool:
+        return self.source == "visit" or (self.source == "transport" and is_of_carrier(self.how))
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,5 +20,6 @@ def recorded_words(word: str | None, *, judged: bool = False) -> str:
         "gate": _("seen at the gate"),
         "self": _("told by a phone"),
         "interview": _("told in an interview"),
+        "transport": _("on a carrier's record"),
     }.get(word, _("how recorded is not said"))
     return said if judged or shows_presence(word) else _("%(how)s, unconfirmed") % {"how": said}

@@ -77,8 +77,9 @@ class CandidateOut(Schema):
 
 class EncounterOut(Schema):
     """`until` null: only the entry is known. `through`: met a contact of the case, not the case. `named`:
-    somebody said so. `how` the entry record came about: code, card, face, hand, gate, self, interview, ""
-    (not said), null where there is none or it is not known; after code, self or "" it is unconfirmed."""
+    somebody said so. `how` the entry record came about: code, card, face, hand, gate, self, interview,
+    transport, "" (not said), null where there is none or it is not known; after code, self, transport or ""
+    it is unconfirmed."""
 
     place: str
     setting: str

@@ -26,7 +26,8 @@ class VisitIn(Schema):
     becomes a keyed number at once and is kept nowhere. `place`: id of a registered place of the territory.
     `start`, `end` as 2020-02-05 08:03 (the store's clock) or with a time zone. `event`: the sender's own id
     of the record, unique on its day; sent again, it is the same visit. `how`: code, card, face, hand, gate,
-    self or interview; a code scanned alone is no proof of presence."""
+    self, interview or transport (a ticket, a passenger list); a code scanned, or a name on a list, alone is
+    no proof of presence."""
 
     event: str = Field(min_length=1, max_length=120)
     person: str = Field(min_length=1, max_length=120)

@@ -11,6 +11,7 @@ from bihuan.registry.actor import Actor
 from bihuan.tracing.actions.investigate.life import locked
 from bihuan.tracing.actions.looks import Recorded, TrackLook, look_track
 from bihuan.tracing.models import Investigation, TrackEntry
+from bihuan.tracing.rules.recorded import is_of_carrier
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def _entry(found: Investigation, record: Recorded, *, at: datetime, actor: Actor
         place_text=record.place.name,
         place_territory=record.place.territory,
         setting=record.place.kind,
-        source="visit",
+        source="transport" if is_of_carrier(record.how) else "visit",
         certainty="unconfirmed",
         visit=_visit(record),
         recorded_at=at,
