@@ -23,6 +23,7 @@ from bihuan.tracing.actions.clusters import (
 )
 from bihuan.tracing.errors import ClusterClosed, ClusterInvalid, UnknownCluster
 from bihuan.tracing.models import ClusterMember
+from bihuan.tracing.queries import chains
 from bihuan.tracing.queries.chains import ChainFilter, chain_of
 from bihuan.tracing.queries.clusters import (
     cases_named,
@@ -31,7 +32,7 @@ from bihuan.tracing.queries.clusters import (
     list_clusters,
     suggestions,
 )
-from tests.cast import COUNTY, GRID, NEXT_COUNTY, Cast, Member
+from tests.cast import CITY, COUNTY, GRID, NEXT_COUNTY, Cast, Member
 from tests.rooms.care_room import do, local
 
 pytestmark = pytest.mark.django_db
@@ -88,6 +89,24 @@ def test_a_link_out_of_the_territory_is_counted_and_tells_nothing(cast: Cast, ch
     assert len(seen(cast.city).graph.ids) == 4
     assert seen(cast.neighbor).graph.ids == (away,)
     assert seen(cast.other_city).graph.ids == ()
+
+
+@pytest.mark.parametrize("few", [500, 0])
+def test_links_that_lead_out_are_counted_however_many_cases_there_are(
+    cast: Cast, chain: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch, few: int
+):
+    """From a case shown or to one, of a territory, of a cluster, within days."""
+    monkeypatch.setattr(chains, "FEW", few)
+    before = case(cast.neighbor, date(2020, 1, 28), code=NEXT_GRID)
+    after = case(cast.neighbor, date(2020, 2, 12), code=NEXT_GRID)
+    link(cast.city, (before, chain[0]), (chain[1], after), (before, after))
+    cluster = opened(cast.officer, cases=chain[:2])
+    assert seen(cast.city, territory=COUNTY).outside == 2
+    assert seen(cast.city, territory=COUNTY, until=date(2020, 2, 5)).outside == 3
+    assert seen(cast.city, territory=NEXT_COUNTY).outside == 2
+    assert seen(cast.city).outside == 0
+    assert seen(cast.city, cluster=cluster).outside == 3
+    assert seen(cast.city, territory=CITY, since=date(2020, 2, 9)).outside == 3
 
 
 def test_an_impossible_link_is_listed_and_kept_out(cast: Cast, chain: tuple[str, str, str]):

@@ -27,6 +27,8 @@ SERIAL_INTERVAL = (4.7, 2.9)
 EPOCH = date(1970, 1, 1).toordinal()
 #: The kind of a link nobody has stated: no setting, so that the link's own words may tell one.
 NOT_STATED = ExposureKind.UNKNOWN.value
+#: So many cases are named one by one in a question for their links; more are described.
+FEW = 500
 #: Inferred links are leads; weaker ones are not drawn.
 LEAST_SUPPORT = 0.2
 
@@ -141,13 +143,13 @@ def _cases(given: ChainFilter) -> QuerySet[Case]:
 
 
 def _links(given: ChainFilter, names: Mapping[int, str]) -> list[tuple[int, int, str, str, str]]:
-    """Links that touch one of the cases."""
+    """Links that touch one of the cases; of many cases the database is told which they are, not each."""
     rows = CaseLink.objects.order_by("id")
-    if given.territory:
-        rows = rows.below(given.territory)
-    if given.cluster or len(names) <= 500:
-        rows = CaseLink.objects.filter(Q(to_case_id__in=list(names)) | Q(from_case_id__in=list(names)))
-        rows = rows.order_by("id")
+    if len(names) <= FEW:
+        rows = rows.filter(Q(to_case_id__in=list(names)) | Q(from_case_id__in=list(names)))
+    elif given.territory or given.cluster:
+        asked = _cases(given).order_by().values("id")
+        rows = rows.filter(Q(to_case_id__in=asked) | Q(from_case_id__in=asked))
     found = rows.values_list("from_case_id", "to_case_id", "kind", "setting", "source")
     return [row for row in found if row[0] in names or row[1] in names]
 
