@@ -261,3 +261,15 @@ def test_the_key_is_made_once_and_for_the_owner_only(tmp_path: Path):
     path.chmod(0o644)
     with pytest.raises(StoreError, match="chmod 600"):
         secret.load_key(path)
+
+
+def test_zeros_a_crash_left_in_a_file_are_a_row_not_taken_and_no_empty_line(tmp_path: Path):
+    text = f"person,place,start\n{ID},P1,2020-02-05 08:03\n".encode() + bytes(4096)
+    _store, done = put(tmp_path, text)
+    assert (done.rows, done.added, done.rejected) == (2, 1, 1)
+
+
+def test_a_line_without_end_is_an_error_and_does_not_fill_the_memory(tmp_path: Path):
+    longest = gzip.compress(b"person,place,start\n" + b"x" * (1 << 26))
+    with pytest.raises(InputError, match=r"row 2 of gate\.csv\.gz has no end within 16 MB"):
+        put(tmp_path, longest, name="gate.csv.gz")

@@ -105,7 +105,7 @@ def split(
             return n, first
         blank = True
         for i in range(first, min(pos, first + LONGEST_CELL)):
-            if data[i] > 32:
+            if data[i] > 32 or data[i] == 0:  # zeros are what a crash leaves in a file, and no empty line
                 blank = False
                 break
         state[n] = 255 if blank else wrong

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bihuan.epi.errors import InputError
 from bihuan.epi.visits import cells, roles, secret
 from bihuan.epi.visits.batch import DAY_MINUTES, Batch
 from bihuan.epi.visits.reading import Rows, open_rows
@@ -28,6 +29,7 @@ AHEAD_MINUTES = DAY_MINUTES  # a clock may be that much fast
 EARLIEST = (np.datetime64("2000-01-01", "D").astype(np.int64) * DAY_MINUTES).item()
 SHOWN = 20
 _EMPTY_LINE = 255  # in `state`
+LONGEST_LINE = 1 << 24  # bytes without an end of line after which a file is no table
 
 #: Reason to its word, the role of its cell ("" for none that may be shown), and what it says.
 REASONS: dict[int, tuple[str, str, str, str]] = {
@@ -223,9 +225,21 @@ class FileReader:
                 if not used:
                     break
             held = end - at
+            if held > LONGEST_LINE:
+                raise self._endless()
             buffer[:held] = buffer[at:end].copy()
         if self.count:
             yield self._part()
+
+    def _endless(self) -> InputError:
+        name, row = self.rows.path.name, self.row + 1
+        return InputError(
+            f"row {row} of {name} has no end within {LONGEST_LINE >> 20} MB; is it a table? Mend or take "
+            "out the row. What was read before stays; read the file again",
+            f"{name} 第 {row} 行超过 {LONGEST_LINE >> 20} MB 仍未结束；是否为表格？请修正或去掉该行。"
+            "此前读入的保留；请重新读取该文件",
+            field="path",
+        )
 
     def _some(self, data: NDArray[np.uint8], final: bool) -> int:
         n, used = cells.split(
