@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +15,7 @@ from django.utils import translation
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from bihuan.doors.cli.grouped import Command, as_command, grouped
 from bihuan.doors.cli.main import needs_no_database
 from bihuan.epi.errors import EpiError
 from bihuan.epi.tables import Columns, Counts, Note, Reading, read_counts
@@ -125,48 +125,24 @@ class Source:
         return read_counts(self.file, self.columns, how=self.how)
 
 
-def on_counts(function: Callable[..., None]) -> Callable[..., None]:
+def on_counts(function: Command) -> Command:
     """A command on a file of counts: its parameter `source` becomes the file and all options on it."""
-    shared = inspect.signature(_counts_options, eval_str=True).parameters
-    own = inspect.signature(function, eval_str=True).parameters
-    first = [p for name, p in shared.items() if name == "file"]
-    parameters = [*first, *(p for name, p in own.items() if name != "source"), *list(shared.values())[1:]]
-
-    @wraps(function)
-    def command(**given: Any) -> None:
-        source = _counts_options(**{name: given.pop(name) for name in shared})
-        function(source=source, **given)
-
-    return _as_command(command, parameters)
+    return on_file(grouped(source=_counts_options)(function))
 
 
-def on_file(function: Callable[..., None]) -> Callable[..., None]:
-    """A command on another kind of file."""
+def on_file(function: Command) -> Command:
+    """A command on files, without a database; what `epi` refuses becomes an error of the house (exit 2)."""
 
-    @wraps(function)
-    def command(**given: Any) -> None:
-        function(**given)
-
-    return _as_command(command, inspect.signature(function, eval_str=True).parameters.values())
-
-
-def _as_command(command: Callable[..., None], parameters: Iterable[inspect.Parameter]) -> Callable[..., None]:
-    """What Typer reads a command from; refusals of the room become those of the house (exit code 2)."""
-
-    @wraps(command)
     def guarded(**given: Any) -> None:
         lang = language(given.get("lang", ""))
         try:
             with translation.override(LANGUAGES[lang[:2]]):
-                command(**given)
+                function(**given)
         except EpiError as error:
             raise Invalid(error.text(lang), code="epi", details={"field": error.field}) from None
 
-    listed = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
-    guarded.__signature__ = inspect.Signature(listed)  # type: ignore[attr-defined]
-    guarded.__annotations__ = {p.name: p.annotation for p in listed}
-    del guarded.__wrapped__
-    return needs_no_database(guarded)
+    listed = inspect.signature(function, eval_str=True).parameters.values()
+    return needs_no_database(as_command(guarded, listed, like=function))
 
 
 def language(asked: str) -> str:
