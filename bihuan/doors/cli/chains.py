@@ -11,8 +11,9 @@ from django.utils.translation import gettext as _
 
 from bihuan.doors.cli.epi.options import Encoding, Lang, Out, Where, conditions, language, on_file
 from bihuan.doors.cli.epi.output import Answer, check_outs, give, working
+from bihuan.doors.cli.grouped import grouped
 from bihuan.doors.cli.output import Json
-from bihuan.epi.chains import ChainGraph, Plausible, chain_graph, likely_infectors, picture
+from bihuan.epi.chains import ChainGraph, Picture, Plausible, chain_graph, likely_infectors, picture
 from bihuan.epi.chains.files import case_rows, day_text, graphml, link_rows
 from bihuan.epi.chains.graph import INFECTIOUS_BEFORE
 from bihuan.epi.chains.reading import LineList, read_line_list
@@ -57,24 +58,63 @@ Before = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    lines: LineList
+    """A line list as a graph; `notes` on what was left out."""
+
     graph: ChainGraph
     notes: list[str]
 
 
-@app.command("stats")
-@on_file
-def stats_command(
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A line list, its links, and how both are to be read."""
+
+    file: Path
+    links: Path | None
+    columns: dict[str, str]
+    link_columns: dict[str, str]
+    where: tuple[tuple[str, str], ...]
+    encoding: str | None
+
+    def line_list(self) -> LineList:
+        return read_line_list(
+            self.file,
+            self.links,
+            columns=self.columns,
+            link_columns=self.link_columns,
+            where=self.where,
+            encoding=self.encoding,
+        )
+
+    def graph(self, *, infectious_before: int, lang: str) -> Read:
+        found = self.line_list()
+        graph = chain_graph(found.cases, found.ties, plausible=Plausible(infectious_before=infectious_before))
+        return Read(graph, _without_case(found.without, lang))
+
+
+def _source(
     file: File,
     links: Links = None,
     column: Columns = None,
     link_column: LinkColumns = None,
+    where: Where = None,
+    encoding: Encoding = "",
+) -> Source:
+    """The options on a line list and its links."""
+    return Source(
+        file, links, dict(conditions(column)), dict(conditions(link_column)), conditions(where),
+        encoding or None,
+    )  # fmt: skip
+
+
+@app.command("stats")
+@on_file
+@grouped(source=_source)
+def stats_command(
+    source: Source,
     infectious_before: Before = INFECTIOUS_BEFORE,
     unripe_days: Annotated[
         int, typer.Option(min=0, help="Cases of the last N days are not asked how many they infected.")
     ] = 0,
-    where: Where = None,
-    encoding: Encoding = "",
     out: Out = None,
     lang: Lang = "",
     json: Json = False,
@@ -84,17 +124,17 @@ def stats_command(
     bihuan chains stats linelist.csv --links contacts.csv --out statistics.csv
     """
     spoken, outs = language(lang), check_outs(out)
-    read = _read(file, links, column, link_column, infectious_before, where, encoding, spoken)
+    read = source.graph(infectious_before=infectious_before, lang=spoken)
     with working(_("fitting")):
         found = describe(read.graph, unripe_days=unripe_days)
-    facts = {"file": str(file), "cases": found.cases, "links": found.links, "chains": found.chains}
+    facts = {"file": str(source.file), "cases": found.cases, "links": found.links, "chains": found.chains}
     give(
         Answer(
             facts=facts,
             sentences=[*found.explain(spoken), *_impossible(read.graph, spoken)],
             rows=lambda: found.rows(),
             notes=read.notes,
-            draw=lambda path: _draw(read.graph, path, spoken),
+            draw=lambda path: _draw(picture(read.graph), path, spoken),
         ),
         outs=outs,
         json=json,
@@ -103,15 +143,11 @@ def stats_command(
 
 @app.command("graph")
 @on_file
+@grouped(source=_source)
 def graph_command(
-    file: File,
-    links: Links = None,
-    column: Columns = None,
-    link_column: LinkColumns = None,
+    source: Source,
     infectious_before: Before = INFECTIOUS_BEFORE,
     most: Annotated[int, typer.Option(min=20, help="Marks to draw at most; more cases are bundled.")] = 2000,
-    where: Where = None,
-    encoding: Encoding = "",
     out: Out = None,
     lang: Lang = "",
     json: Json = False,
@@ -121,34 +157,35 @@ def graph_command(
     bihuan chains graph linelist.csv --links contacts.csv --out chains.svg
     """
     spoken, outs = language(lang), check_outs(out)
-    read = _read(file, links, column, link_column, infectious_before, where, encoding, spoken)
+    read = source.graph(infectious_before=infectious_before, lang=spoken)
     drawn = picture(read.graph, most=most)
-    facts = {"file": str(file), "cases": read.graph.n, "marks": drawn.drawn, "lanes": drawn.layout.lanes}
+    facts = {
+        "file": str(source.file),
+        "cases": read.graph.n,
+        "marks": drawn.drawn,
+        "lanes": drawn.layout.lanes,
+    }
     answer = Answer(
         facts=facts,
         sentences=_impossible(read.graph, spoken),
-        rows=lambda: _mark_rows(read.graph, most),
+        rows=lambda: _mark_rows(drawn),
         notes=read.notes,
-        draw=lambda path: _draw(read.graph, path, spoken, most),
+        draw=lambda path: _draw(drawn, path, spoken),
     )
     give(answer, outs=outs, json=json)
 
 
 @app.command("export")
 @on_file
+@grouped(source=_source)
 def export_command(
-    file: File,
+    source: Source,
     out: Annotated[
         list[Path],
         typer.Option("--out", help=".graphml, or a table: .csv .parquet .json; repeatable."),
     ],
-    links: Links = None,
-    column: Columns = None,
-    link_column: LinkColumns = None,
     infectious_before: Before = INFECTIOUS_BEFORE,
     cases: Annotated[bool, typer.Option("--cases", help="A table of cases instead of links.")] = False,
-    where: Where = None,
-    encoding: Encoding = "",
     lang: Lang = "",
     json: Json = False,
 ) -> None:
@@ -158,9 +195,9 @@ def export_command(
     """
     spoken = language(lang)
     outs = check_outs([path for path in out if path.suffix.lower() != GRAPHML])
-    read = _read(file, links, column, link_column, infectious_before, where, encoding, spoken)
+    read = source.graph(infectious_before=infectious_before, lang=spoken)
     answer = Answer(
-        facts={"file": str(file), "cases": read.graph.n, "links": int(read.graph.source.size)},
+        facts={"file": str(source.file), "cases": read.graph.n, "links": int(read.graph.source.size)},
         sentences=_impossible(read.graph, spoken),
         rows=lambda: case_rows(read.graph) if cases else link_rows(read.graph),
         notes=read.notes,
@@ -175,23 +212,19 @@ def export_command(
 
 @app.command("infectors")
 @on_file
+@grouped(source=_source)
 def infectors_command(
-    file: File,
+    source: Source,
     generation: Annotated[
         str, typer.Option(metavar="MEAN,SD", help="Infection to infection, in days, such as 5,1.9.")
     ],
     incubation: Annotated[
         str, typer.Option(metavar="MEAN,SD", help="Infection to onset, in days, such as 5.5,2.4.")
     ],
-    links: Links = None,
-    column: Columns = None,
-    link_column: LinkColumns = None,
     outside: Annotated[
         float, typer.Option(min=0, max=1, help="How likely a source not on the list is, beside the best.")
     ] = 0.0,
     least: Annotated[float, typer.Option(min=0.01, max=1, help="Least support that is listed.")] = 0.05,
-    where: Where = None,
-    encoding: Encoding = "",
     out: Out = None,
     lang: Lang = "",
     json: Json = False,
@@ -201,7 +234,7 @@ def infectors_command(
     bihuan chains infectors linelist.csv --links contacts.csv --generation 5,1.9 --incubation 5.5,2.4
     """
     spoken, outs = language(lang), check_outs(out)
-    read = _line_list(file, links, column, link_column, where, encoding)
+    read = source.line_list()
     dated = [one for one in read.cases if one.onset is not None]
     known = {one.id for one in dated}
     contacts = [(t.infector, t.infectee) for t in read.ties if {t.infector, t.infectee} <= known]
@@ -214,7 +247,7 @@ def infectors_command(
             outside=outside,
         )
     answer = Answer(
-        facts={"file": str(file), "cases": len(dated)},
+        facts={"file": str(source.file), "cases": len(dated)},
         sentences=[found.explain(spoken), *(found.explain(spoken, case=one.case) for one in found.cases)],
         rows=lambda: found.rows(least=least),
         notes=_without_onset(len(read.cases) - len(dated), spoken),
@@ -223,37 +256,16 @@ def infectors_command(
     give(answer, outs=outs, json=json)
 
 
-def _read(
-    file: Path, links: Path | None, column: list[str] | None, link_column: list[str] | None, before: int,
-    where: list[str] | None, encoding: str, lang: str,
-) -> Read:  # fmt: skip
-    found = _line_list(file, links, column, link_column, where, encoding)
-    graph = chain_graph(found.cases, found.ties, plausible=Plausible(infectious_before=before))
-    notes = []
-    if found.without:
-        zh = f"{found.without} 条关联的病例不在名单中，未计入"
-        en = f"{found.without} links name a case that is not listed; they are left out"
-        notes.append(zh if lang.startswith("zh") else en)
-    return Read(found, graph, notes)
-
-
-def _line_list(
-    file: Path, links: Path | None, column: list[str] | None, link_column: list[str] | None,
-    where: list[str] | None, encoding: str,
-) -> LineList:  # fmt: skip
-    return read_line_list(
-        file,
-        links,
-        columns=dict(conditions(column)),
-        link_columns=dict(conditions(link_column)),
-        where=conditions(where),
-        encoding=encoding or None,
-    )
-
-
 def _impossible(graph: ChainGraph, lang: str) -> list[str]:
     chinese = lang.startswith("zh")
     return [f"{a} → {b}: {ODD_WORDS[odd][chinese]}" for a, b, odd in graph.impossible()]
+
+
+def _without_case(n: int, lang: str) -> list[str]:
+    if not n:
+        return []
+    zh = f"{n} 条关联的病例不在名单中，未计入"
+    return [zh if lang.startswith("zh") else f"{n} links name a case that is not listed; they are left out"]
 
 
 def _without_onset(n: int, lang: str) -> list[str]:
@@ -276,9 +288,8 @@ def _pmf(text: str, field: str) -> Any:
     return discretized_si(mean, sd)
 
 
-def _mark_rows(graph: ChainGraph, most: int) -> list[dict[str, Any]]:
-    drawn = picture(graph, most=most)
-    marks = drawn.marks
+def _mark_rows(drawn: Picture) -> list[dict[str, Any]]:
+    graph, marks = drawn.graph, drawn.marks
     return [
         {
             "mark": i,
@@ -294,7 +305,7 @@ def _mark_rows(graph: ChainGraph, most: int) -> list[dict[str, Any]]:
     ]
 
 
-def _draw(graph: ChainGraph, path: Path, lang: str, most: int = 2000) -> Any:
+def _draw(drawn: Picture, path: Path, lang: str) -> Any:
     from bihuan.epi.figures.chains import plot_picture
 
-    return plot_picture(picture(graph, most=most), lang=lang, path=path)
+    return plot_picture(drawn, lang=lang, path=path)
