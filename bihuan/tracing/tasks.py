@@ -79,11 +79,12 @@ def visits_forget(timestamp: int) -> None:
     from bihuan.registry import clock
     from bihuan.registry.actor import Actor
     from bihuan.tracing import visits
-    from bihuan.tracing.actions.forget_visits import forget_due, note_by_hand
+    from bihuan.tracing.actions.forget_visits import follow_list, forget_due, note_by_hand
 
     if not (visits.folder() / "store.json").exists():
         return
     note_by_hand()
+    follow_list(actor=Actor.system("retention"))
     done = forget_due(actor=Actor.system("retention"))
     store = VisitStore(visits.folder())
     store.compact(today=visits.minute_of(store, clock.now()) // 1440)

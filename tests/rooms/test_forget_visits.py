@@ -8,10 +8,18 @@ from typing import Any
 
 import pytest
 
+from bihuan.epi.visits import VisitStore
+from bihuan.epi.visits.deletions import STORE_ALONE
 from bihuan.registry import clock, scope
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Invalid
-from bihuan.tracing.actions.forget_visits import due, forget, forget_due, note_by_hand
+from bihuan.tracing.actions.forget_visits import (
+    due,
+    follow_list,
+    forget,
+    forget_due,
+    note_by_hand,
+)
 from bihuan.tracing.actions.gates import GateRecord, StrangerInput, record_gate
 from bihuan.tracing.actions.places import PlaceInput, register_place
 from bihuan.tracing.actions.record_visits import record_rows
@@ -84,6 +92,34 @@ def test_a_forgotten_day_takes_no_visits(filled: Cast) -> None:
     with filled.community.acting():
         done = record_rows(rows, now=TODAY)
     assert (done.added, done.rejected, done.reasons[0].reason) == (0, 1, "forgotten")
+
+
+def test_what_a_restored_database_brings_back_of_deleted_days_is_deleted_again(
+    filled: Cast, home: Path
+) -> None:
+    with scope.system():
+        kept = [list(model.unscoped.order_by("at")) for model in (GateCheck, Stranger)]
+    forget(date(2020, 6, 10), actor=WORKER, now=TODAY)
+    assert follow_list(actor=WORKER, now=TODAY) is None, "here the database knows"
+    with scope.system():
+        for rows in kept:
+            type(rows[0]).unscoped.bulk_create(rows[:1])  # as a backup of before brings them back
+    done = follow_list(actor=WORKER, now=TODAY)
+    assert done is not None
+    assert (done.before, done.stays, done.checks, done.strangers) == (date(2020, 6, 10), 0, 1, 1)
+    with scope.system():
+        assert GateCheck.unscoped.count() == Stranger.unscoped.count() == 1
+    newest = deletions()[0]
+    assert (newest.before, newest.source) == (date(2020, 6, 10), "visits.deletions")
+    assert follow_list(actor=WORKER, now=TODAY) is None
+
+
+def test_what_was_deleted_from_the_store_alone_leaves_what_gates_counted(filled: Cast, home: Path) -> None:
+    store = VisitStore(home / "visits")
+    store.forget((date(2020, 6, 10) - date(1970, 1, 1)).days, by=f"{STORE_ALONE} (somebody)")
+    assert follow_list(actor=WORKER, now=TODAY) is None
+    with scope.system():
+        assert GateCheck.unscoped.count() == 2
 
 
 def test_nobody_forgets_the_future(filled: Cast) -> None:

@@ -93,10 +93,12 @@ def restore(
 
 
 def _forget_what_is_over() -> int:
-    """Days whose time was up since the backup was made do not come back with it; how many stays they held."""
+    """Days that were deleted, or whose time was up, since the backup was made do not come back with it; how
+    many stays the latter held."""
     from bihuan.registry.actor import Actor
-    from bihuan.tracing.actions.forget_visits import forget_due
+    from bihuan.tracing.actions.forget_visits import follow_list, forget_due
 
+    follow_list(actor=Actor.system("restore", door="cli"))
     done = forget_due(actor=Actor.system("restore", door="cli"))
     return done.stays if done else 0
 

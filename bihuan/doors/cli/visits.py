@@ -276,7 +276,7 @@ def forget(
             field="before",
         )
     with working(_("deleting")):
-        done = opened.forget(day, by=f"bihuan visits forget ({_login()})", at=_utc())
+        done = opened.forget(day, by=f"{deletions.STORE_ALONE} ({_login()})", at=_utc())
     show(asdict(done) | {"record": str(opened.folder / "retention.log")}, json=json)
 
 

@@ -20,6 +20,8 @@ import numpy as np
 from bihuan.epi.visits.layout import StoreError, flush_folder, read_json
 
 ENDING = ".deletions"
+#: How `by` begins where days were deleted from a store alone, and what a database tells of them was kept.
+STORE_ALONE = "bihuan visits forget"
 
 
 @dataclass(frozen=True, slots=True)

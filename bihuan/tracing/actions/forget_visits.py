@@ -12,6 +12,8 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from bihuan.cases.actions.common import moment_now
+from bihuan.epi.visits import deletions as listed_deletions
+from bihuan.epi.visits.layout import read_json
 from bihuan.epi.visits.store import Forgotten, VisitStore
 from bihuan.policy.values import value
 from bihuan.registry import clock, scope
@@ -121,6 +123,30 @@ def forget(
             gone = VisitStore(store.folder).forget(
                 _number(before), by=actor.name, at=at.astimezone(UTC).isoformat(timespec="seconds")
             )
+    return _enter(before, gone, by=actor.name, reason=reason, source=source, at=at)
+
+
+def follow_list(*, actor: Actor, now: datetime | None = None) -> Deleted | None:
+    """Delete what a restored database brought back of days that were deleted since its backup was made, as
+    the list beside the store tells: what gates counted, strangers. None when there is nothing. Deletions that
+    were done to the store alone leave the database as it is. Raises StoreError when the list was changed."""
+    folder = visits.folder()
+    about = folder / "store.json"
+    number = read_json(about).get("id") if about.exists() else None
+    listed = [
+        date.fromisoformat(one.before)
+        for one in (listed_deletions.read(folder) if number else ())
+        if one.store == number and not one.by.startswith(listed_deletions.STORE_ALONE)
+    ]
+    if not listed or not _has_checks(max(listed)):
+        return None
+    gone = Forgotten(str(max(listed)), 0, 0, 0, 0)
+    source = listed_deletions.path_of(folder).name
+    return _enter(max(listed), gone, by=actor.name, reason=BY_HAND, source=source, at=moment_now(now))
+
+
+def _enter(before: date, gone: Forgotten, *, by: str, reason: str, source: str, at: datetime) -> Deleted:
+    """Delete what the database holds of days before a local date, and note it with what the store lost."""
     end = clock.start_of_day(before).astimezone(UTC)
     with transaction.atomic(), scope.system():
         checks = GateCheck.unscoped.filter(at__lt=end).delete()[0]
@@ -129,7 +155,7 @@ def forget(
         deleted = Deleted(before, gone.days, gone.stays, gone.bytes, gone.people, checks, strangers)
         VisitDeletion.objects.create(
             at=at, before=before, days=gone.days, stays=gone.stays, size=gone.bytes, people=gone.people,
-            checks=checks, strangers=strangers, reason=reason, source=source[:120], by_name=actor.name,
+            checks=checks, strangers=strangers, reason=reason, source=source[:120], by_name=by,
         )  # fmt: skip
     return deleted
 
