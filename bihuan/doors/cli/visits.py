@@ -292,7 +292,13 @@ def deletions_command(
     folder = store_folder(store)
     if file is None:
         listed = [asdict(one) for one in deletions.read(folder)]
-        show({"list": str(deletions.path_of(folder)), "deletions": listed}, json=json)
+        path = str(deletions.path_of(folder))
+        columns = ("before", "at", "by", "store")
+        show(
+            {"list": path, "deletions": listed},
+            json=json,
+            human=lambda console: table(console, listed, columns, title=path),
+        )
         return
     with working(_("deleting")):
         added, done = snapshot.follow(folder, file)
