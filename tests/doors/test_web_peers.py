@@ -157,7 +157,7 @@ def test_a_new_key_is_made_once_and_the_old_one_is_kept_while_somebody_must_be_t
     assert keys.own().keys[0].id == old
     assert len(keys.own().keys) == 2
     assert keys.fingerprint(keys.own().newest.public) in body
-    assert "在 襄阳疾控 确认新密钥之前" in body
+    assert "在襄阳疾控确认新密钥之前" in body
 
 
 def test_with_nobody_to_tell_the_old_key_goes_at_once(cast: Cast, theirs: Any) -> None:

@@ -14,6 +14,7 @@ from django.db import connection, transaction
 
 from bihuan.loops.models import Loop
 from bihuan.registry import clock, scope
+from bihuan.registry.models import Person
 from bihuan.tracing.actions import assistance as verbs
 from bihuan.tracing.actions.assistance import lost, thread
 from bihuan.tracing.errors import AssistanceClosed
@@ -336,3 +337,29 @@ def test_a_reminder_to_a_side_that_has_everything_takes_nobody_back(houses, noon
         verbs.remind(row.public_id, actor=SYSTEM)
     carry(asking, line)
     assert handover.state(contact) == "handed_over"
+
+
+@pytest.mark.parametrize("lost_there", [False, True])
+def test_deleted_at_a_door_the_worker_finishes_it_at_once(houses, noon, settings, lost_there: bool) -> None:
+    asking, asked, line = houses
+    row = ask(asking)
+    carry(asking, line)
+    with asked.acting():
+        verbs.accept(verbs.AcceptInput(there(row).public_id), actor=SYSTEM)
+        verbs.answer(there(row).public_id, outcome="found", actor=SYSTEM)
+    if lost_there:
+        AssistanceDelivery.unscoped.filter(request=there(row)).update(error="not-asked")
+    else:
+        carry(asked, line)
+    settings.DATABASE_ROLE = "door"
+    with asked.acting():
+        close = verbs.settle_lost if lost_there else verbs.delete_now
+        close(there(row).public_id, actor=SYSTEM)
+    assert (there(row).status, there(row).told) == ("answered", None)
+    assert lines(asked, there(row)).offers == frozenset()
+    settings.DATABASE_ROLE = "owner"
+    with asked.acting():
+        assert verbs.erase_what_is_over(now=NOON + timedelta(minutes=1)) == 1
+    assert there(row).status == "deleted"
+    assert Person.unscoped.get(pk=there(row).person_id).shredded_at is not None
+    assert carry(asked, line, NOON + timedelta(minutes=2)).delivered == (0 if lost_there else 1)

@@ -336,6 +336,8 @@ def _offers(row: AssistanceRequest) -> frozenset[str]:
     offers = frozenset(said.value for said in Said if may_say(said, status=status, side=side))
     if row.is_asking or not (status is Status.DELETED or Said.DELETED.value in offers):
         return offers
+    if status is Status.ANSWERED and row.told is None and not is_lost_there(row):
+        return frozenset()  # deleted here; the worker finishes it and says so
     # closing it here deletes, too
     return offers - {Said.DELETED.value} | {SETTLE} if is_lost_there(row) else offers
 

@@ -356,9 +356,28 @@ def say(request: HttpRequest, public_id: str, said: str) -> HttpResponse:
             messages.success(request, result.message)
             return _onward(request, public_id)
     context = {"verb": verb, "form": form, "subject": public_id, "action": request.path, "error": error}
+    context["about"] = _meaning(said)
     piece = request.headers.get("HX-Request")
     template = "web/person/act.html" if piece else "web/person/act_page.html"
     return render(request, template, context, status=422 if error or form.errors else 200)
+
+
+def _meaning(said: str) -> str:
+    """What is done that cannot be taken back, before it is."""
+    means = {
+        "end": _(
+            "What was shared is deleted over there when they have this; they confirm it, and it goes here."
+        ),
+        "return": _(
+            "What the request told is deleted here. The reason and your words go to the side that asked."
+        ),
+        "deleted": _("What the request told is deleted here, and the side that asked is told so."),
+        "settle": _(
+            "What the request told is deleted here. What has not arrived there is sent no more, unless the "
+            "other side is heard of this request again."
+        ),
+    }
+    return means.get(said, "")
 
 
 def _offer_places_and_people(form: VerbForm, found: AssistanceView) -> None:
