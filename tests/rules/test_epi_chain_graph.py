@@ -173,6 +173,16 @@ def test_every_case_is_in_one_mark_and_no_two_marks_share_a_spot(found: ChainGra
     assert int(drawn.lines.n.sum()) + inside == found.source.size
 
 
+def test_a_tree_whose_first_case_fell_ill_last_keeps_clear_of_the_tree_beside_it() -> None:
+    """Packed by the day of its root, d would lie on b."""
+    cases = [CaseFact("a", 0), CaseFact("b", 0), CaseFact("c", 5), CaseFact("d", 0)]
+    ties = [Tie("a", "b"), Tie("c", "d")]
+    drawn = picture(chain_graph(cases, ties, plausible=Plausible(infectious_before=7)))
+    spots = list(zip(drawn.layout.lane, drawn.marks.day, strict=True))
+    assert len(set(spots)) == len(spots)
+    assert set(drawn.layout.lane[:2]).isdisjoint(drawn.layout.lane[2:])
+
+
 def test_a_hundred_thousand_links_are_at_most_two_thousand_marks() -> None:
     draw = np.random.default_rng(1)
     n = 100_001

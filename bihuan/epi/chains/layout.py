@@ -42,7 +42,7 @@ def lay_out(parent: Ints, day: Ints, levels: Sequence[Ints], *, loose: NDArray[n
     order, starts = _sorted_children(parent, day)
     height, shift = _heights(parent, day, levels, order, starts)
     roots = levels[0][~loose[levels[0]]]
-    placed, used = _place_trees(roots, height, _last_days(parent, day, levels), day)
+    placed, used = _place_trees(roots, height, *_span(parent, day, levels))
     lane[roots] = placed
     for level in levels[:-1]:
         _hand_down(level, lane, height, shift, order, starts)
@@ -72,11 +72,13 @@ def _heights(parent: Ints, day: Ints, levels: Sequence[Ints], order: Ints, start
     return height, shift
 
 
-def _last_days(parent: Ints, day: Ints, levels: Sequence[Ints]) -> Ints:
-    last = day.copy()
+def _span(parent: Ints, day: Ints, levels: Sequence[Ints]) -> tuple[Ints, Ints]:
+    """The first and the last day of the tree below each: an infectee may have fallen ill before."""
+    first, last = day.copy(), day.copy()
     for level in reversed(levels[1:]):
+        np.minimum.at(first, parent[level], first[level])
         np.maximum.at(last, parent[level], last[level])
-    return last
+    return first, last
 
 
 def _hand_down(level: Ints, lane: Ints, height: Ints, shift: Ints, order: Ints, starts: Ints) -> None:
@@ -94,17 +96,17 @@ def _hand_down(level: Ints, lane: Ints, height: Ints, shift: Ints, order: Ints, 
     lane[children] = np.repeat(lane[level] + shift[level] - base, counts) + before
 
 
-def _place_trees(roots: Ints, height: Ints, last: Ints, day: Ints) -> tuple[Ints, int]:
-    """The first lane of each tree, and how many lanes all take."""
+def _place_trees(roots: Ints, height: Ints, first: Ints, last: Ints) -> tuple[Ints, int]:
+    """The lane each tree begins at, and how many lanes all take."""
     placed = np.zeros(roots.size, np.int64)
     small = height[roots] <= _SMALL
     used = 0
-    for i in sorted(np.flatnonzero(~small), key=lambda i: (-height[roots[i]], day[roots[i]], i)):
+    for i in sorted(np.flatnonzero(~small), key=lambda i: (-height[roots[i]], first[roots[i]], i)):
         placed[i] = used
         used += int(height[roots[i]]) + _BETWEEN
     free: list[int] = []  # the last day taken in each lane of the packed part
-    for i in sorted(np.flatnonzero(small), key=lambda i: (day[roots[i]], i)):
-        tall, begin = int(height[roots[i]]), int(day[roots[i]])
+    for i in sorted(np.flatnonzero(small), key=lambda i: (first[roots[i]], i)):
+        tall, begin = int(height[roots[i]]), int(first[roots[i]])
         at = _first_free(free, begin - _GAP, tall)
         free.extend([begin - _GAP - 1] * max(0, at + tall - len(free)))
         free[at : at + tall] = [int(last[roots[i]])] * tall
