@@ -80,6 +80,22 @@ def test_infectors_come_with_their_support(files, capsys):
     assert len(found["notes"]) == 1
 
 
+def test_infectors_are_sought_by_onsets_alone_where_no_links_are_told(files, capsys):
+    cases, _links = files
+    found = said(capsys, "infectors", cases, "--generation", "4,2", "--incubation", "5,2", "--lang", "en")
+    of = {row["case"]: row["infector"] for row in found["rows"] if row["rank"] == 1}
+    assert of["丙"] in ("甲", "乙")
+    assert found["notes"] == ["1 cases without onset are left out"]
+
+
+def test_a_link_of_somebody_not_listed_is_told_beside_the_infectors(tmp_path, capsys):
+    path = tmp_path / "one.csv"
+    path.write_text("id,onset,infected_by\na,2020-02-01,\nb,2020-02-05,a\nc,2020-02-06,zz\n", "utf-8")
+    words = ("--generation", "4,2", "--incubation", "5,2", "--lang", "en")
+    found = said(capsys, "infectors", str(path), *words)
+    assert found["notes"] == ["1 links name a case that is not listed; they are left out"]
+
+
 def test_a_file_without_links_says_which_columns_there_are(tmp_path, capsys):
     path = tmp_path / "one.csv"
     path.write_text("id,onset\na,2020-02-01\n", "utf-8")

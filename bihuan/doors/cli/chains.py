@@ -75,7 +75,8 @@ class Source:
     where: tuple[tuple[str, str], ...]
     encoding: str | None
 
-    def line_list(self) -> LineList:
+    def line_list(self, *, without_links: bool = False) -> LineList:
+        """`without_links`: a file that names no links will do."""
         return read_line_list(
             self.file,
             self.links,
@@ -83,6 +84,7 @@ class Source:
             link_columns=self.link_columns,
             where=self.where,
             encoding=self.encoding,
+            without_links=without_links,
         )
 
     def graph(self, *, infectious_before: int, lang: str) -> Read:
@@ -234,7 +236,7 @@ def infectors_command(
     bihuan chains infectors linelist.csv --links contacts.csv --generation 5,1.9 --incubation 5.5,2.4
     """
     spoken, outs = language(lang), check_outs(out)
-    read = source.line_list()
+    read = source.line_list(without_links=True)
     dated = [one for one in read.cases if one.onset is not None]
     known = {one.id for one in dated}
     contacts = [(t.infector, t.infectee) for t in read.ties if {t.infector, t.infectee} <= known]
@@ -250,7 +252,7 @@ def infectors_command(
         facts={"file": str(source.file), "cases": len(dated)},
         sentences=[found.explain(spoken), *(found.explain(spoken, case=one.case) for one in found.cases)],
         rows=lambda: found.rows(least=least),
-        notes=_without_onset(len(read.cases) - len(dated), spoken),
+        notes=_without_onset(len(read.cases) - len(dated), spoken) + _without_case(read.without, spoken),
         draw=lambda path: found.plot(lang=spoken, path=str(path)),
     )
     give(answer, outs=outs, json=json)

@@ -54,31 +54,39 @@ def read_line_list(
     link_columns: Mapping[str, str] | None = None,
     where: Sequence[tuple[str, str]] = (),
     encoding: str | None = None,
+    without_links: bool = False,
 ) -> LineList:
     """Read a line list, and links from a second file or from a column of the first that names the infector.
 
     `columns` and `link_columns` say where what is not found by its name stands. A link with a support below 1
-    counts as inferred. Raises InputError for a file without ids, and for one whose links cannot be found.
+    counts as inferred. Raises InputError for a file without ids, and (unless `without_links`, which takes
+    such a list as one without any) for one whose links cannot be found.
     """
     chosen = _columns(cases, CASE_NAMES, columns or {}, encoding)
     inside: dict[str, str] = {}
     if links is None:
         named = {"infector": LINK_NAMES["infector"]}
-        inside = _columns(cases, named, {k: v for k, v in (link_columns or {}).items() if v}, encoding)
+        needed = () if without_links else _NEEDED
+        inside = _columns(cases, named, link_columns or {}, encoding, needed=needed)
     read = read_columns(cases, _wanted({**chosen, **inside}), where=where, encoding=encoding)
     listed = [_fact(read, i) for i in range(len(read["id"]))]
     if links is not None:
         place = _columns(links, LINK_NAMES, link_columns or {}, encoding)
         ties = _ties(read_columns(links, _wanted(place), encoding=encoding))
     else:
-        ties = _ties({"infectee": read["id"], "infector": read["infector"]})
+        ties = _ties({"infectee": read["id"], "infector": read["infector"]}) if "infector" in inside else []
     known = {one.id for one in listed}
     kept = [tie for tie in ties if tie.infector in known and tie.infectee in known]
     return LineList(listed, kept, len(ties) - len(kept), chosen)
 
 
 def _columns(
-    path: str | Path, names: Mapping[str, tuple[str, ...]], said: Mapping[str, str], encoding: str | None
+    path: str | Path,
+    names: Mapping[str, tuple[str, ...]],
+    said: Mapping[str, str],
+    encoding: str | None,
+    *,
+    needed: Sequence[str] = _NEEDED,
 ) -> dict[str, str]:
     with open_table(path, encoding=encoding) as table:
         headers = {str(name).strip().casefold(): str(name) for name in table.columns}
@@ -88,7 +96,7 @@ def _columns(
             name = next((headers[one] for one in known if one in headers), None)
             if name is not None:
                 found[key] = name
-            elif key in _NEEDED:
+            elif key in needed:
                 raise InputError(
                     f"{Path(path).name} has no column for {key}; it has {', '.join(headers.values())}; say "
                     f"{key}=COLUMN",
