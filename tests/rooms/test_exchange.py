@@ -300,6 +300,36 @@ def test_an_older_card_never_comes_back(houses, noon) -> None:
     assert Peer.objects.get(installation=asking.number).key["id"] == newest
 
 
+def test_a_new_key_on_a_card_older_than_the_known_one_is_not_confirmed_and_the_old_one_stays(
+    houses, noon
+) -> None:
+    asking, asked, line = houses
+    row = ask(asking)
+    Peer.objects.filter(installation=asking.number).update(serial=9)  # its card of before the backup
+    with asking.acting():
+        old = keys.own().newest.id
+        verbs.rotate_key()
+    assert carry(asking, line) == verbs.Delivered(delivered=1), "under the key that is known there"
+    assert there(row).status == "received"
+    with asking.acting():
+        assert keys.own().keys[0].id == old
+        assert Peer.objects.get(installation=asked.number).knows_key == old
+
+
+def test_a_message_overheard_and_sent_again_and_again_fills_no_table(houses, noon, monkeypatch) -> None:
+    asking, asked, line = houses
+    monkeypatch.setattr(sys.modules["bihuan.tracing.actions.assistance.receive"], "REFUSED_AN_HOUR", 3)
+    ask(asking)
+    carry(asking, line)
+    with asked.acting():
+        verbs.rotate_key()
+        keys.forget_before(keys.own().newest.id)
+    for _n in range(5):
+        with asked.acting(), pytest.raises(verbs.Refused):
+            verbs.receive(line.carried[0])
+    assert list(ExchangeRefusal.objects.values_list("code", flat=True)) == ["unknown-key"] * 3
+
+
 def test_a_clock_that_is_a_year_wrong_over_there_does_no_harm(houses, noon) -> None:
     asking, _asked, line = houses
     row = ask(asking, at=NOON - timedelta(days=365))
@@ -508,13 +538,14 @@ def test_what_cannot_be_kept_is_refused_and_breaks_nothing(houses, noon, change,
     assert refused.value.code == code
 
 
-def test_a_moment_that_is_none_is_refused(houses, noon) -> None:
+@pytest.mark.parametrize("at", ["2020-13-41T25:61:61Z", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"])
+def test_a_moment_that_is_none_or_cannot_be_shown_is_refused(houses, noon, at: str) -> None:
     asking, asked, line = houses
     row = ask(asking)
     carry(asking, line)
     content = {"data": {"outcome": "found", "final": True}, "note": ""}
     with pytest.raises(verbs.Refused) as refused:
-        asking.receive(_answer_of(asked, row, content, at="2020-13-41T25:61:61Z").as_bytes())
+        asking.receive(_answer_of(asked, row, content, at=at).as_bytes())
     assert refused.value.code == "malformed"
 
 
@@ -536,7 +567,7 @@ def _answer_of(
 
 def test_strangers_fill_no_table(houses, noon, monkeypatch) -> None:
     asking, _asked, _line = houses
-    monkeypatch.setattr(sys.modules["bihuan.tracing.actions.assistance.receive"], "STRANGERS_AN_HOUR", 3)
+    monkeypatch.setattr(sys.modules["bihuan.tracing.actions.assistance.receive"], "REFUSED_AN_HOUR", 3)
     for _n in range(5):
         with asking.acting(), pytest.raises(verbs.Refused):
             verbs.receive(b"{}")

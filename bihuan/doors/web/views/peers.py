@@ -281,6 +281,7 @@ def _refused(code: str) -> str:
         "unknown-thread": _(
             "about a request that is not here, perhaps since a restore; comes again with a copy of it"
         ),
+        "older-card": _("a new key on an older card: exchange cards anew"),
         "does-not-open": _("altered on the way, or sealed wrongly"),
         "message-reused": _("a number that another message has"),
         "thread-taken": _("a number that another request has"),

@@ -51,8 +51,11 @@ _SAME: Final = {"need": "need", "to_territory": "territory_code", "from_territor
 _LONGEST_FIELD: Final = 300
 _LONGEST_OFFICE: Final = 200
 _HOUR: Final = timedelta(hours=1)
-STRANGERS_AN_HOUR: Final = 200
-"""Refusals of senders nobody knows that are kept an hour: our own rule; the log file has them all."""
+REFUSED_AN_HOUR: Final = 200
+"""Refusals that are kept an hour, of each peer and of all whom nobody knows together: our own rule; the log
+file has them all."""
+_YEARS: Final = range(1970, 2970)
+"""A clock may be wrong by years; beyond these a moment cannot be shown in every time zone."""
 
 
 class Refused(BihuanError):
@@ -100,11 +103,12 @@ def receive(raw: bytes, *, now: datetime | None = None) -> dict[str, Any]:
 
 
 def _log(refusal: Refused, claimed: str, peer: Peer | None, size: int, at: datetime) -> None:
-    """A line in the log; a row, too, but of strangers so many an hour, or knocking would fill the table."""
+    """A line in the log; a row, too, but so many an hour, or knocking would fill the table: strangers with
+    anything, anybody with a message of a peer that was once overheard."""
     structlog.get_logger(__name__).warning("exchange.refused", code=refusal.code, claimed=claimed, size=size)
     with scope.system():
-        lately = ExchangeRefusal.objects.filter(peer=None, at__gt=at - _HOUR)
-        if peer is None and lately.count() >= STRANGERS_AN_HOUR:
+        lately = ExchangeRefusal.objects.filter(peer=peer, at__gt=at - _HOUR)
+        if lately.count() >= REFUSED_AN_HOUR:
             return
         ExchangeRefusal.objects.create(at=at, code=refusal.code, claimed=claimed, peer=peer, size=size)
 
@@ -147,7 +151,10 @@ def _renew(known: _Known) -> bool:
     if not keys.is_card(card) or card["installation"] != known.peer.installation:
         raise _malformed()
     peer = Peer.objects.select_for_update().get(id=known.peer.pk)
-    return renew_peer(peer, card)
+    is_new = renew_peer(peer, card)
+    if not is_new and peer.key["id"] != card["key"]["id"]:  # a receipt would say that we have this key
+        raise Refused("older-card", 409, _("A newer card of the sender is known here."))
+    return is_new
 
 
 def _keep(known: _Known, at: datetime) -> bool:
@@ -327,9 +334,12 @@ def _kept(known: _Known, said: Said) -> thread.Kept:
 def _moment(text: str) -> datetime:
     """The sender's clock: told, never judged, but a moment."""
     try:
-        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        found = datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     except ValueError:
         raise _malformed() from None
+    if found.year not in _YEARS:
+        raise _malformed()
+    return found
 
 
 def _checked_data(said: Said, data: Mapping[str, Any]) -> dict[str, Any]:
