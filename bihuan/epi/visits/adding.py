@@ -118,10 +118,10 @@ class _Dealt:
 def _in_one(room: Room, asked: Asked, dealt: _Dealt) -> Met | None:
     n = dealt.size
     told = _told(room, min(dealt.rows, asked.n_buckets * PEOPLE))
-    records = room.take("scratch", (n * PEOPLE, N_RECORD), np.int32, zeros=True).reshape(n, PEOPLE, N_RECORD)
+    records = room.take("scratch", (n * PEOPLE, N_RECORD), np.int32).reshape(n, PEOPLE, N_RECORD)
     is_counted = dealt.rows * _PEOPLE_A_ROW <= asked.n_people
-    tallies = room.take("tallies", (n, ranking.CLASSES if is_counted else 0), np.uint32, zeros=True)
-    classes = room.take("classes", (n, ranking.CLASSES >> 6), np.uint64, zeros=True)
+    tallies = room.take("tallies", (n, ranking.CLASSES if is_counted else 0), np.uint32)
+    classes = room.take("classes", (n, ranking.CLASSES >> 6), np.uint64)
     regions, most = np.zeros((n, 2), np.int64), np.zeros((n, 2), np.uint64)
     cuts, turns = np.empty(n + 1, np.int64), turns_of(3)
     together(
@@ -197,7 +197,7 @@ def _deal_and_hold(room: Room, asked: Asked, dealt: _Dealt, n_workers: int) -> N
 
 
 def _everybody(room: Room, asked: Asked) -> NDArray[np.int32]:
-    return room.take("records", (asked.n_buckets * PEOPLE, N_RECORD), np.int32, zeros=True)
+    return room.take("records", (asked.n_buckets * PEOPLE, N_RECORD), np.int32)
 
 
 def _gathered(room: Room, asked: Asked, n_workers: int) -> Met | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import threading
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from bihuan.epi.visits.met import NAMES
 
 #: Bytes from which a room is large: one such is kept for the next question, up to the most that is kept.
 _LARGE, _KEPT = 1 << 27, 1 << 29
+#: Bytes of a large page of memory.
+_LARGE_PAGE = 1 << 21
 #: Numbers of an answer in a cache line.
 LINE = 16
 #: Large questions answered at a time: each uses all cores and, at its largest, half a gigabyte.
@@ -24,7 +27,7 @@ _turns = threading.BoundedSemaphore(2)
 
 
 class Room:
-    """What one question needs. All of it is made by NumPy, which asks for large pages."""
+    """What one question needs."""
 
     def __init__(self) -> None:
         self._held: dict[str, NDArray[Any]] = {}
@@ -37,13 +40,28 @@ class Room:
         found = self._held.get(name)
         if found is None or found.size < size:
             self._held.pop(name, None)
-            found = np.zeros(size, kind) if zeros else np.empty(size, kind)
+            found = _memory(size, kind)
             self._held[name] = found
         return found[:size].reshape(shape)
 
     @property
     def bytes(self) -> int:
         return sum(held.nbytes for held in self._held.values())
+
+
+def _memory(size: int, kind: Any) -> NDArray[Any]:
+    """Zeros; where they are many, on large pages: who writes all over memory waits for the address of every
+    small one, and what this process used before comes back in small ones."""
+    n_bytes = size * np.dtype(kind).itemsize
+    if n_bytes < _LARGE_PAGE // 4 or not hasattr(mmap, "MADV_HUGEPAGE"):
+        return np.zeros(size, kind)
+    pages = -(-n_bytes // _LARGE_PAGE) + 1
+    whole = mmap.mmap(-1, pages * _LARGE_PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with suppress(OSError):  # a system without them
+        whole.madvise(mmap.MADV_HUGEPAGE)
+    memory = np.frombuffer(whole, np.uint8)
+    begin = -memory.ctypes.data % _LARGE_PAGE
+    return memory[begin : begin + n_bytes].view(kind)
 
 
 _spare: list[Room] = []
