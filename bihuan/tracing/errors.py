@@ -16,6 +16,7 @@ BihuanError
 │   ├── VisitsInvalid      visits that cannot be read, or a store that cannot be written
 │   ├── AssistanceInvalid  a request that shares too much, asks oneself, or says too little
 │   └── PeerInvalid        no card of an installation, or one that cannot be a peer
+├── VisitsFull             no room on the disk of the visit store; the same may be sent again
 └── Conflict
     ├── PlaceClosed        a place that is no longer there takes no records
     ├── TakenByOther       records of one person sent while another is logged in, and not handed over
@@ -33,7 +34,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from bihuan.registry.errors import Conflict, Invalid, NotFound
+from bihuan.registry.errors import BihuanError, Conflict, Invalid, NotFound
 
 
 class UnknownContact(NotFound):
@@ -167,6 +168,20 @@ class InvestigationOpen(Conflict):
 
 class VisitsInvalid(Invalid):
     code = "visits-invalid"
+
+
+class VisitsFull(BihuanError):
+    """The disk of the visit store has no room: nothing of the call was kept, or all of it waits."""
+
+    code = "visits-full"
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("The disk of the visit store is full."),
+            hint=_("Send the same again later; what is there already is not taken twice."),
+            details={"retry_after": 60},
+        )
 
 
 class PlaceClosed(Conflict):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bihuan.epi.visits.store import VisitStore
 from bihuan.registry import clock
 from bihuan.registry.errors import NotAllowed
 from bihuan.tracing.actions.places import PlaceInput, register_places
 from bihuan.tracing.actions.record_visits import merge_waiting, record_rows, record_table, spool
-from bihuan.tracing.errors import VisitsInvalid
+from bihuan.tracing.errors import VisitsFull, VisitsInvalid
 from bihuan.tracing.queries.places import records_of
 from tests.cast import COMMUNITY, NEXT_COUNTY, Cast
 from tests.rooms.care_room import local
@@ -97,3 +99,22 @@ def test_while_another_process_writes_rows_are_kept_and_merged_after(
 def test_whoever_may_not_record_records_nothing(shops: Cast) -> None:
     with shops.officer.acting(), pytest.raises(NotAllowed):
         record_rows([visit("a")])
+
+
+def test_on_a_full_disk_the_sender_is_asked_to_send_again_and_nothing_is_doubled(
+    shops: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(shops, visit("a"))
+    with monkeypatch.context() as patch:
+
+        def full(*_: object, **__: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        patch.setattr(VisitStore, "_append", full)
+        with pytest.raises(VisitsFull) as refused:
+            send(shops, visit("b"))
+    assert (refused.value.status, refused.value.details["retry_after"]) == (503, 60)
+    again = send(shops, visit("b"))
+    assert (again.rows, again.added + again.duplicate) == (1, 1)
+    with shops.community.acting(), clock.frozen(NOW):
+        assert spool().names() == []

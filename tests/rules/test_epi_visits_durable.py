@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import subprocess
 import sys
@@ -9,10 +10,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 
-from bihuan.epi.visits import VisitStore, bulk, index
+from bihuan.epi.visits import VisitStore, bulk, index, parquet
+from bihuan.epi.visits.layout import StoreFull
 from bihuan.epi.visits.manifest import Manifest, Segment
 from bihuan.epi.visits.trace import Engine, Windows, meet
 from tests.rules.visits_writer import A_BATCH, DAY_ONE, DAYS, batch
@@ -227,3 +230,34 @@ def test_questions_are_answered_right_while_days_are_merged_under_them(tmp_path:
         writer.kill()
     assert asked > 20
     assert held.verify() == []
+
+
+def test_a_disk_that_is_full_is_told_and_costs_nothing_that_was_kept(tmp_path: Path):
+    store = made(tmp_path / "store", 2)
+    before = content(store)
+    said = 'Could not write file "x": No space left on device'
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parquet, "_copy", lambda *_: (_ for _ in ()).throw(duckdb.IOException(said)))
+        with pytest.raises(StoreFull, match="Make room"):
+            store.append(batch(2))
+    assert content(store) == before
+    store.append(batch(2))
+    assert content(store) == content(made(tmp_path / "other", 3))
+
+
+def test_a_merge_whose_manifest_could_not_be_written_takes_no_part_away(tmp_path: Path):
+    store = made(tmp_path / "store", 3)
+    before = content(store)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Manifest, "write", full)
+        with pytest.raises(StoreFull):
+            store.compact(least=2)
+    with store.writer():
+        pass  # the next writer of the same process sweeps what the manifest on the disk does not name
+    assert content(VisitStore(tmp_path / "store")) == before
+    assert store.compact(least=2) == DAYS
+    assert content(VisitStore(tmp_path / "store")) == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -9,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import duckdb
 
 from bihuan.epi.errors import EpiError
 
@@ -22,6 +25,32 @@ class StoreError(EpiError):
 
 class StoreBusy(StoreError):
     """Another process is writing; what is to be written waits."""
+
+
+class StoreFull(StoreError):
+    """The disk has no room; what was durable before is as it was."""
+
+
+@contextmanager
+def full_is_told(folder: Path) -> Iterator[None]:
+    """A full disk as StoreFull, whether Python or DuckDB met it."""
+    try:
+        yield
+    except (OSError, duckdb.Error) as error:
+        if not _is_full(error):
+            raise
+        raise StoreFull(
+            f"the disk that holds {folder} is full; what was kept before is untouched, nothing of this part "
+            "was added. Make room and do the same again",
+            f"{folder} 所在磁盘已满；此前保存的不受影响，本批未写入。请腾出空间后重新执行",
+            field="store",
+        ) from error
+
+
+def _is_full(error: OSError | duckdb.Error) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return os.strerror(errno.ENOSPC) in str(error) or os.strerror(errno.EDQUOT) in str(error)
 
 
 def flush_folder(folder: Path) -> None:

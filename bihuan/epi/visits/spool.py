@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bihuan.epi.visits.batch import DAY_MINUTES, Batch
-from bihuan.epi.visits.layout import UNFINISHED, StoreBusy, flush_folder, placed
+from bihuan.epi.visits.layout import UNFINISHED, StoreBusy, flush_folder, full_is_told, placed
 from bihuan.epi.visits.store import Appended, VisitStore
 
 FOLDER = "spool"
@@ -77,7 +77,7 @@ class Spool:
             self.folder.mkdir(exist_ok=True, mode=0o700)
             flush_folder(self.store)
         name = f"{time.time_ns():020d}-{os.urandom(6).hex()}"
-        with placed(self.folder / f"{name}{WAITING}") as path:
+        with full_is_told(self.store), placed(self.folder / f"{name}{WAITING}") as path:
             path.write_bytes(_written(batch))
         return name
 

@@ -28,6 +28,7 @@ from bihuan.epi.visits.layout import (
     StoreError,
     append_line,
     flush_folder,
+    full_is_told,
     linked,
     placed,
     read_json,
@@ -117,7 +118,11 @@ class VisitStore(Reader):
                 self._sweep_orphans()
                 if not self._manifest.blanked:
                     self._blank()
-                yield
+                with full_is_told(self.folder):
+                    yield
+            except BaseException:
+                self._seen = None  # what the manifest on the disk says counts, not what was to be written
+                raise
             finally:
                 self._writing = False
 
@@ -230,8 +235,8 @@ class VisitStore(Reader):
             self._manifest.segments[made.seq] = made
             self._write_manifest()
 
-    def compact(self, *, day: int | None = None, today: int | None = None) -> int:
-        """Merge the segments of each day that has many (or of `day`) into one; returns the days done.
+    def compact(self, *, day: int | None = None, today: int | None = None, least: int = MANY_SEGMENTS) -> int:
+        """Merge the segments of each day that has `least` or more (or of `day`) into one; how many days.
 
         `today` (days since 1970): days longer past than RECEIPT_DAYS forget their event ids.
         """
@@ -240,7 +245,7 @@ class VisitStore(Reader):
             for each in sorted({s.day for s in self._manifest.segments.values()}):
                 parts = self.segments(each, each)
                 over = today is not None and today - each > RECEIPT_DAYS
-                wanted = day == each if day is not None else len(parts) >= MANY_SEGMENTS or over
+                wanted = day == each if day is not None else len(parts) >= least or over
                 has_receipts = any(self._path(s, "events").exists() for s in parts)
                 if wanted and (len(parts) > 1 or (over and has_receipts)):
                     self._merge(each, parts, keep_events=not over)

@@ -25,11 +25,12 @@ from django.utils.translation import gettext as _
 from bihuan.cases.actions.common import moment_now
 from bihuan.epi.errors import EpiError
 from bihuan.epi.visits import VisitStore, secret
+from bihuan.epi.visits.layout import StoreFull
 from bihuan.epi.visits.receiving import Received, at_known_places, receive
 from bihuan.epi.visits.spool import Merged, Settled, Spool
 from bihuan.registry import access
 from bihuan.tracing import visits
-from bihuan.tracing.errors import VisitsInvalid
+from bihuan.tracing.errors import VisitsFull, VisitsInvalid
 from bihuan.tracing.models import Place
 
 RIGHT: Final = "visits.record"
@@ -128,6 +129,8 @@ def told() -> Iterator[None]:
     """What the store complains of, as an error of the house in the reader's language."""
     try:
         yield
+    except StoreFull:
+        raise VisitsFull from None
     except EpiError as error:
         text = _NUMBERS.sub("***", error.text(translation.get_language() or ""))
         wrong = {"field": error.field, "rule": "visits", "message": text}
