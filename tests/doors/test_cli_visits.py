@@ -171,3 +171,40 @@ def test_what_is_no_store_is_said_to_be_none(bihuan, home):
     code, _out, err = bihuan("stats", "--json")
     assert code == 2
     assert json.loads(err)["error"]["code"] == "epi"
+
+
+def test_the_key_is_told_even_where_the_first_file_cannot_be_read(bihuan, home, tmp_path, table):
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text("person\n1\n", encoding="utf-8")
+    code, _out, err = bihuan("ingest", wrong, "--lang", "en")
+    assert code == 2
+    assert f"Key made: {home / 'secrets' / 'visits.key'}" in err
+    assert "Key made" not in bihuan("ingest", table, "--lang", "en")[2]
+
+
+def test_rows_not_taken_are_told_by_reason_and_counted(bihuan, home, tmp_path):
+    path = tmp_path / "gate.csv"
+    bad = "".join(f"1,,2020-02-05 08:{n:02d}\n" for n in range(30))
+    path.write_text(f"person,place,start\n{bad}1,P1,soon\n", encoding="utf-8")
+    code, out, _err = bihuan("ingest", path, "--lang", "en")
+    assert code == 0
+    assert "no place is named" in out
+    assert "gate.csv, row 2, 3, 4" in out
+    assert "soon" in out
+    assert out.count("no place is named") == 1
+
+
+def test_stays_of_several_days_are_not_called_rows(bihuan, tmp_path, home):
+    path = tmp_path / "stays.csv"
+    path.write_text("person,place,start,end\n1,P1,2020-02-05,2020-02-07\n2,,2020-02-05,\n", encoding="utf-8")
+    out = bihuan("ingest-days", path, "--store", tmp_path / "days", "--lang", "en")[1]
+    assert "2 rows, 1 rejected; the others hold 3 new stays and 0 that were there already." in out
+
+
+def test_compact_leaves_one_part_a_day(bihuan, home, tmp_path):
+    for n in range(3):
+        path = tmp_path / f"{n}.csv"
+        path.write_text(f"person,place,start\n{n},P1,2020-02-05 08:03\n", encoding="utf-8")
+        bihuan("ingest", path)
+    assert json.loads(bihuan("stats", "--json")[1])["segments"] == 3
+    assert json.loads(bihuan("compact", "--json")[1]) == {"days": 1, "segments": 1}

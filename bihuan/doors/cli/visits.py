@@ -95,7 +95,7 @@ def ingest_command(
         secret.load_key(key_path())  # a store without its key: say so, and make no other
     opened = VisitStore.create(folder, offset_minutes=utc_offset)
     by_day.refuse_exact(opened)
-    key = secret.load_key(key_path(), make=True)
+    key = _made_key() if made else secret.load_key(key_path())
     with _ledger(rejected, spoken) as write, working(_("reading visits")) as progress:
         done = ingest(
             opened,
@@ -145,7 +145,7 @@ def ingest_days_command(
     spoken, given = language(lang), _columns_of(map_)
     made = not key_path().exists()
     opened = by_day.create(store, offset_minutes=utc_offset)
-    key = secret.load_key(key_path(), make=True)
+    key = _made_key() if made else secret.load_key(key_path())
     with _ledger(rejected, spoken) as write, working(_("reading visits")):
         places = by_day.Places(split=split, cut=cut)
         done = by_day.ingest_days(
@@ -191,7 +191,7 @@ def ingest_near_command(
             f"{clock_zero!r} 不是时间，例如 2020-02-08 13:05",
             field="clock-zero",
         )
-    key = secret.load_key(key_path(), make=True)
+    key = _made_key() if made else secret.load_key(key_path())
     with _ledger(rejected, spoken) as write, working(_("reading visits")):
         done = ingest_near(
             opened, files, key=key, now=timezone.now(), seconds=seconds, zero=zero and zero[0],
@@ -207,7 +207,7 @@ def compact(store: Store = None, json: Json = False) -> None:
     """Merge the parts of each day into one, and forget event ids of days a week past."""
     opened = VisitStore(store_folder(store))
     with working(_("compacting")):
-        days = opened.compact(today=_today(opened))
+        days = opened.compact(today=_today(opened), least=2)
     show({"days": days, "segments": opened.stats().segments}, json=json)
 
 
@@ -336,6 +336,14 @@ def expire(
     show(said, json=json)
 
 
+def _made_key() -> bytes:
+    """The first run's key. It is told at once: whatever becomes of the files, a copy has to be kept."""
+    key = secret.load_key(key_path(), make=True)
+    text = _("Key made: %(path)s. Keep a copy: without it nobody is found.") % {"path": key_path()}
+    Console(stderr=True).print(escape(text), style="bold", soft_wrap=True, highlight=False)
+    return key
+
+
 # --- what is said ----------------------------------------------------------------------------------------
 
 
@@ -403,21 +411,21 @@ def _tell(console: Console, done: Ingested, said: dict[str, Any], lang: str) -> 
 
     for file, columns in done.columns.items():
         line(f"{file}: " + ", ".join(f"{column} → {role}" for role, column in columns.items()), "dim")
-    line(
-        _("%(rows)s rows: %(added)s added, %(duplicate)s there already, %(rejected)s rejected.")
-        % {k: f"{said[k]:,}" for k in ("rows", "added", "duplicate", "rejected")}
-    )
-    if done.examples:
-        shown = [
-            {"file": r.file, "row": r.row, "column": r.column, "said": r.said, "": r.text(lang)}
-            for r in done.examples
-        ]
-        table(console, shown)
-    if done.rejected > len(done.examples):
-        line(
-            _("… and %(n)d more; --rejected FILE writes all.") % {"n": done.rejected - len(done.examples)},
-            "dim",
+    counts = {k: f"{said[k]:,}" for k in ("rows", "added", "duplicate", "rejected")}
+    if done.rows == done.added + done.duplicate + done.rejected:
+        text = _("%(rows)s rows: %(added)s added, %(duplicate)s there already, %(rejected)s rejected.")
+    else:  # a row can be a stay of several days or places, and many rows one stay
+        text = _(
+            "%(rows)s rows, %(rejected)s rejected; the others hold %(added)s new stays and %(duplicate)s "
+            "that were there already."
         )
+    line(text % counts)
+    if done.rejected:
+        table(console, _by_reason(done, lang))
+        if "rejected_file" in said:
+            line(_("All of them: %(path)s") % {"path": said["rejected_file"]}, "dim")
+        elif done.rejected > 1:
+            line(_("--rejected FILE writes all of them, row by row."), "dim")
     if done.unread_temperatures:
         line(
             _("%(n)d temperatures are none (25–45 °C) and were left out.") % {"n": done.unread_temperatures},
@@ -428,11 +436,24 @@ def _tell(console: Console, done: Ingested, said: dict[str, Any], lang: str) -> 
     if done.unknown_how:
         words = ", ".join(word for word, _n in done.unknown_how.most_common(5))
         line(_("How they were recorded is not known for: %(words)s") % {"words": words}, "yellow")
-    if said["key_made"]:
-        line(
-            _("Key made: %(path)s. Keep a copy: without it nobody is found.") % {"path": said["key"]}, "bold"
-        )
     line(_("Store: %(path)s") % {"path": said["store"]}, "dim")
+
+
+def _by_reason(done: Ingested, lang: str) -> list[dict[str, str]]:
+    """Why rows were not taken, the most frequent reason first, each with the rows that came first."""
+    told = []
+    for reason, n in done.reasons.most_common():
+        some = [row for row in done.examples if row.reason == reason][:3]
+        where = ", ".join(f"{row.row}" for row in some if row.file == some[0].file)
+        cell = f" {some[0].column}: {some[0].said}" if some[0].said else ""
+        told.append(
+            {
+                _("rows"): f"{n:,}",
+                _("why, and what to do"): some[0].text(lang),
+                _("for example"): _("%(file)s, row %(rows)s") % {"file": some[0].file, "rows": where} + cell,
+            }
+        )
+    return told
 
 
 def _tell_damage(console: Console, damaged: list[Path], remade: list[Path], *, set_aside: bool) -> None:

@@ -102,10 +102,10 @@ class Ingested:
     seconds: float = 0.0
 
     def reject(self, row: Rejected, told: Callable[[Rejected], None] | None) -> None:
-        """Count a row that is not taken, keep the first SHOWN, and tell."""
+        """Count a row that is not taken, keep the first SHOWN and the first of each reason, and tell."""
         self.rejected += 1
         self.reasons[row.reason] += 1
-        if len(self.examples) < SHOWN:
+        if len(self.examples) < SHOWN or self.reasons[row.reason] == 1:
             self.examples.append(row)
         if told:
             told(row)
