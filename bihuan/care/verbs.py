@@ -20,10 +20,11 @@ from django.utils.translation import gettext_lazy
 
 from bihuan.care import actions
 from bihuan.care.models import CHECK_LABELS, ORDER_KIND_LABELS, SYMPTOM_LABELS, Appeal, Order
+from bihuan.care.queries.answered import still_owed
 from bihuan.care.rules import CheckKind, ReleaseReason
 from bihuan.cases.actions import CaseInput
 from bihuan.cases.actions.common import moment_now, zone_of
-from bihuan.cases.models import CLASSIFICATION_LABELS, Case
+from bihuan.cases.models import CLASSIFICATION_LABELS, Case, Test
 from bihuan.cases.rules import Classification
 from bihuan.cases.verbs import (
     AT,
@@ -161,7 +162,20 @@ def _test(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datetime
         actor=actor,
         now=now,
     )
-    return Result("contact.test", "contact", subject_id, _("The test is recorded."), {"test": test.public_id})
+    text = _test_said(subject_id, test)
+    return Result("contact.test", "contact", subject_id, text, {"test": test.public_id})
+
+
+def _test_said(contact_id: str, test: Test) -> str:
+    """That a test is recorded, and which day's test stays owed when it answers none."""
+    owed = still_owed(Contact.objects.get(public_id=contact_id), test)
+    if owed is None:
+        return _("The test is recorded.")
+    if owed.is_unclear:
+        text = _("The test is recorded. It is not conclusive: the test of %(day)s stays owed.")
+    else:
+        text = _("The test is recorded. It was taken before %(day)s and does not stand for that day's test.")
+    return text % {"day": owed.day.isoformat()}
 
 
 def _refer(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datetime | None) -> Result:

@@ -13,6 +13,7 @@ from bihuan.care import actions as care
 from bihuan.registry import clock
 from bihuan.tracing.models import Contact
 from tests.cast import Cast, make_cast
+from tests.rooms.care_room import duties
 from tests.rooms.test_editions import NINTH, on, placed, swab
 
 pytestmark = pytest.mark.django_db
@@ -71,3 +72,21 @@ def test_who_was_not_brought_home_is_shown_so_and_coming_home_is_a_moment(cast: 
     said = page(cast, contact, on(NINTH.day(8), 11), "zh-hans")
     assert "居家健康监测 第 1 / 3 天（第 2 段，共 2 段）" in said
     assert "由隔离点返回家中" in said
+
+
+def test_a_test_a_day_early_leaves_its_card_and_says_why(cast: Cast):
+    contact, _order = placed(cast, NINTH)
+    for n in (1, 2, 3):
+        swab(cast, contact, on(NINTH.day(n), 8))
+    duty = duties(contact.public_id)["test/5"]
+    client = Client()
+    with clock.frozen(on(NINTH.day(4), 9)):
+        client.force_login(
+            cast.laboratory.account, backend="allauth.account.auth_backends.AuthenticationBackend"
+        )
+        form = {"result": "negative", "full": "1"}
+        answer = client.post(reverse("web:duty", args=[duty.id]), form, headers={"hx-request": "true"})
+        said = client.get(reverse("web:settings"), headers={"accept-language": "zh-hans"}).content.decode()
+    assert answer["HX-Refresh"] == "true", answer.content.decode()
+    assert f"采样早于 {NINTH.day(5).isoformat()}" in said
+    assert duties(contact.public_id)["test/5"].state == 0

@@ -234,7 +234,10 @@ def record_contact_test(
         taken, found = sample_moments(result, sampled=sampled, at=at, now=known_at, tz=tz)
         told = []
         extra = {"duty": duty} if duty else {}
-        if _in_home_stage(contact, taken or found):
+        specimen = taken or found
+        if specimen is not None:
+            extra["sampled_on"] = specimen.day.isoformat()
+        if _in_home_stage(contact, specimen):
             extra["stage"] = HOME_STAGE
         if taken is not None:
             told.append(news(contact, "contact.sampled", taken))

@@ -10,7 +10,7 @@ from functools import cached_property
 from bihuan.care.models import DailyCheck, Order
 from bihuan.care.queries.obliged import SECONDARY_RULE
 from bihuan.care.queries.secondary import results_between
-from bihuan.care.rules import ReleaseFacts, midnight_after
+from bihuan.care.rules import ReleaseFacts, midnight_after, test_day
 from bihuan.cases.models import Test
 from bihuan.cases.rules import Moment, TestResult
 from bihuan.policy.packs import in_force
@@ -94,20 +94,19 @@ class ReleaseReader:
         )
 
     def _results(self, contact: Contact, order: Order, now: datetime, last: date) -> Mapping[date, str]:
-        """The result that answers each test day: of the first specimen from that day to before the next test
-        day. A positive anywhere outweighs a negative of the same span; an inconclusive one does not answer.
+        """The result that answers each test day: of a specimen from then to before the next one (`test_day`;
+        duties of tests end by the same rule). A positive anywhere outweighs a negative of the same span; an
+        inconclusive one does not answer.
         """
         tz = clock.zone(tz_of(contact.territory_code))
         found: dict[date, str] = {}
-        spans = list(zip(order.tests_on, [*order.tests_on[1:], date.max], strict=True))
         for test in self.tests[contact.public_id]:
             taken = test.sampled_at or test.result_at
             if taken is None or test.recorded_at > now:
                 continue
-            day = taken.astimezone(tz).date()
-            for start, following in spans:
-                if start <= day < following and found.get(start) != TestResult.POSITIVE:
-                    found[start] = max(found.get(start, ""), test.result, key=_WEIGHT.__getitem__)
+            day = test_day(taken.astimezone(tz).date(), order.tests_on)
+            if day is not None and found.get(day) != TestResult.POSITIVE:
+                found[day] = max(found.get(day, ""), test.result, key=_WEIGHT.__getitem__)
         return {day: found.get(day, "") for day in order.tests_on if day <= last}
 
     def _symptoms_open(self, contact: Contact, now: datetime) -> bool:

@@ -15,7 +15,14 @@ from bihuan.care.rules.observation import (
 )
 from bihuan.care.rules.reading import DANGER_SIGNS, Symptom, is_symptomatic
 from bihuan.care.rules.record import DecisionRecord, check_record
-from bihuan.care.rules.release import EARLY_REASONS, ReleaseFacts, ReleaseReason, may_move, may_release
+from bihuan.care.rules.release import (
+    EARLY_REASONS,
+    ReleaseFacts,
+    ReleaseReason,
+    may_move,
+    may_release,
+    test_day,
+)
 from bihuan.care.rules.words import AppealDecision, CheckKind, EndReason, HomeKind, OrderKind
 
 __all__ = [
@@ -45,5 +52,6 @@ __all__ = [
     "midnight_after",
     "observation",
     "stage_day",
+    "test_day",
     "test_days",
 ]

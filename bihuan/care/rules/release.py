@@ -7,7 +7,7 @@ never holds a person.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -53,6 +53,13 @@ class ReleaseFacts:
     other_last: date | None = None
     source_negatives: int = 0
     between: tuple[tuple[str, ...], ...] = ()
+
+
+def test_day(taken: date, days: Sequence[date]) -> date | None:
+    """The test day that a specimen answers: the last of `days` up to the day it was taken; None = before the
+    first. Test days are days of observation (protocols, 4): a specimen from before a day says nothing of it,
+    and nobody is released on the last day before that day's test (16, trap 1)."""
+    return max((day for day in days if day <= taken), default=None)
 
 
 def may_release(facts: ReleaseFacts, reason: ReleaseReason = ReleaseReason.COMPLETED) -> Decision:

@@ -86,11 +86,12 @@ def complete(
     given = {**dict(_pair(e) for e in evidence), **({"at": at.strip()} if at.strip() else {})}
     actor = Actor.system("bihuan duties complete", door="cli")
     ids = list(dict.fromkeys(_id(d) for d in duties))
-    if len(ids) == 1:
-        do_duty(ids[0], given, actor)
-    else:
+    said = do_duty(ids[0], given, actor) if len(ids) == 1 else ""
+    if not said:
         do_duties(ids, given, actor)
-    show({"done": len(ids)}, json=json)
+    rows = queries.find_duties(DutyFilter(ids=ids, status=""), limit=len(ids)).rows
+    done = sum(row.state != "open" for row in rows)
+    show({"done": done, **({"said": said} if said and not done else {})}, json=json)
 
 
 @app.command()

@@ -182,13 +182,18 @@ def _complete(
                 t.event(
                     t.rule.done_on[0] if t.rule.done_on else DUTY_DONE,
                     at,
-                    {**evidence, **dict(t.rule.match), DUTY_KEY: t.key},
+                    {**evidence, **_matching(t.rule), DUTY_KEY: t.key},
                     precision=precision,
                 )
                 for t in targets
             ],
             actor=actor,
         )
+
+
+def _matching(rule: BoundDuty) -> dict[str, Any]:
+    """What the event must hold to end the duty, where that is one value."""
+    return {key: wanted for key, wanted in rule.match if not isinstance(wanted, list)}
 
 
 def undo_completion(duty_id: int, reason: str, actor: Actor) -> RecordResult:

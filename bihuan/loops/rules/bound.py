@@ -72,6 +72,7 @@ class BoundRepeat:
     last_day: str
     day_fact: str
     day_base: int
+    taken_on: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +300,7 @@ class _Binder:
             if repeats.for_days is None
             else self.days(repeats.for_days, f"{at}.repeats.for_days"),
             last_day=repeats.last_day,
+            taken_on=repeats.taken_on,
             day_fact=repeats.day_fact,
             day_base=repeats.day_base,
         )
@@ -366,7 +368,7 @@ def as_dict(bound: BoundDefinition) -> dict[str, Any]:
         "clauses": list(bound.clauses),
         "opens_on": sorted(bound.opens_on),
         "stages": [[key, dict(label)] for key, label in bound.stages],
-        "duties": [_plain(asdict(d)) for d in bound.duties.values()],
+        "duties": [_plain_duty(d) for d in bound.duties.values()],
         "closes": [_plain(asdict(c)) for c in bound.closes],
         "ladder": [[s.to, s.after.total_seconds()] for s in bound.ladder],
     }
@@ -390,6 +392,14 @@ def from_dict(raw: Mapping[str, Any], compile_when: Callable[[str], Condition]) 
         ladder=tuple(LadderStep(to, timedelta(seconds=s)) for to, s in raw["ladder"]),
     )
     return ready(bound, compile_when)
+
+
+def _plain_duty(duty: BoundDuty) -> dict[str, Any]:
+    """A key that came to the language later is left out where it is not used: stored forms stay the same."""
+    found: dict[str, Any] = _plain(asdict(duty))
+    if duty.repeat is not None and not duty.repeat.taken_on:
+        del found["repeat"]["taken_on"]
+    return found
 
 
 def _plain(item: Any) -> Any:

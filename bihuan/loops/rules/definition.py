@@ -34,7 +34,7 @@ DUTY_KEYS = (
 )  # fmt: skip
 DUE_KEYS = ("start", "within", "end_of_day", "plus_days")
 DAILY_KEYS = ("daily", "from", "until", "for_days", "last_day", "day_one", "day_zero")
-DAYS_KEYS = ("days", "from", "until", "last_day", "day_one", "day_zero")
+DAYS_KEYS = ("days", "from", "until", "last_day", "day_one", "day_zero", "taken_on")
 CLOSE_KEYS = ("on", "after_all", "outcome", "when")
 
 
@@ -81,7 +81,8 @@ class Due:
 class Repeat:
     """A duty owed many times: `daily` at slots (local HH:MM), or on listed `days` of the stage.
 
-    `last_day` names a fact that holds a date. A listed day beyond it is owed on it.
+    `last_day` names a fact that holds a date. A listed day beyond it is owed on it. `taken_on` names the
+    date in an event's data by which it answers a listed day: what was taken on it or later, before the next.
     """
 
     form: str
@@ -92,6 +93,7 @@ class Repeat:
     last_day: str = ""
     day_fact: str = ""
     day_base: int = 1
+    taken_on: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,6 +394,7 @@ class _Reader:
             last_day=last_day,
             day_fact=day_fact,
             day_base=base,
+            taken_on=self.text(found.get("taken_on") or "", f"{at}.taken_on"),
         )
 
     def day_count(self, found: Mapping[str, Any], at: str) -> tuple[str, int]:

@@ -271,6 +271,8 @@ class _Run:
     def find_finished(self, duty: BoundDuty, event: Event) -> Duty | None:
         if not is_evidence(duty, event):
             return None
+        if duty.repeat is not None and duty.repeat.taken_on:
+            return self.find_taken(duty, event, duty.repeat.taken_on)
         open_ones = [d for d in self.state.open_duties() if d.kind == duty.kind]
         named = event.data.get(DUTY_KEY)
         if named is not None:
@@ -302,6 +304,22 @@ class _Run:
             )
         found = self.state.duties[key]
         return found if found.is_open else None
+
+    def find_taken(self, duty: BoundDuty, event: Event, taken_on: str) -> Duty | None:
+        """The listed day that evidence answers: the last one up to the day it was taken, whichever duty was
+        meant. Taken before the first day, or once more for one that is done, it ends nothing. Duties that
+        the same event ends by days are one list of days."""
+        taken = _day(event.data.get(taken_on)) or local_day(event.at, self.state.tz)
+        kinds = [d.kind for d in self.bound.finishers[event.kind] if d.repeat and d.repeat.taken_on]
+        alike = [d for kind in kinds for d in self.newest_run(kind) if d.day is not None and d.day <= taken]
+        found = max(alike, key=lambda d: (d.day, d.is_open), default=None)
+        return found if found is not None and found.is_open and found.kind == duty.kind else None
+
+    def newest_run(self, kind: str) -> list[Duty]:
+        """Duties of a kind that were opened last, but for what fell away."""
+        known = [d for d in self.state.duties.values() if d.kind == kind]
+        opened = max((d.opened_at for d in known), default=None)
+        return [d for d in known if d.opened_at == opened and d.state is not DutyState.SUPERSEDED]
 
     def reclock(self, event: Event) -> None:
         """Give duties whose clock waited for this event their real deadline."""
@@ -640,9 +658,16 @@ class _Run:
 def is_evidence(duty: BoundDuty, event: Event) -> bool:
     """Whether an event of a kind that ends the duty also matches and carries what is asked."""
     data = event.data
-    return all(data.get(k) == v for k, v in duty.match) and all(
+    return all(data.get(k) in v if isinstance(v, list) else data.get(k) == v for k, v in duty.match) and all(
         data.get(k) not in (None, "") for k in duty.evidence
     )
+
+
+def _day(text: Any) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
 
 
 def _repeat(duty: BoundDuty) -> BoundRepeat:

@@ -175,7 +175,19 @@ def _do(request: HttpRequest, row: DutyRow) -> HttpResponse:
         if request.headers.get("HX-Request") and not full:
             return _card_again(request, row, str(wrong))
         return _show(request, row, form, status=422)
+    if (now_row := queries.get_duty(row.id)) is not None and now_row.state == "open":
+        return _still_owed(request, message)
     return _done(request, [row], message, panel=full)
+
+
+def _still_owed(request: HttpRequest, message: str) -> HttpResponse:
+    """Something was recorded that does not end the duty: it stays, and why is said."""
+    messages.warning(request, message)
+    if request.headers.get("HX-Request"):
+        answer = HttpResponse(status=204)
+        answer["HX-Refresh"] = "true"
+        return answer
+    return redirect("web:my_duties")
 
 
 def perform_duty(row: DutyRow, form: VerbForm, *, actor: Any) -> str:
