@@ -4,6 +4,7 @@ first."""
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 from django.test import Client
@@ -12,10 +13,12 @@ from bihuan.registry import clock, scope
 from bihuan.registry.people import PersonInput
 from bihuan.tracing.actions import ContactInput, confirm_contact
 from bihuan.tracing.actions import assistance as verbs
-from bihuan.tracing.models import AssistanceRequest, Contact
-from tests.cast import GRID, NEXT_COUNTY, Cast, Member
+from bihuan.tracing.models import AssistanceDelivery, AssistanceRequest, Contact
+from tests.cast import GRID, NEXT_COUNTY, OTHER_CITY, Cast, Member
 from tests.doors.api_room import Api, token_for
 from tests.rooms.care_room import local
+from tests.rooms.exchange_room import SYSTEM, Line, pair
+from tests.rooms.test_exchange import ask, carry, there
 
 NOON = local("02-14 12:00")
 NAME, PHONE = "欧阳晓岚", "13871234567"
@@ -164,3 +167,37 @@ def test_looking_at_the_form_of_sending_a_draft_sends_nothing(cast: Cast, contac
     assert AssistanceRequest.unscoped.get().status == "draft"
     browser(cast.officer).post(form)
     assert AssistanceRequest.unscoped.get(side="asking").status == "received"
+
+
+def test_a_form_tells_what_is_missing_once(cast: Cast, contact: Contact) -> None:
+    browser(cast.officer).post(
+        "/assistance/new/", form_of(contact, step="send", of="inform", fields=["name"])
+    )
+    arrived = AssistanceRequest.unscoped.get(side="asked")
+    page = browser(cast.neighbor).post(f"/assistance/{arrived.public_id}/return/", {})
+    assert page.status_code == 422
+    assert page.content.decode().count('class="error"') == 1
+    assert "本方删除函中所告知的信息" in page.content.decode(), "and what it means"
+
+
+def test_what_the_other_side_has_lost_is_said_and_closed_on_the_page(cast: Cast, tmp_path: Path) -> None:
+    asking, asked = pair(tmp_path, asking="4203", asked=OTHER_CITY)
+    row = ask(asking)
+    carry(asking, Line(asking, asked))
+    with asked.acting():
+        verbs.accept(verbs.AcceptInput(there(row).public_id), actor=SYSTEM)
+        verbs.answer(there(row).public_id, outcome="found", note="在家", actor=SYSTEM)
+    lost = AssistanceDelivery.unscoped.filter(request=there(row))
+    page, close = f"/assistance/{there(row).public_id}/", f"/assistance/{there(row).public_id}/settle/"
+    city = browser(cast.other_city)
+    assert "已丢失该协查函" not in city.get(page).content.decode()
+    assert city.post(close).status_code == 422
+    lost.update(error="unknown-thread", attempts=1)
+    assert "已丢失该协查函" in city.get(page).content.decode()
+    assert close not in city.get(page).content.decode(), "the copy has not been tried"
+    lost.update(attempts=2)
+    assert close in city.get(page).content.decode()
+    text = city.post(close, follow=True).content.decode()
+    assert "未能告知" in text
+    assert "未送达，不再发送" in text
+    assert (there(row).status, there(row).told) == ("deleted", None)

@@ -23,7 +23,10 @@ LOCAL_DAY: Final = "%Y-%m-%d"
 
 
 def add_errors(form: forms.Form, wrong: Invalid) -> None:
-    """Put each error of a verb at its field, with the way out; what has no field stands on top."""
+    """Put each error of a verb at its field, with the way out; what has no field stands on top. The form of a
+    verb says nothing of its own beside it."""
+    if isinstance(form, VerbForm):
+        form.errors.clear()
     if not wrong.errors:
         form.add_error(None, str(wrong))
     for error in wrong.errors:

@@ -55,6 +55,8 @@ OFFERED: Final = (
     ("deleted", "assistance.delete"),
     ("settle", "assistance.settle"),
 )
+#: The names under which the worker acts on requests.
+_BY_ITSELF: Final = ("assistance",)
 PRIMARY: Final = frozenset({"request", "accept", "answer"})
 
 
@@ -199,7 +201,7 @@ def _moment(message: MessageView, shown: frozenset[str]) -> Moment:
         parts.append(_("more to come"))
     if message.note:
         parts.append(message.note if seen.HEALTH in shown else _("text not for your role"))
-    parts.append(message.by)
+    parts.append(_("by itself") if message.by in _BY_ITSELF else message.by)
     tag, tone = _proof(message)
     late = (message.recorded_at - message.said_at).total_seconds() > 3600
     return Moment(
@@ -317,6 +319,9 @@ def _facts(found: AssistanceView, shown: frozenset[str]) -> list[tuple[str, str,
 def _deletion(found: AssistanceView) -> dict[str, str]:
     """How it stands with deleting what was shared."""
     kept = found.request
+    if kept.deleted_at is not None and any(m.is_settled for m in found.messages):
+        text = _("What was shared is deleted here. The other side has lost the request and was not told.")
+        return {"tone": "done", "text": text}
     if kept.deleted_at is not None:
         here = _("What was shared is deleted here, and that was confirmed.")
         both = _("What was shared is deleted on both sides; the other side confirmed.")
@@ -338,7 +343,7 @@ def say(request: HttpRequest, public_id: str, said: str) -> HttpResponse:
     verb = VERBS.get(dict(OFFERED).get(said, ""))
     if verb is None:
         raise NotFound(_("There is nothing called %(key)s to be done here.") % {"key": said})
-    form = VerbForm(verb, request.POST or None, now=clock.now())
+    form = VerbForm(verb, request.POST if request.method == "POST" else None, now=clock.now())
     if said == "answer":
         form.fields["outcome"].widget = forms.RadioSelect(choices=queries.outcomes_for(found.row.need))
     if said == "accept":
