@@ -167,6 +167,21 @@ def test_a_store_without_its_key_makes_no_other_key(bihuan, home, table):
     assert not (home / "secrets" / "visits.key").exists()
 
 
+def test_no_way_in_makes_another_key_for_a_store_that_lost_its_own(bihuan, home, tmp_path, table):
+    bihuan("ingest", table)
+    (home / "secrets" / "visits.key").unlink()
+    near = tmp_path / "near.csv"
+    near.write_text("i,j,t\n1,2,40\n", "utf-8")
+    code, _out, err = bihuan("ingest-near", near, "--map", "i=person", "--map", "j=other", "--map", "t=time")
+    assert (code, "密钥" in err) == (2, True)
+    stays = tmp_path / "stays.csv"
+    stays.write_text("person,place,start\n1,A,2020-02-05\n", "utf-8")
+    assert bihuan("ingest-days", stays, "--store", tmp_path / "stays")[0] == 0
+    (home / "secrets" / "visits.key").unlink()
+    assert bihuan("ingest-days", stays, "--store", tmp_path / "stays")[0] == 2
+    assert not (home / "secrets" / "visits.key").exists()
+
+
 def test_what_is_no_store_is_said_to_be_none(bihuan, home):
     code, _out, err = bihuan("stats", "--json")
     assert code == 2

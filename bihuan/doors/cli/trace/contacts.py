@@ -15,7 +15,7 @@ from bihuan.doors.cli.epi.output import Answer, check_outs, give, working
 from bihuan.doors.cli.grouped import grouped
 from bihuan.doors.cli.output import Json
 from bihuan.doors.cli.trace.options import CASES, CaseList, Machine, case_list, machine_of, notes_on
-from bihuan.doors.cli.visits import Store, store_folder
+from bihuan.doors.cli.visits.options import Store, store_folder
 from bihuan.epi.errors import InputError
 from bihuan.epi.tables import Wanted, read_columns
 from bihuan.epi.visits import VisitStore, by_day, trace

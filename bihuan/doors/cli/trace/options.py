@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from bihuan.doors.cli.epi.options import Encoding, Where, conditions
-from bihuan.doors.cli.visits import key_path
+from bihuan.doors.cli.visits.options import key_path
 from bihuan.epi.errors import InputError
 from bihuan.epi.visits import VisitStore, bulk, secret, trace
 from bihuan.epi.visits.cases import Cases, read_cases
