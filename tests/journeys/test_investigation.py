@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from io import BytesIO
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
@@ -70,8 +71,16 @@ def test_from_a_case_to_a_closed_investigation_with_its_report(phone: Any, found
     page.get_by_label("调查结论").fill("市场内感染")
     page.locator("#close").get_by_role("button").click()
     page.get_by_text("流调已按时结束").wait_for()
+    page.route("**/report/", lambda route: (sleep(0.4), route.continue_()))
+    page.evaluate(
+        """() => new MutationObserver(() => {
+            window.waited = document.querySelector(".waiting p")?.textContent || window.waited;
+        }).observe(document.body, { subtree: true, childList: true })"""
+    )
     with page.expect_download() as download:
         page.get_by_role("button", name="报告（PDF）").click()
+    page.locator(".waiting").wait_for(state="detached")
+    assert page.evaluate("window.waited") == "正在生成报告"
     text = PdfReader(BytesIO(Path(download.value.path()).read_bytes())).pages[0].extract_text()
     assert "张湾市场" in text
     assert "发热门诊" in text

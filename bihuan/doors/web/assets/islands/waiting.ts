@@ -3,6 +3,19 @@
 import { all } from "./dom";
 
 const SECOND = 1_000;
+const ARRIVED = "arrived"; // the cookie by which the server says that a file is on its way
+
+/** A file leaves the page as it is, and no event tells that it came: its answer sets a cookie to what the form sent. */
+function expectFile(form: HTMLFormElement): void {
+  const mark = Array.from(crypto.getRandomValues(new Uint8Array(8)), (b) => b.toString(16).padStart(2, "0")).join("");
+  const field = form.querySelector<HTMLInputElement>(`input[name=${ARRIVED}]`)!;
+  field.value = mark;
+  const look = window.setInterval(() => {
+    const arrived = document.cookie.split("; ").includes(`${ARRIVED}=${mark}`);
+    if (arrived) stop();
+    if (arrived || !form.dataset.sent) window.clearInterval(look);
+  }, 250);
+}
 
 function start(form: HTMLFormElement): void {
   const strip = document.createElement("div");
@@ -25,6 +38,7 @@ function start(form: HTMLFormElement): void {
   strip.dataset.timer = String(window.setInterval(tick, SECOND));
   form.setAttribute("aria-busy", "true");
   form.dataset.sent = "yes";
+  if (form.querySelector(`input[name=${ARRIVED}]`)) expectFile(form);
 }
 
 /** Back on the page by the browser's arrow, or the answer was a file: nothing is under way any more. */
