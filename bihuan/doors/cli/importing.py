@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import sys
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from bihuan.doors.cli.grouped import grouped
 from bihuan.doors.cli.output import Json, show
 from bihuan.doors.exchange import jobs, mapping, run
 from bihuan.doors.exchange.fields import CONTACTS, KINDS, LINELIST
@@ -77,38 +78,63 @@ def guess_command(
     sys.stdout.write(mapping.dumps(proposed))
 
 
-@app.command()
-def linelist(
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that is to be imported, and how."""
+
+    file: Path
+    mapping: str | None
+    list_id: str | None
+    territory: str
+    as_of: date | None
+    look_for_duplicates: bool
+
+    def job(self, kind: str) -> ImportJob:
+        """The job of it, ready to run."""
+        chosen = _mapping(self.file, kind, self.mapping)
+        if self.list_id:
+            chosen = replace(chosen, list_id=self.list_id)
+        job = jobs.create_job(
+            self.file,
+            name=self.file.name,
+            actor=Actor.system("command line", door="import"),
+            kind=kind,
+            territory_code=self.territory,
+            as_of=self.as_of,
+            look_for_duplicates=self.look_for_duplicates,
+        )
+        try:
+            jobs.set_mapping(job, chosen)
+        except Exception:
+            job.delete()
+            raise
+        return job
+
+
+def upload_of(
     file: File,
     map_: Map = None,
     list_id: ListId = None,
     territory: Territory = "",
     as_of: AsOf = None,
-    dry_run: DryRun = False,
-    ledger: Ledger = None,
     duplicates: Again = True,
-    json: Json = False,
-) -> None:
+) -> Upload:
+    """The options on a file that is to be imported."""
+    return Upload(file, map_, list_id, territory, as_of.date() if as_of else None, duplicates)
+
+
+@app.command()
+@grouped(upload=upload_of)
+def linelist(upload: Upload, dry_run: DryRun = False, ledger: Ledger = None, json: Json = False) -> None:
     """Import the cases of a line list."""
-    job = _make(file, LINELIST, map_, list_id, territory, as_of, duplicates)
-    _go(job, dry_run=dry_run, ledger=ledger, json=json)
+    _go(upload.job(LINELIST), dry_run=dry_run, ledger=ledger, json=json)
 
 
 @app.command()
-def contacts(
-    file: File,
-    map_: Map = None,
-    list_id: ListId = None,
-    territory: Territory = "",
-    as_of: AsOf = None,
-    dry_run: DryRun = False,
-    ledger: Ledger = None,
-    duplicates: Again = True,
-    json: Json = False,
-) -> None:
+@grouped(upload=upload_of)
+def contacts(upload: Upload, dry_run: DryRun = False, ledger: Ledger = None, json: Json = False) -> None:
     """Import contacts of known cases, or links between known cases."""
-    job = _make(file, CONTACTS, map_, list_id, territory, as_of, duplicates)
-    _go(job, dry_run=dry_run, ledger=ledger, json=json)
+    _go(upload.job(CONTACTS), dry_run=dry_run, ledger=ledger, json=json)
 
 
 @app.command()
@@ -133,35 +159,6 @@ def status(
     job = jobs.get(job_id)
     _write_ledger(job, ledger)
     show(_told(job) | {"notes": job.notes, "error": job.error}, json=json)
-
-
-def _make(
-    file: Path,
-    kind: str,
-    map_: str | None,
-    list_id: str | None,
-    territory: str,
-    as_of: datetime | None,
-    duplicates: bool,
-) -> ImportJob:
-    chosen = _mapping(file, kind, map_)
-    if list_id:
-        chosen = replace(chosen, list_id=list_id)
-    job = jobs.create_job(
-        file,
-        name=file.name,
-        actor=Actor.system("command line", door="import"),
-        kind=kind,
-        territory_code=territory,
-        as_of=as_of.date() if as_of else None,
-        look_for_duplicates=duplicates,
-    )
-    try:
-        jobs.set_mapping(job, chosen)
-    except Exception:
-        job.delete()
-        raise
-    return job
 
 
 def _mapping(file: Path, kind: str, map_: str | None) -> Mapping:
