@@ -81,6 +81,12 @@ def _send(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datetime
     return Result("assistance.send", "assistance", subject_id, _("The request is sent."))
 
 
+def _link(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datetime | None) -> Result:
+    assistance.link(subject_id, contact=given["contact"], actor=actor, now=now)
+    text = _("The request is about this contact again.")
+    return Result("assistance.link", "assistance", subject_id, text, {"contact": given["contact"]})
+
+
 def _settle(subject_id: str, given: Mapping[str, Any], actor: Actor, now: datetime | None) -> Result:
     assistance.settle_lost(subject_id, actor=actor, now=now)
     text = _("Closed here: what was told is deleted, and nothing more is sent.")
@@ -168,6 +174,14 @@ _ALL = (
     ),
     Verb("assistance.delete", gettext_lazy("Delete and confirm"), "assistance", ASSIST, (), _delete),
     Verb("assistance.send", gettext_lazy("Send the request"), "assistance", ASSIST, (), _send),
+    Verb(
+        "assistance.link",
+        gettext_lazy("Name the contact it is about"),
+        "assistance",
+        ASSIST,
+        (Field("contact", "text", gettext_lazy("Contact here (K-…)"), required=True, max_length=20),),
+        _link,
+    ),
     Verb(
         "assistance.settle",
         gettext_lazy("Close it here: the other side has lost it"),

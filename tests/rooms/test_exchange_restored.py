@@ -26,7 +26,7 @@ from bihuan.tracing.models import (
     Peer,
 )
 from bihuan.tracing.peers import envelope, keys
-from bihuan.tracing.queries.assistance import find_request, peers
+from bihuan.tracing.queries.assistance import find_request, likely_contacts, peers
 from tests.cast import OTHER_CITY, Cast
 from tests.rooms import test_handover as handover
 from tests.rooms.exchange_room import SYSTEM, House, Line, pair
@@ -363,3 +363,35 @@ def test_deleted_at_a_door_the_worker_finishes_it_at_once(houses, noon, settings
     assert there(row).status == "deleted"
     assert Person.unscoped.get(pk=there(row).person_id).shredded_at is not None
     assert carry(asked, line, NOON + timedelta(minutes=2)).delivered == (0 if lost_there else 1)
+
+
+def test_named_again_the_contact_of_a_request_taken_up_is_handed_over_as_before(houses, noon) -> None:
+    asking, asked, line = houses
+    contact = handover.named()
+    row = handover.ask(asking, contact)
+    carry(asking, line)
+    handover.take(asked, row)
+    forget(row)
+    for minute in range(3):
+        carry(asked, line, NOON + timedelta(minutes=minute))
+    assert handover.state(contact) == "confirmed"
+    assert "link" in lines(asking, here(row)).offers
+    with asking.acting():
+        found = likely_contacts(here(row).public_id, on=NOON.date())
+        assert contact.public_id in [key for key, _name in found]
+        verbs.link(here(row).public_id, contact=contact.public_id, actor=SYSTEM)
+    assert (handover.state(contact), handover.owed(contact)) == ("handed_over", set())
+    assert "link" not in lines(asking, here(row)).offers
+    with asking.acting(), pytest.raises(AssistanceClosed):
+        verbs.link(here(row).public_id, contact=contact.public_id, actor=SYSTEM)
+    assert handover.proven()
+
+
+def test_no_contact_is_named_for_a_request_that_was_not_lost(houses, noon) -> None:
+    asking, asked, line = houses
+    contact = handover.named()
+    row = ask(asking)
+    carry(asking, line)
+    for house, one in ((asking, row), (asked, there(row))):
+        with house.acting(), pytest.raises(AssistanceClosed):
+            verbs.link(one.public_id, contact=contact.public_id, actor=SYSTEM)

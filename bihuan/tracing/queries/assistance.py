@@ -15,7 +15,7 @@ from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from bihuan.registry import access, scope, territory
-from bihuan.registry.duplicates import find_duplicates
+from bihuan.registry.duplicates import Match, find_duplicates
 from bihuan.registry.models import Person
 from bihuan.registry.people import SEXES, PersonInput, judge
 from bihuan.registry.secrets import keyring
@@ -28,6 +28,7 @@ from bihuan.tracing.models import (
     AssistanceMessage,
     AssistanceNote,
     AssistanceRequest,
+    Contact,
     ExchangeRefusal,
     Peer,
 )
@@ -71,6 +72,8 @@ __all__ = [
     "find_request",
     "hand_over_of",
     "is_lost_there",
+    "is_unlinked",
+    "likely_contacts",
     "list_requests",
     "old_keys",
     "outcomes_for",
@@ -86,6 +89,8 @@ WAITING: Final = (Status.SENT.value, Status.RECEIVED.value, Status.ACCEPTED.valu
 OVER: Final = (Status.DELETED.value,)
 SETTLE: Final = "settle"
 """Offered beside what may be said: close here what the other side has lost."""
+LINK: Final = "link"
+"""The same: name the contact of a request that was taken up again."""
 
 
 def field_words() -> Mapping[str, str]:
@@ -334,12 +339,34 @@ def _offers(row: AssistanceRequest) -> frozenset[str]:
         return frozenset()
     side, status = Side(row.side), Status(row.status)
     offers = frozenset(said.value for said in Said if may_say(said, status=status, side=side))
+    if is_unlinked(row):
+        return offers | {LINK}
     if row.is_asking or not (status is Status.DELETED or Said.DELETED.value in offers):
         return offers
     if status is Status.ANSWERED and row.told is None and not is_lost_there(row):
         return frozenset()  # deleted here; the worker finishes it and says so
     # closing it here deletes, too
     return offers - {Said.DELETED.value} | {SETTLE} if is_lost_there(row) else offers
+
+
+def is_unlinked(row: AssistanceRequest) -> bool:
+    """Whether this is a request of ours that was taken up from a copy, and nobody said yet whom of the
+    contacts here it is about."""
+    if not row.is_asking or row.contact_id is not None or row.person_id is not None or row.told is None:
+        return False
+    said = AssistanceMessage.objects.filter(request=row, said=Said.REQUEST)
+    return said.filter(**{f"data__{TAKEN_UP}": True}).exists()
+
+
+def likely_contacts(public_id: str, *, on: date) -> list[tuple[str, str]]:
+    """The contacts of the scope that a request taken up again may be about (K-…, name), the likeliest
+    first."""
+    row = AssistanceRequest.objects.filter(public_id=public_id, side=Side.ASKING).first()
+    if row is None:
+        raise UnknownAssistance(public_id)
+    near = {person.pk: (n, person.name) for n, (person, _match) in enumerate(_alike(row, on))}
+    rows = Contact.objects.filter(person_id__in=near).order_by("-id").values_list("public_id", "person_id")
+    return [(key, near[person][1]) for key, person in sorted(rows, key=lambda one: near[one[1]][0])]
 
 
 def is_lost_there(row: AssistanceRequest) -> bool:
@@ -407,17 +434,21 @@ def candidates(public_id: str, *, on: date) -> list[Candidate]:
     row = AssistanceRequest.objects.filter(public_id=public_id, side=Side.ASKED).first()
     if row is None:
         raise UnknownAssistance(public_id)
+    return [
+        Candidate(p.public_id, p.name, p.territory_code, match.score, match.is_sure)
+        for p, match in _alike(row, on)
+    ]
+
+
+def _alike(row: AssistanceRequest, on: date) -> list[tuple[Person, Match]]:
+    """Who of the own register is like the person of a request, the likeliest first."""
     told = told_of(row).get("fields", {})
     if not any(told.get(name) for name in ("name", "phone", "id_number")):
         return []
     given = person_input(told, source=row.thread, where=row.territory_code, reported_on=on)
     found = [match for match in find_duplicates(given) if match.person_id][:5]
     known = {p.pk: p for p in Person.objects.filter(id__in=[match.person_id for match in found])}
-    return [
-        Candidate(p.public_id, p.name, p.territory_code, match.score, match.is_sure)
-        for match in found
-        if (p := known.get(match.person_id)) is not None
-    ]
+    return [(p, match) for match in found if (p := known.get(match.person_id)) is not None]
 
 
 def person_input(told: Mapping[str, str], *, source: str, where: str, reported_on: date) -> PersonInput:

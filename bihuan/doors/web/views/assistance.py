@@ -47,6 +47,7 @@ SIDES: Final = {"in": "asked", "out": "asking"}
 SHOWS: Final = ("open", "waiting", "all")
 #: What may be said on the page, in the order of the buttons; the first is the usual one.
 OFFERED: Final = (
+    ("link", "assistance.link"),
     ("request", "assistance.send"),
     ("accept", "assistance.accept"),
     ("answer", "assistance.answer"),
@@ -57,7 +58,7 @@ OFFERED: Final = (
 )
 #: The names under which the worker acts on requests.
 _BY_ITSELF: Final = ("assistance",)
-PRIMARY: Final = frozenset({"request", "accept", "answer"})
+PRIMARY: Final = frozenset({"link", "request", "accept", "answer"})
 
 
 # --- lists ----------------------------------------------------------------------------------------------
@@ -259,8 +260,8 @@ def _lost(found: AssistanceView, waiting: list[MessageView]) -> list[str]:
     if any(m.is_taken_up for m in found.messages) and not found.row.is_over:
         text = _(
             "This installation had lost this request, as it happens when it comes back from an older backup. "
-            "It was taken up again from the copy of %(place)s. Look whether it was asked here and who the "
-            "person is; if it was not, end it."
+            "It was taken up again from the copy of %(place)s. Look whether it was asked here and name the "
+            "contact it is about; if it was not asked here, end it."
         )
         lines.append(text % {"place": found.row.peer})
     errors = {m.error for m in waiting}
@@ -348,6 +349,8 @@ def say(request: HttpRequest, public_id: str, said: str) -> HttpResponse:
         form.fields["outcome"].widget = forms.RadioSelect(choices=queries.outcomes_for(found.row.need))
     if said == "accept":
         _offer_places_and_people(form, found)
+    if said == "link":
+        _offer_contacts(form, found)
     error = ""
     if request.method == "POST":
         try:
@@ -377,6 +380,10 @@ def _meaning(said: str) -> str:
             "What the request told is deleted here. The reason and your words go to the side that asked."
         ),
         "deleted": _("What the request told is deleted here, and the side that asked is told so."),
+        "link": _(
+            "The page of the contact shows the request again. If the other side has taken her over, she is "
+            "handed over to it."
+        ),
         "settle": _(
             "What the request told is deleted here. What has not arrived there is sent no more, unless the "
             "other side is heard of this request again."
@@ -406,6 +413,15 @@ def _offer_places_and_people(form: VerbForm, found: AssistanceView) -> None:
         for one in likely
     ]
     person.widget = forms.RadioSelect(choices=[("", _("nobody: register her")), *known])
+
+
+def _offer_contacts(form: VerbForm, found: AssistanceView) -> None:
+    """The contacts here that it may be about, to choose from; with none alike the number is typed."""
+    likely = queries.likely_contacts(found.row.public_id, on=clock.today())
+    if likely:
+        words = [(key, f"{mask_name(name)} · {key}") for key, name in likely]
+        form.fields["contact"].widget = forms.RadioSelect(choices=words)
+        form.fields["contact"].label = _("Contact here")
 
 
 def _onward(request: HttpRequest, public_id: str) -> HttpResponse:

@@ -3,7 +3,7 @@
 from bihuan.tracing.actions.assistance.ask import AssistanceInput, Preview, ask, preview, send_draft
 from bihuan.tracing.actions.assistance.carry import Delivered, announce_key, deliver
 from bihuan.tracing.actions.assistance.end import delete_now, end, erase_what_is_over, remind
-from bihuan.tracing.actions.assistance.lost import settle_lost
+from bihuan.tracing.actions.assistance.lost import link, settle_lost
 from bihuan.tracing.actions.assistance.peers import add_peer, name_installation, revoke_peer, rotate_key
 from bihuan.tracing.actions.assistance.receive import Refused, receive
 from bihuan.tracing.actions.assistance.respond import (
@@ -32,6 +32,7 @@ __all__ = [
     "erase_what_is_over",
     "feed_back",
     "give_back",
+    "link",
     "name_installation",
     "preview",
     "receive",

@@ -235,7 +235,7 @@ def _plan(given: AssistanceInput, at: datetime) -> _Plan:
     territory.resolve(given.to_territory)
     peer = _peer_for(given.to_territory, own)
     person, subject = _whom(given, peer)
-    contact, case = _contact(given.contact_id), _case(given.case_id)
+    contact, case = contact_of(given.contact_id), _case(given.case_id)
     if case is None and contact is not None:
         case = contact.case
     is_keyed = given.keyed_number is not None
@@ -338,7 +338,8 @@ def _person_behind(number: int) -> Person | None:
     return Person.unscoped.filter(id=found).first() if found is not None else None
 
 
-def _contact(public_id: str) -> Contact | None:
+def contact_of(public_id: str) -> Contact | None:
+    """A contact of the scope; None for "". Raises NotFound."""
     if not public_id:
         return None
     found = Contact.objects.select_related("case").filter(public_id=public_id).first()

@@ -3,7 +3,8 @@
 The sender learns it by the word `unknown-thread`, or by a receipt that calls new what had a receipt before.
 It then says all that it said in the thread again, under the same numbers. The asked side's messages carry a
 copy of the request, from which the asking side takes it up again: nothing but what that side itself had told,
-sealed for its key. A copy makes a row and links nobody; people there look whether they asked.
+sealed for its key. A copy makes a row and links nobody; people there look whether they asked, and name the
+contact.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from django.utils.translation import gettext as _
 from bihuan.cases.actions.common import authorize, moment_now, writing
 from bihuan.registry import scope, territory
 from bihuan.registry.actor import Actor
-from bihuan.tracing.actions.assistance import thread
-from bihuan.tracing.actions.assistance.ask import office_of, reply_due
+from bihuan.tracing.actions.assistance import handover, thread
+from bihuan.tracing.actions.assistance.ask import contact_of, office_of, reply_due
 from bihuan.tracing.actions.assistance.end import confirm_deletion
 from bihuan.tracing.errors import AssistanceClosed
 from bihuan.tracing.models import AssistanceDelivery, AssistanceMessage, AssistanceRequest, Peer
-from bihuan.tracing.queries.assistance import is_lost_there
+from bihuan.tracing.queries.assistance import is_lost_there, is_unlinked
 from bihuan.tracing.rules.assistance import (
     SETTLED,
     TAKEN_UP,
@@ -32,6 +33,7 @@ from bihuan.tracing.rules.assistance import (
     Side,
     Status,
     may_say,
+    stand,
 )
 
 RIGHT: Final = "assistance.write"
@@ -124,6 +126,29 @@ def settle_lost(request_id: str, *, actor: Actor, now: datetime | None = None) -
                 confirm_deletion(row, at=at)
             waiting = AssistanceDelivery.objects.filter(request=row, delivered_at__isnull=True)
             waiting.update(error=SETTLED)
+        row.refresh_from_db()
+        return row
+
+
+def link(request_id: str, *, contact: str, actor: Actor, now: datetime | None = None) -> AssistanceRequest:
+    """Say which contact here (K-…) a request is about that was taken up again from a copy. From then on it is
+    as if it had never been lost: who was taken over there is handed over here.
+
+    Raises UnknownAssistance, NotAllowed, NotFound, AssistanceClosed for any other request.
+    """
+    at = moment_now(now)
+    with writing(actor):
+        row = thread.held(request_id)
+        authorize(RIGHT, row.territory_code)
+        named = contact_of(contact)
+        with scope.system():  # the log of the person, who may live elsewhere
+            if not is_unlinked(row) or named is None:
+                raise AssistanceClosed(_("Request %(id)s asks for no contact.") % {"id": row.public_id})
+            row.contact, row.person, row.case = named, named.person, named.case
+            row.save(update_fields=["contact", "person", "case"])
+            thread.log_shared(row, named.person, list(row.shared), at=at, actor=actor)
+            messages = thread.messages_of(row)
+            handover.follow(row, messages, stand(messages, is_received=True), at=at, actor=actor)
         row.refresh_from_db()
         return row
 
