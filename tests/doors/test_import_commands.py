@@ -73,6 +73,14 @@ def test_a_dry_run_counts_alike_and_leaves_no_job(folder, capsys):
     assert ("4", "rejected", "id.twice") in lines("real.csv")
 
 
+def test_a_dry_run_that_fails_leaves_no_job_either(folder, capsys):
+    words = ("import", "linelist", folder / "cases.csv", "--map", folder / "map.yaml")
+    with pytest.raises(FileNotFoundError):
+        said(capsys, *words, "--dry-run", "--ledger", folder / "nowhere" / "dry.csv")
+    with scope.system():
+        assert ImportJob.objects.count() == 0
+
+
 def test_status_lists_jobs_and_resume_of_a_finished_one_changes_nothing(folder, capsys):
     done = counted(capsys, "import", "linelist", folder / "cases.csv", "--map", folder / "map.yaml")
     assert [j["job"] for j in counted(capsys, "import", "status")] == [done["job"]]

@@ -170,8 +170,10 @@ def _mapping(file: Path, kind: str, map_: str | None) -> Mapping:
 
 def _go(job: ImportJob, *, dry_run: bool, ledger: Path | None, json: bool) -> None:
     if dry_run:
-        counts = run.dry_run(job.public_id, look=lambda done: _write_ledger(done, ledger))
-        job.delete()
+        try:
+            counts = run.dry_run(job.public_id, look=lambda done: _write_ledger(done, ledger))
+        finally:
+            job.delete()
     else:
         counts = _run_shown(job, quiet=json)
         job.refresh_from_db()
