@@ -55,7 +55,7 @@ def said(kept: str) -> str:
 def neutral(text: str) -> str:
     """A purpose that somebody gave, as it is to be kept: the code of one that was proposed, in whatever
     language it was taken over; else the text itself, which never passes for a code."""
-    told = text.strip().lstrip(_SIGN)
+    told = text.strip().lstrip(_SIGN).strip()
     return _codes_of().get(told, told)
 
 

@@ -85,6 +85,7 @@ def test_what_cannot_be_read_is_refused_whole_and_not_repeated(cast: Cast, gate:
     for wrong in (
         "x", "{}", sent(one("a", temperature=99)), sent(one("a", direction="up")), sent({"event": "a"}),
         sent(one("a", at="2020-06-01 08:00")), sent(one("a" * 65)), sent(one("a"), taker="1.1:made-up"),
+        "[" * 100_000, sent(ask=["x"] * 51),
     ):  # fmt: skip
         answer = send(cast.grid, gate, wrong)
         assert answer.status_code == 422, wrong

@@ -7,15 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from bihuan.epi.visits import VisitStore
 from bihuan.registry import clock, scope
+from bihuan.registry.actor import Actor
 from bihuan.registry.errors import NotAllowed
 from bihuan.tracing import visits
+from bihuan.tracing.actions.forget_visits import forget_due
+from bihuan.tracing.actions.gate_takers import taker_of
 from bihuan.tracing.actions.gates import GateRecord, StrangerInput, record_gate
 from bihuan.tracing.actions.places import PlaceInput, change_place, close_place, register_place
 from bihuan.tracing.errors import PlaceClosed, UnknownPlace
-from bihuan.tracing.models import GateCheck, PlaceAlert, Stranger
+from bihuan.tracing.models import GateCheck, GateHandOver, PlaceAlert, Stranger
 from bihuan.tracing.queries.gates import strangers_of
 from bihuan.tracing.queries.places import find_place
 from bihuan.tracing.rules import codes
@@ -215,3 +219,33 @@ def test_a_closed_place_takes_no_records(cast: Cast, gate: str) -> None:
 def test_a_record_does_not_show_its_identity() -> None:
     assert ID_NUMBER not in repr(passing("a"))
     assert COMMUNITY
+
+
+def test_a_hand_over_works_for_the_role_of_the_doors_and_is_out_of_sight_of_the_next_county(
+    cast: Cast, gate: str
+) -> None:
+    with cast.community.acting(), clock.frozen(MORNING), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL ROLE bihuan_door")
+        said = record_gate(
+            gate, [passing("a")], sent_at=MORNING, actor=cast.community.actor,
+            taken_by=taker_of(cast.grid.actor), handed_over=True,
+        )  # fmt: skip
+        cursor.execute("RESET ROLE")
+    assert [a.status for a in said] == ["recorded"]
+    for who, n in ((cast.grid, 1), (cast.neighbor, 0)):
+        with who.acting(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL ROLE bihuan_door")
+            cursor.execute("SELECT count(*) FROM tracing_gatehandover")
+            assert cursor.fetchone() == (n,)
+            cursor.execute("RESET ROLE")
+
+
+def test_a_hand_over_goes_with_the_visits_of_its_day(cast: Cast, gate: str) -> None:
+    with cast.community.acting(), clock.frozen(MORNING):
+        record_gate(
+            gate, [passing("a")], sent_at=MORNING, actor=cast.community.actor,
+            taken_by=taker_of(cast.grid.actor), handed_over=True,
+        )  # fmt: skip
+    forget_due(actor=Actor.system("retention"), now=MORNING + timedelta(days=20))
+    with scope.system():
+        assert not GateHandOver.unscoped.exists()

@@ -210,7 +210,7 @@ def test_a_broken_glass_lets_nobody_look(cast: Cast, world: Investigation) -> No
 
 
 def test_nobody_looks_without_a_purpose(cast: Cast, world: Investigation) -> None:
-    for why in ("", "  "):
+    for why in ("", "  ", "§", " § "):
         with pytest.raises(Invalid) as said:
             do(cast.officer, "02-12 18:00", look_met, world.public_id, purpose=why)
         assert said.value.code == "no-purpose"

@@ -38,6 +38,10 @@ from bihuan.tracing.queries.places import PlaceFilter
 
 SHOWN: Final = 100
 DIRECTIONS: Final = ("in", "out")
+#: What texts made by others raise when read, also nested without end.
+UNREADABLE: Final = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+#: So many people's records at most wait on one device.
+TAKERS: Final = 50
 #: Temperatures of the living, °C; anything else was mistyped.
 DEGREES: Final = (30.0, 44.0)
 #: What a device's clock may say: one that lost its time begins with 1970, and is corrected.
@@ -213,12 +217,12 @@ def _read(body: bytes, public_id: str) -> _Sent:
     try:
         told = json.loads(body)
         token, given, asked = _text(told["taker"], 200), list(told["records"]), list(told.get("ask", ()))
-        if max(len(given), len(asked)) > actions.MOST:
+        if len(given) > actions.MOST or len(asked) > TAKERS:
             raise Invalid(_("At most %(n)s records at once.") % {"n": actions.MOST}, code="gate-records")
         records = [_opened(one, public_id, token) if "sealed" in one else _record(one) for one in given]
         at, handed_over = _moment(told["sent_at"]), told.get("hand_over") is True
         asked = [_text(one, 200) for one in asked]
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except UNREADABLE:
         raise Invalid(_("The records cannot be read; nothing was recorded."), code="gate-records") from None
     unread = [_text(one["event"], 64) for one, read in zip(given, records, strict=True) if read is None]
     kept = [record for record in records if record is not None]
@@ -232,7 +236,7 @@ def _opened(one: dict[str, Any], public_id: str, token: str) -> GateRecord | Non
         sealed = base64.b64decode(one["sealed"], validate=True)
         text = takers.open_record(sealed, place=public_id, event=event, taker=token)
         return _record({**json.loads(text), "event": event})
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except UNREADABLE:
         return None
 
 

@@ -83,7 +83,7 @@ def open_investigation(
 
 
 def _refuse(case: Case, purpose: str, legal_basis: str) -> None:
-    if not purpose.strip():
+    if not neutral(purpose):
         raise wrong("purpose", "required", _("Say what this investigation is for."))
     too_long("purpose", purpose, PURPOSE)
     too_long("legal_basis", legal_basis, BASIS)

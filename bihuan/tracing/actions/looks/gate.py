@@ -101,7 +101,8 @@ def enter(investigation_id: str, *, purpose: str, actor: Actor, now: datetime | 
             hint=_("Close the investigation; or revise the classification, if it is a case after all."),
             code="look-discarded",
         )
-    if not purpose.strip():
+    why = neutral(purpose)
+    if not why:
         raise Invalid(
             _("Nobody looks at who was where without a purpose."),
             hint=_("Say what is to be found out, in a few words."),
@@ -115,7 +116,7 @@ def enter(investigation_id: str, *, purpose: str, actor: Actor, now: datetime | 
     return Gate(
         found,
         found.case,
-        neutral(purpose)[:200],
+        why[:200],
         actor,
         at,
         found.source_from - hours,

@@ -31,6 +31,7 @@ const AT_ONCE = 200;
 const AGAIN_MS = 15_000;
 const FIRST_MS = 3_000; // how long the first record waits to hear who is logged in
 const ASK_MS = 20_000;
+const TAKERS = 50; // names asked for at once
 const about = JSON.parse(document.getElementById("gate-about")!.textContent!) as About;
 const form = document.querySelector<HTMLFormElement>("#gate")!;
 const said = document.querySelector<HTMLElement>("#gate-said")!;
@@ -173,7 +174,7 @@ async function sendAll(taker: string, handOver = false): Promise<boolean> {
 async function ask(): Promise<void> {
   if (!navigator.onLine) return;
   const tokens = new Set((outbox ? await outbox.groups() : []).map((group) => group.taker));
-  await sendNow([], turn.taker, false, [...tokens, turn.taker, turn.before].filter((token) => token && !names.has(token)));
+  await sendNow([], turn.taker, false, [...tokens, turn.taker, turn.before].filter((token) => token && !names.has(token)).slice(0, TAKERS));
 }
 
 /** True when the server has them. Throws when it cannot be reached. */
@@ -186,10 +187,13 @@ async function sendNow(records: (GateRecord | ClosedRecord)[], taker: string, ha
     tell(answer.redirected || answer.status === 403 ? "login" : "refused", "late");
     return false;
   }
-  const told = (await answer.json()) as Partial<Answered>;
+  const told = (await answer.json()) as Partial<Answered> & { message?: string };
   if (told.taker !== undefined) hear(told as Told);
   if (!answer.ok) {
-    if (told.taker === undefined) tell("refused", "late");
+    if (told.taker === undefined) {
+      tell("refused", "late");
+      if (told.message) show(told.message, "late");
+    }
     return false;
   }
   await heard(told as Answered);
