@@ -22,7 +22,7 @@ from sqlglot import exp
 from bihuan.doors.cli import main
 from bihuan.epi.visits import Batch, VisitStore, bulk, question
 from bihuan.epi.visits.batch import DAY_MINUTES
-from bihuan.epi.visits.spark import SparkError, on_spark
+from bihuan.epi.visits.spark import _PATIENCE, SparkError, on_spark
 from bihuan.epi.visits.store import UNKNOWN_END
 from bihuan.epi.visits.trace import Engine, Windows, meet, second_order
 
@@ -86,6 +86,11 @@ def test_stays_are_never_joined_on_the_place_alone(dialect: str):
 def test_without_pyspark_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "pyspark", None)
     with pytest.raises(SparkError, match=r"pip install 'bihuan\[spark\]'"), on_spark():
+        pass
+
+
+def test_a_patience_that_is_no_number_of_seconds_is_refused():
+    with pytest.raises(SparkError, match="seconds are needed"), on_spark(options={_PATIENCE: "5min"}):
         pass
 
 

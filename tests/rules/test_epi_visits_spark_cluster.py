@@ -108,11 +108,6 @@ def asking(cluster: Cluster) -> Iterator[Engine]:
         yield engine
 
 
-@pytest.fixture(autouse=True)
-def two_workers(cluster: Cluster) -> None:
-    cluster.make(2)
-
-
 def _context() -> Any:
     from pyspark.sql import SparkSession
 
@@ -133,6 +128,7 @@ def test_a_cluster_gives_the_rows_of_the_index_and_of_duckdb(tmp_path: Path, ask
 def test_a_worker_killed_while_it_works_takes_no_row_with_it(
     tmp_path: Path, cluster: Cluster, asking: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    cluster.make(2)
     store, asked = town(tmp_path, 2), cases(40)
     killed = _kill_in_the_second_question(cluster, monkeypatch)
     there = asking(store, asked, margin=15).table
@@ -144,20 +140,13 @@ def test_a_worker_killed_while_it_works_takes_no_row_with_it(
 def test_when_no_worker_is_left_it_says_so_instead_of_waiting_without_end(
     tmp_path: Path, cluster: Cluster, asking: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store, asked, real = town(tmp_path, 3), cases(40), spark._Watch
+    store, asked, real = town(tmp_path, 3, n=1_000), cases(5), spark._Watch
     for worker in list(cluster.workers):
         cluster.kill(worker)
     with monkeypatch.context() as patch:
         patch.setattr(spark, "_Watch", lambda context, _patience: real(context, SHORT_PATIENCE))
         with pytest.raises(SparkError, match="no worker of the cluster was there"):
             asking(store, asked)
-    cluster.make(1)
-    assert np.array_equal(asking(store, asked).table, meet(store, asked).table), "the session goes on"
-
-
-def test_a_patience_that_is_no_number_of_seconds_is_refused() -> None:
-    with pytest.raises(SparkError, match="seconds are needed"), on_spark(options={spark._PATIENCE: "5min"}):
-        pass
 
 
 def _kill_in_the_second_question(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
