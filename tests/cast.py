@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -164,6 +165,19 @@ def _make_cast() -> Cast:
 
 
 @pytest.fixture
-def cast(db: None) -> Cast:
-    """The cast, in the transaction of the test."""
-    return make_cast()
+def cast(db: None, request: pytest.FixtureRequest) -> Cast:
+    """The cast, in the transaction of the test; in office since the moment a mark `in_office_since` names."""
+    from bihuan.registry import clock
+
+    since = request.node.get_closest_marker("in_office_since")
+    if since is None:
+        return make_cast()
+    with clock.frozen(since.args[0]):
+        return make_cast()
+
+
+@pytest.fixture
+def own_home(settings: Any, tmp_path: Path) -> Path:
+    """A data folder of the test's own: store of visits, keys, uploads."""
+    settings.BIHUAN_HOME = tmp_path
+    return tmp_path

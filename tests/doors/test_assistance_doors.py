@@ -7,15 +7,15 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from django.test import Client
 
 from bihuan.registry import clock, scope
 from bihuan.registry.people import PersonInput
 from bihuan.tracing.actions import ContactInput, confirm_contact
 from bihuan.tracing.actions import assistance as verbs
 from bihuan.tracing.models import AssistanceDelivery, AssistanceRequest, Contact
-from tests.cast import GRID, NEXT_COUNTY, OTHER_CITY, Cast, Member
+from tests.cast import GRID, NEXT_COUNTY, OTHER_CITY, Cast
 from tests.doors.api_room import Api, token_for
+from tests.doors.web_room import browser
 from tests.rooms.care_room import local
 from tests.rooms.exchange_room import SYSTEM, Line, pair
 from tests.rooms.test_exchange import ask, carry, there
@@ -41,12 +41,6 @@ def contact(cast: Cast) -> Contact:
             ),
             actor=cast.officer.actor,
         )
-
-
-def browser(who: Member) -> Client:
-    made = Client(headers={"accept-language": "zh-hans"})
-    made.force_login(who.account, backend="allauth.account.auth_backends.AuthenticationBackend")
-    return made
 
 
 def form_of(contact: Contact, **more: object) -> dict[str, object]:

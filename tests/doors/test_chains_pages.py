@@ -10,26 +10,19 @@ from datetime import date
 
 import pytest
 from django.core.cache import cache
-from django.test import Client
 
 from bihuan.doors.web.views import chains as views
 from bihuan.registry import clock, scope
 from bihuan.registry.models import AccessLog
-from tests.cast import COUNTY, Cast, Member, make_cast
+from tests.cast import COUNTY, Cast, Member
 from tests.doors.api_room import Api, token_for
+from tests.doors.web_room import browser
 from tests.rooms.care_room import local
 from tests.rooms.test_chains import NOW, case, link, opened
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.in_office_since(local("01-01 00:00"))]
 NAMES = ("甲小红", "乙小兰", "丙小青")
 MASKED = ("甲*红", "乙*兰", "丙*青")
-
-
-@pytest.fixture
-def cast(db: None) -> Cast:
-    """The cast, in office since before the outbreak."""
-    with clock.frozen(local("01-01 00:00")):
-        return make_cast()
 
 
 @pytest.fixture
@@ -39,12 +32,6 @@ def chain(cast: Cast) -> list[str]:
     early = case(cast.officer, date(2020, 1, 2), name="丁小紫")
     link(cast.officer, (ids[0], ids[1]), (ids[1], ids[2]), (ids[2], early), kind="household")
     return [*ids, early]
-
-
-def browser(who: Member) -> Client:
-    client = Client(headers={"accept-language": "zh-hans"})
-    client.force_login(who.account, backend="allauth.account.auth_backends.AuthenticationBackend")
-    return client
 
 
 def get(who: Member, path: str):

@@ -16,12 +16,7 @@ from tests.cast import COUNTY, GRID, Cast
 from tests.rooms.care_room import do, local
 from tests.rooms.investigation_room import a_case, opened
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _home(settings, tmp_path):
-    settings.BIHUAN_HOME = tmp_path
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_home")]
 
 
 def said(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:

@@ -17,6 +17,7 @@ from bihuan.tracing.actions import gate_takers as takers
 from bihuan.tracing.models import GateCheck, GateHandOver, Place
 from bihuan.tracing.rules import seal
 from tests.cast import COMMUNITY, GRID, Cast, Member
+from tests.doors.web_room import browser
 from tests.rooms.care_room import local
 
 pytestmark = pytest.mark.django_db
@@ -29,12 +30,6 @@ def home(settings: Any, tmp_path: Path) -> Any:
     settings.BIHUAN_HOME = tmp_path
     with clock.frozen(MORNING):
         yield tmp_path
-
-
-def browser(who: Member) -> Client:
-    client = Client(headers={"accept-language": "zh-hans"})
-    client.force_login(who.account, backend="allauth.account.auth_backends.AuthenticationBackend")
-    return client
 
 
 @pytest.fixture
@@ -149,6 +144,9 @@ def test_records_handed_over_name_both_once_and_are_shown_at_the_place(cast: Cas
     assert row.taken_by.startswith("grid · ")
     assert row.taken_by in page
     assert row.sent_by in page
+    english = browser(cast.community)
+    english.cookies["django_language"] = "en"
+    assert "community · Yanhu Community" in english.get(f"/places/{gate}/").content.decode()
 
 
 def test_what_was_taken_without_a_log_in_waits_until_somebody_says_it_is_hers(cast: Cast, gate: str) -> None:

@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.test import Client
 from django.urls import reverse
 from pypdf import PdfReader
 
 from bihuan.registry import clock, scope
 from bihuan.tracing.actions.investigate import EntryInput, add_entry
 from bihuan.tracing.models import Investigation, TrackEntry
-from tests.cast import COUNTY, Cast, Member, make_cast
+from tests.cast import COUNTY, Cast, Member
+from tests.doors.web_room import logged_in
 from tests.rooms.care_room import do, duties, local
 from tests.rooms.investigation_room import CASE, UNKNOWN, a_case, market, opened, visited
 
+pytestmark = [pytest.mark.in_office_since(local("02-01 08:00")), pytest.mark.usefixtures("own_home")]
+
 NOW = "02-12 18:00"
-
-
-@pytest.fixture(autouse=True)
-def _home(settings: Any, tmp_path: Path) -> None:
-    settings.BIHUAN_HOME = tmp_path
-
-
-@pytest.fixture
-def cast(db: Any) -> Cast:
-    with clock.frozen(local("02-01 08:00")):
-        return make_cast()
-
-
-def logged_in(member: Member) -> Client:
-    client = Client()
-    client.force_login(member.account, backend="allauth.account.auth_backends.AuthenticationBackend")
-    return client
 
 
 @pytest.fixture

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from django.test import Client
 from django.urls import reverse
 
 from bihuan.registry import audit, clock, scope
 from bihuan.registry.people import PersonInput
 from bihuan.tracing.actions.investigate import close_investigation, draft_track
 from bihuan.tracing.models import Investigation, TrackEntry, VisitLook
-from tests.cast import GRID, NEXT_COUNTY, Cast, Member, make_cast
+from tests.cast import GRID, NEXT_COUNTY, Cast, Member
+from tests.doors.web_room import logged_in
 from tests.rooms.care_room import do, local
 from tests.rooms.investigation_room import (
     CASE,
@@ -28,20 +27,11 @@ from tests.rooms.investigation_room import (
     visited,
 )
 
+pytestmark = [pytest.mark.in_office_since(local("02-01 08:00")), pytest.mark.usefixtures("own_home")]
+
 NOW = "02-12 18:00"
 WHY = "查明同场所人员"
 HOURS = {"since": "2020-02-10T08:00", "until": "2020-02-10T11:00"}
-
-
-@pytest.fixture(autouse=True)
-def _home(settings: Any, tmp_path: Path) -> None:
-    settings.BIHUAN_HOME = tmp_path
-
-
-@pytest.fixture
-def cast(db: Any) -> Cast:
-    with clock.frozen(local("02-01 08:00")):
-        return make_cast()
 
 
 @pytest.fixture
@@ -63,12 +53,6 @@ def world(cast: Cast) -> Investigation:
     made = opened(cast.officer, a_case(cast.officer))
     do(cast.officer, NOW, draft_track, made.public_id, purpose=WHY)
     return made
-
-
-def logged_in(member: Member) -> Client:
-    client = Client()
-    client.force_login(member.account, backend="allauth.account.auth_backends.AuthenticationBackend")
-    return client
 
 
 def get(member: Member, name: str, *args: Any, **query: Any) -> Any:

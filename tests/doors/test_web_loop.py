@@ -6,21 +6,15 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.test import Client
 from django.urls import reverse
 from django.utils import translation
 
 from bihuan.doors.web import evidence
 from bihuan.registry import clock
 from tests import cast as people
+from tests.doors.web_room import logged_in
 
 NOW = datetime(2020, 2, 17, 12, 40, tzinfo=UTC)
-
-
-def logged_in(member) -> Client:
-    client = Client()
-    client.force_login(member.account, backend="allauth.account.auth_backends.AuthenticationBackend")
-    return client
 
 
 @pytest.fixture

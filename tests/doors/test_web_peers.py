@@ -17,7 +17,8 @@ from bihuan.tracing.actions import assistance as verbs
 from bihuan.tracing.actions.assistance import peers
 from bihuan.tracing.models import ExchangeRefusal, Peer
 from bihuan.tracing.peers import keys
-from tests.cast import Cast, Member
+from tests.cast import Cast
+from tests.doors.web_room import browser
 
 
 def named(home: Path, name: str, serves: str) -> tuple[dict[str, Any], str]:
@@ -32,12 +33,6 @@ def theirs(settings: Any, tmp_path: Path) -> tuple[dict[str, Any], str]:
     settings.BIHUAN_HOME = tmp_path / "here"
     named(tmp_path / "here", "十堰疾控", "4203")
     return named(tmp_path / "there", "襄阳疾控", "4206")
-
-
-def browser(member: Member) -> Client:
-    client = Client(headers={"accept-language": "zh-hans"})
-    client.force_login(member.account, backend="allauth.account.auth_backends.AuthenticationBackend")
-    return client
 
 
 def added(cast: Cast, theirs: tuple[dict[str, Any], str], told: str | None = None) -> Any:

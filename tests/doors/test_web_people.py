@@ -13,14 +13,9 @@ from python_calamine import CalamineWorkbook
 from bihuan.doors.web import exporting
 from bihuan.registry import clock
 from tests import cast as people
+from tests.doors.web_room import logged_in
 
 NOW = datetime(2020, 2, 17, 12, 40, tzinfo=UTC)
-
-
-def logged_in(member) -> Client:
-    client = Client()
-    client.force_login(member.account, backend="allauth.account.auth_backends.AuthenticationBackend")
-    return client
 
 
 @pytest.fixture

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.test import Client
 from django.urls import reverse
 
 from bihuan.registry import audit, clock, scope
@@ -16,7 +14,8 @@ from bihuan.tracing import visits
 from bihuan.tracing.actions.investigate import close_investigation
 from bihuan.tracing.models import Contact, ContactProposal, Investigation, Place, Stranger, VisitLook
 from bihuan.tracing.queries.gates import stranger_place
-from tests.cast import COMMUNITY, NEXT_COUNTY, Cast, Member, make_cast
+from tests.cast import COMMUNITY, NEXT_COUNTY, Cast, Member
+from tests.doors.web_room import browser
 from tests.rooms.care_room import do, local
 from tests.rooms.investigation_room import (
     CASE,
@@ -30,22 +29,13 @@ from tests.rooms.investigation_room import (
     visited,
 )
 
+pytestmark = [pytest.mark.in_office_since(local("02-01 08:00")), pytest.mark.usefixtures("own_home")]
+
 NOW = "02-12 18:00"
 VISITS = [
     (CASE, "market", "02-10 09:00", 60), (ZHOU, "market", "02-10 09:10", 40),
     (NEXT, "market", "02-10 09:30", 20), (UNKNOWN, "market", "02-10 09:50", 10),
 ]  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def _home(settings: Any, tmp_path: Path) -> None:
-    settings.BIHUAN_HOME = tmp_path
-
-
-@pytest.fixture
-def cast(db: Any) -> Cast:
-    with clock.frozen(local("02-01 08:00")):
-        return make_cast()
 
 
 @pytest.fixture
@@ -66,12 +56,6 @@ def found(cast: Cast, world: Investigation) -> dict[str, str]:
     with scope.system():
         rows = list(ContactProposal.objects.all())
     return {("zhou" if p.person_id else "next" if p.county else "nobody"): p.public_id for p in rows}
-
-
-def browser(member: Member) -> Client:
-    client = Client(headers={"accept-language": "zh-hans"})
-    client.force_login(member.account, backend="allauth.account.auth_backends.AuthenticationBackend")
-    return client
 
 
 def get(member: Member, name: str, *args: Any, when: str = NOW, **query: Any) -> Any:

@@ -12,18 +12,11 @@ from django.urls import reverse
 from bihuan.care import actions as care
 from bihuan.registry import clock
 from bihuan.tracing.models import Contact
-from tests.cast import Cast, make_cast
+from tests.cast import Cast
 from tests.rooms.care_room import duties
 from tests.rooms.test_editions import NINTH, on, placed, swab
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def cast(db: None) -> Cast:
-    """The cast, in their posts since the day of the exposure."""
-    with clock.frozen(on(NINTH.exposed, 8)):
-        return make_cast()
+pytestmark = [pytest.mark.django_db, pytest.mark.in_office_since(on(NINTH.exposed, 8))]
 
 
 def page(cast: Cast, contact: Contact, when: datetime, language: str) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, time, timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 from django.utils import translation
@@ -38,13 +36,10 @@ from tests.cast import Cast
 from tests.rooms.care_room import assert_holds, do, due, duties, local, zhou
 from tests.rooms.investigation_room import CASE, a_case, market, opened, visited
 
+pytestmark = pytest.mark.usefixtures("own_home")
+
 NOW = "02-12 18:00"
 DAYS = (date(2020, 2, 10), date(2020, 2, 11), date(2020, 2, 12))
-
-
-@pytest.fixture(autouse=True)
-def _home(settings: Any, tmp_path: Path) -> None:
-    settings.BIHUAN_HOME = tmp_path
 
 
 @pytest.fixture

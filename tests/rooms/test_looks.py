@@ -41,12 +41,9 @@ from tests.rooms.investigation_room import (
     visited,
 )
 
+pytestmark = pytest.mark.usefixtures("own_home")
+
 WHY = "查明同场所人员"
-
-
-@pytest.fixture(autouse=True)
-def _home(settings: Any, tmp_path: Path) -> None:
-    settings.BIHUAN_HOME = tmp_path
 
 
 @pytest.fixture

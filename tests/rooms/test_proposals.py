@@ -46,14 +46,9 @@ from tests.rooms.investigation_room import (
     visited,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_home")]
 SECOND = checked("42030319850505004")
 WHEN = "02-12 18:00"
-
-
-@pytest.fixture(autouse=True)
-def _home(settings, tmp_path):
-    settings.BIHUAN_HOME = tmp_path
 
 
 VISITS = [

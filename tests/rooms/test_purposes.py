@@ -15,22 +15,16 @@ from bihuan.registry.purposes import neutral, purpose, said
 from bihuan.tracing.actions.investigate import open_investigation
 from bihuan.tracing.actions.looks import look_met
 from bihuan.tracing.models import Investigation, VisitLook
-from tests.cast import Cast, Member, make_cast
+from tests.cast import Cast, Member
 from tests.rooms.care_room import do, local
 from tests.rooms.investigation_room import CASE, NEXT, a_case, market, registered, visited
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.in_office_since(local("02-01 08:00"))]
 WHEN = "02-12 18:00"
 PROPOSED = {
     "en": "Find where the case was infected, where it was, and whom it met",
     "zh-hans": "查明感染来源、行踪和密切接触者",
 }
-
-
-@pytest.fixture
-def cast(db: Any) -> Cast:
-    with clock.frozen(local("02-01 08:00")):
-        return make_cast()
 
 
 @pytest.fixture

@@ -23,14 +23,9 @@ from tests.cast import COUNTY, Cast
 from tests.rooms.care_room import do, li, local, make_case
 from tests.rooms.investigation_room import CASE, ZHOU, checked, market, registered
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_home")]
 WU = checked("42030319720101003")
 EPOCH = datetime(1970, 1, 1)
-
-
-@pytest.fixture(autouse=True)
-def _home(settings, tmp_path):
-    settings.BIHUAN_HOME = tmp_path
 
 
 def played(cast: Cast, month: str) -> Any:
