@@ -12,7 +12,8 @@ from django.db.models import Count, F, Q, QuerySet
 from bihuan.cases.queries.pages import Page, page_size, read_page, read_sort
 from bihuan.epi.errors import EpiError
 from bihuan.policy.values import value
-from bihuan.registry import clock, scope
+from bihuan.registry import clock, posts, scope
+from bihuan.registry.models import Account
 from bihuan.tracing import visits
 from bihuan.tracing.errors import UnknownPlace
 from bihuan.tracing.models import MUST_LABELS, SETTING_LABELS, GateCheck, GateHandOver, Place, PlaceAlert
@@ -144,10 +145,31 @@ def find_place(public_id: str, *, as_of: datetime | None = None) -> PlaceView:
         records=records_of(place.store_id, since=begin, until=at),
         required=tuple(value("gate.required_checks", place.territory_code, at).value),
         alerts=tuple(AlertRow(a.began_at, a.ended_at, a.limit, a.most) for a in alerts),
-        hand_overs=tuple(
-            HandOverRow(h.at, h.taken_by, h.sent_by, h.records, h.first_at, h.last_at)
-            for h in GateHandOver.objects.filter(place=place).order_by("-at")[:_ALERTS_SHOWN]
-        ),
+        hand_overs=_hand_overs(place),
+    )
+
+
+def _hand_overs(place: Place) -> tuple[HandOverRow, ...]:
+    """The newest ones, each by name in the reader's language; as it was written where that is gone."""
+    rows = list(GateHandOver.objects.filter(place=place).order_by("-at")[:_ALERTS_SHOWN])
+    ids = {n for row in rows for n in (row.taken_account_id, row.sent_account_id) if n is not None}
+    accounts, known = Account.objects.in_bulk(ids), posts.directory().by_id
+
+    def name(account: int | None, post: int | None, written: str) -> str:
+        if account not in accounts or post not in known:
+            return written
+        return f"{accounts[account]} · {known[post].label}"
+
+    return tuple(
+        HandOverRow(
+            row.at,
+            name(row.taken_account_id, row.taken_post_id, row.taken_by),
+            name(row.sent_account_id, row.sent_post_id, row.sent_by),
+            row.records,
+            row.first_at,
+            row.last_at,
+        )
+        for row in rows
     )
 
 
