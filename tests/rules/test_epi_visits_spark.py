@@ -13,6 +13,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -181,3 +182,22 @@ def test_what_spark_cannot_read_is_an_error_of_ours(tmp_path: Path, spark: Engin
         path.unlink()
     with pytest.raises(SparkError, match="Spark: "):
         spark(store, asked)
+
+
+@needs_spark
+def test_a_merge_in_the_middle_of_a_question_is_a_second_try(
+    tmp_path: Path, spark: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    store, asked = town(tmp_path, 8, n=2_000), cases(30)
+    wanted = meet(store, asked).table
+    named, merged = VisitStore.files_of, []
+
+    def files_of(reader: VisitStore, segment: Any, order: str) -> list[Path]:
+        found = named(reader, segment, order)
+        if reader is store and order == "place" and not merged:  # its list of files is already an old one
+            merged.append(VisitStore(tmp_path).compact(least=2))
+        return found
+
+    monkeypatch.setattr(VisitStore, "files_of", files_of)
+    assert np.array_equal(spark(store, asked).table, wanted)
+    assert merged == [4]

@@ -141,14 +141,15 @@ class Reader:
 
         return self.steadily(made)
 
-    def steadily(self, read: Callable[[], _T]) -> _T:
-        """What `read` gives; begun again when a writer merged or deleted meanwhile what it was reading."""
+    def steadily(self, read: Callable[[], _T], *, failures: tuple[type[Exception], ...] = ()) -> _T:
+        """What `read` gives; begun again when a writer merged or deleted meanwhile what it was reading.
+        `failures`: how else but by the errors of files and of DuckDB it may say so."""
         for _n in range(_AGAIN):
             self._look()
             before = self._seen
             try:
                 return read()
-            except (StoreError, OSError, duckdb.Error):
+            except (StoreError, OSError, duckdb.Error, *failures):
                 if identity(self.folder / "manifest.json") == before:
                     raise
         return read()

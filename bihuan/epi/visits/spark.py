@@ -84,13 +84,18 @@ def on_spark(
     def engine(store: VisitStore, windows: AnyWindows, *, margin: int = 0) -> Met:
         machine.root = store.folder
         watch = _Watch(session.sparkContext, patience)
+
+        def once() -> Met:
+            try:
+                return bulk.ask(machine, store, windows, margin=margin)
+            finally:
+                machine.drop()
+
         try:
             with nullcontext() if waits else watch:
-                return bulk.ask(machine, store, windows, margin=margin)
+                return store.steadily(once, failures=_failures())
         except _failures() as error:
             raise (_nobody(patience) if watch.gave_up else _said(error)) from error
-        finally:
-            machine.drop()
 
     try:
         yield engine
