@@ -144,12 +144,13 @@ class Reader:
     def steadily(self, read: Callable[[], _T], *, failures: tuple[type[Exception], ...] = ()) -> _T:
         """What `read` gives; begun again when a writer merged or deleted meanwhile what it was reading.
         `failures`: how else but by the errors of files and of DuckDB it may say so."""
+        expected: tuple[type[Exception], ...] = (StoreError, OSError, duckdb.Error, *failures)
         for _n in range(_AGAIN):
             self._look()
             before = self._seen
             try:
                 return read()
-            except (StoreError, OSError, duckdb.Error, *failures):
+            except expected:
                 if identity(self.folder / "manifest.json") == before:
                     raise
         return read()
