@@ -122,3 +122,31 @@ def test_without_cases_or_with_an_unknown_place_it_says_what_is_missing(home: Pa
         == 2
     )
     assert "knows no place" in capsys.readouterr().err
+
+
+def test_an_empty_list_says_which_days_were_asked_and_which_are_held(home: Path, capsys):
+    file = cases(home, "person,from,to\nANNA,2020-03-01,2020-03-02\n")
+    for words in (["--cases", file], ["common", "--cases", file]):
+        found = asked(capsys, *words, "--lang", "en")
+        assert found["rows"] == []
+        assert "between 2020-03-01 00:00 and " in found["notes"][0]
+        assert "holds 2020-02-08 – 2020-02-08" in found["notes"][0]
+
+
+def test_what_a_list_of_cases_alone_cannot_tell_is_said_without_advice_already_taken(home: Path, capsys):
+    file = cases(home, "person,onset\nANNA,2020-02-09\nBERT,2020-02-09\nCARL,2020-02-09\n")
+    by_chance = asked(capsys, "common", "--cases", file, "--lang", "en")
+    by_cases = asked(capsys, "common", "--cases", file, "--sort", "cases", "--lang", "en")
+    assert "use --sort cases" in by_chance["notes"][-1]
+    assert "tell nothing" in by_cases["notes"][-1]
+    assert "--sort" not in by_cases["notes"][-1]
+
+
+def test_figures_of_a_trace_are_called_in_chinese(home: Path, capsys):
+    file = cases(home, "person,onset\nANNA,2020-02-09\n")
+    assert main.run(["trace", "--cases", file, "--lang", "zh"]) == 0
+    out = capsys.readouterr().out
+    assert "候选人数 1" in out
+    assert "candidates" not in out
+    assert main.run(["trace", "common", "--cases", file, "--any-time", "--lang", "zh"]) == 0
+    assert "None" not in capsys.readouterr().out

@@ -60,6 +60,16 @@ NAMES_ZH = {
     "outbreaks": "暴发数",
     "injected": "人为注入",
     "missing": "缺日期",
+    "engine": "引擎",
+    "margin": "前后计入分钟",
+    "candidates": "候选人数",
+    "second_order": "二级候选人数",
+    "block": "时段（分钟）",
+    "found": "结果数",
+    "place": "场所",
+    "to": "至",
+    "stays": "停留数",
+    "people": "人数",
 }
 
 

@@ -71,7 +71,8 @@ def contacts(
     if then is not None:
         facts["second_order"] = then.size
     answer = Answer(
-        facts=facts, sentences=_told(first, why, spoken), notes=notes_on(read, first.size > 0, spoken),
+        facts=facts, sentences=_told(first, why, spoken),
+        notes=notes_on(opened, read, first.size > 0, spoken),
         rows=lambda: [*_named(opened, first, order=1), *(_named(opened, then, order=2) if then else ())],
     )  # fmt: skip
     give(answer, outs=outs, json=json)

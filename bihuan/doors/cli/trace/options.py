@@ -15,7 +15,9 @@ from bihuan.doors.cli.epi.options import Encoding, Where, conditions
 from bihuan.doors.cli.visits.options import key_path
 from bihuan.epi.errors import InputError
 from bihuan.epi.visits import VisitStore, bulk, secret, trace
+from bihuan.epi.visits.batch import DAY_MINUTES
 from bihuan.epi.visits.cases import Cases, read_cases
+from bihuan.epi.visits.risk import times
 from bihuan.epi.visits.spark import on_spark
 
 CASES = typer.Option(
@@ -140,7 +142,8 @@ def _key() -> bytes:
     return secret.load_key(key_path())
 
 
-def notes_on(read: Cases, is_found: bool, lang: str) -> list[str]:
+def notes_on(store: VisitStore, read: Cases, is_found: bool, lang: str) -> list[str]:
+    """What has to be known beside the rows: cases left out, an empty answer, that a name is a candidate."""
     zh, notes = lang.startswith("zh"), []
     if read.unseen:
         some = ", ".join(str(r) for r in read.unseen[:10])
@@ -152,6 +155,8 @@ def notes_on(read: Cases, is_found: bool, lang: str) -> list[str]:
     if read.undated:
         n = len(read.undated)
         notes.append(f"{n} 例病例无日期，未计入" if zh else f"{n} cases have no date and were left out")
+    if not is_found and read.windows.size:
+        notes.append(_nothing(store, read, lang))
     if is_found:
         notes.append(
             "结果仅为同时空推断，须经人工核实确认"
@@ -159,3 +164,16 @@ def notes_on(read: Cases, is_found: bool, lang: str) -> list[str]:
             else "Inferred from presence only: candidates and leads, until a person confirms"
         )
     return notes
+
+
+def _nothing(store: VisitStore, read: Cases, lang: str) -> str:
+    """An empty list is an answer too: which days were asked about, and which the store holds."""
+    since, until = times([int(read.windows.since.min()), int(read.windows.until.max())])
+    days = [segment.day * DAY_MINUTES for segment in store.segments()]
+    held = " – ".join(text[:10] for text in times([min(days), max(days)])) if days else "-"
+    if lang.startswith("zh"):
+        return f"所问时段（{since} – {until}）内无结果；库中记录为 {held}。请核对病例日期与已读入的日期"
+    return (
+        f"Nothing was found between {since} and {until}; the store holds {held}. Check the dates of the "
+        "cases and the days that were read in"
+    )

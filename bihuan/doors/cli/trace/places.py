@@ -111,8 +111,9 @@ def common_command(
                 found.sort(key=lambda one: -len(one.cases))
             rows = [common_row(one) if days else one.row() for one in found]
             said = [common_sentence(one, spoken) if days else one.explain(spoken) for one in found]
-    facts = {"cases": read.windows.size, "block": None if any_time else block, "found": len(rows)}
-    notes = notes_on(read, bool(rows), spoken) + ([] if any_time else _only_cases(read, opened, spoken))
+    facts = {"cases": read.windows.size, "found": len(rows)} | ({} if any_time else {"block": block})
+    notes = notes_on(opened, read, bool(rows), spoken)
+    notes += [] if any_time else _only_cases(read, opened, spoken, sort)
     give(Answer(facts=facts, sentences=said, rows=lambda: rows, notes=notes), outs=outs, json=json)
 
 
@@ -135,14 +136,14 @@ def _time(text: str, field: str, store: VisitStore) -> tuple[int, int]:
     return found
 
 
-def _only_cases(read: Cases, store: VisitStore, lang: str) -> list[str]:
+def _only_cases(read: Cases, store: VisitStore, lang: str, sort: Sort) -> list[str]:
     """Chance is judged by those who are no cases: said where there are hardly any."""
+    by_chance = sort is Sort.chance
     n, people = len(set(read.windows.person.tolist())), max(store.people.count, 1)
     if n <= _MANY_CASES * people:
         return []
     if lang.startswith("zh"):
-        return [f"库中 {people} 人有 {n} 人是所问病例：无人群作比，p、q 不可信，请用 --sort cases"]
-    return [
-        f"{n} of {people} people in the store are the cases asked about: without others p and q tell nothing;"
-        " use --sort cases"
-    ]
+        said = f"库中 {people} 人有 {n} 人是所问病例：无人群作比，p、q 不可信"
+        return [said + "，请用 --sort cases" * by_chance]
+    said = f"{n} of {people} people in the store are the cases asked about: without others p, q tell nothing"
+    return [said + "; use --sort cases" * by_chance]
