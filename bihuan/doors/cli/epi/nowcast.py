@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,9 +15,10 @@ from django.utils.translation import gettext as _
 from bihuan.doors.cli.epi.options import DAY, Encoding, Lang, Out, Where, conditions, language, on_file
 from bihuan.doors.cli.epi.output import Answer, check_outs, give, working
 from bihuan.doors.cli.epi.parameters import Set, settings
+from bihuan.doors.cli.grouped import grouped
 from bihuan.doors.cli.output import Json
 from bihuan.epi.errors import InputError
-from bihuan.epi.nowcast import estimate_r_nowcast, reporting_triangle
+from bihuan.epi.nowcast import ReportingTriangle, estimate_r_nowcast, reporting_triangle
 from bihuan.epi.nowcast import nowcast as nowcast_of
 from bihuan.epi.nowcast.estimate import METHODS
 from bihuan.epi.tables import Wanted, read_columns
@@ -29,27 +31,69 @@ def register(app: typer.Typer) -> None:
     app.command("nowcast")(nowcast)
 
 
-@on_file
-def nowcast(
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """A line list of events and the days they became known, and how it is counted."""
+
+    file: Path
+    event: str
+    report: str
+    now: date | None
+    by: str
+    max_delay: int
+    weekly: bool
+    leave_out: bool
+    where: tuple[tuple[str, str], ...]
+    encoding: str | None
+
+    def triangle(self) -> ReportingTriangle:
+        wanted = {"event": Wanted(self.event, "date"), "report": Wanted(self.report, "date")}
+        if self.by:
+            wanted["by"] = Wanted(self.by)
+        read = read_columns(self.file, wanted, where=self.where, encoding=self.encoding)
+        return reporting_triangle(
+            read["event"],
+            read["report"],
+            now=self.now or _newest(read["report"], self.report),
+            max_delay=self.max_delay,
+            groups=np.where(read["by"] == "", UNKNOWN, read["by"]).tolist() if self.by else None,
+            frequency="weekly" if self.weekly else "daily",
+            negative="leave_out" if self.leave_out else "refuse",
+        )
+
+
+def _reports(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A line list: CSV, Parquet, JSON.")],
     event: Annotated[str, typer.Option(help="Column of the event, such as onset.")],
     report: Annotated[str, typer.Option(help="Column of the day it became known.")],
     now: Annotated[datetime | None, typer.Option(formats=DAY, help="As known on this day.")] = None,
     by: Annotated[str, typer.Option(help="Column to tell series apart.")] = "",
-    method: Annotated[str, typer.Option(help=f"One of {', '.join(NAMES)}.")] = "bayes-trunc",
     max_delay: Annotated[int, typer.Option(min=1, help="Longest delay told apart, in periods.")] = 14,
     weekly: Annotated[bool, typer.Option("--weekly", help="Periods are weeks.")] = False,
     leave_out: Annotated[
         bool, typer.Option("--leave-out", help="Leave out reports that stand before their event.")
     ] = False,
+    where: Where = None,
+    encoding: Encoding = "",
+) -> Reports:
+    """The options on a line list of reports."""
+    return Reports(
+        file, event, report, now.date() if now else None, by, max_delay, weekly, leave_out, conditions(where),
+        encoding or None,
+    )  # fmt: skip
+
+
+@on_file
+@grouped(reports=_reports)
+def nowcast(
+    reports: Reports,
+    method: Annotated[str, typer.Option(help=f"One of {', '.join(NAMES)}.")] = "bayes-trunc",
     rt: Annotated[
         bool, typer.Option("--rt", help="Reproduction numbers of the nowcast; needs --si-mean and --si-sd.")
     ] = False,
     si_mean: Annotated[float | None, typer.Option(help="Mean of the serial interval, in periods.")] = None,
     si_sd: Annotated[float | None, typer.Option(help="Its standard deviation.")] = None,
     set_: Set = None,
-    where: Where = None,
-    encoding: Encoding = "",
     plot: Annotated[str, typer.Option(help="Series to draw; default the first.")] = "",
     out: Out = None,
     lang: Lang = "",
@@ -60,34 +104,17 @@ def nowcast(
     bihuan epi nowcast linelist.csv --event date_onset --report date_report --now 2020-02-10
     """
     spoken, outs = language(lang), check_outs(out)
-    if method.replace("-", "_") not in METHODS:
-        raise InputError(
-            f"no method is called {method!r}; there are {', '.join(NAMES)}",
-            f"没有名为 {method!r} 的方法；可用的有 {'、'.join(NAMES)}",
-            field="method",
-        )
+    name = _method(method)
     options = settings(set_, nowcast_of, method=method)
-    wanted = {"event": Wanted(event, "date"), "report": Wanted(report, "date")}
-    if by:
-        wanted["by"] = Wanted(by)
-    read = read_columns(file, wanted, where=conditions(where), encoding=encoding or None)
     with working(_("nowcasting")):
-        triangle = reporting_triangle(
-            read["event"],
-            read["report"],
-            now=now.date() if now else _newest(read["report"], report),
-            max_delay=max_delay,
-            groups=np.where(read["by"] == "", UNKNOWN, read["by"]).tolist() if by else None,
-            frequency="weekly" if weekly else "daily",
-            negative="leave_out" if leave_out else "refuse",
-        )
-        found: Any = nowcast_of(triangle, **({"method": method.replace("-", "_")} | options))
+        triangle = reports.triangle()
+        found: Any = nowcast_of(triangle, **({"method": name} | options))
         names, today = found.names, found.now
         if rt:
             found = estimate_r_nowcast(found, mean_si=si_mean, sd_si=si_sd)
     answer = Answer(
         facts={
-            "file": str(file),
+            "file": str(reports.file),
             "series": len(names),
             "now": str(today),
             "method": method,
@@ -99,6 +126,18 @@ def nowcast(
         draw=lambda path: found.plot(series=plot or 0, lang=spoken, path=str(path)),
     )
     give(answer, outs=outs, json=json)
+
+
+def _method(asked: str) -> str:
+    """The name of a method as the room knows it."""
+    name = asked.replace("-", "_")
+    if name not in METHODS:
+        raise InputError(
+            f"no method is called {asked!r}; there are {', '.join(NAMES)}",
+            f"没有名为 {asked!r} 的方法；可用的有 {'、'.join(NAMES)}",
+            field="method",
+        )
+    return name
 
 
 def _newest(reports: Any, column: str) -> Any:
