@@ -68,7 +68,7 @@ def test_a_card_shows_the_masked_name_and_that_is_noted(cast: Cast, chain: list[
     assert MASKED[1] in page
     assert NAMES[1] not in page
     assert chain[0] in page
-    assert [purpose for purpose, _person in noted()] == ["chains"]
+    assert [purpose for purpose, _person in noted()] == ["§page.chains"]
     assert get(cast.neighbor, f"/chains/card/{chain[1]}/").status_code == 404
 
 
@@ -108,7 +108,7 @@ def test_the_list_says_the_same_and_begins_with_what_cannot_be(cast: Cast, chain
 def test_files_hold_names_as_far_as_the_role_may_carry_them_out(cast: Cast, chain: list[str]):
     whole = list(csv.DictReader(io.StringIO(text(get(cast.officer, "/chains/export/cases.csv")))))
     assert [row["name"] for row in whole][:3] == list(NAMES)
-    assert {purpose for purpose, _person in noted()} == {"chains: cases.csv"}
+    assert {purpose for purpose, _person in noted()} == {"§export.chains|cases.csv"}
     masked = list(csv.DictReader(io.StringIO(text(get(cast.command, "/chains/export/cases.csv")))))
     assert [row["name"] for row in masked][:3] == list(MASKED)
     graph = ET.fromstring(text(get(cast.command, "/chains/export/chains.graphml")))
