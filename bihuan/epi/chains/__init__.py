@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bihuan.epi.chains.graph import CaseFact, ChainGraph, Plausible, Tie, chain_graph
+from bihuan.epi.chains.building import chain_graph
+from bihuan.epi.chains.graph import CaseFact, ChainGraph, Plausible, Tie
 from bihuan.epi.chains.infectors import likely_infectors
 from bihuan.epi.chains.linking import chains
 from bihuan.epi.chains.picture import Picture, picture
