@@ -25,6 +25,7 @@ from bihuan.epi.chains import (
     share_causing,
 )
 from bihuan.epi.chains.files import case_rows, graphml, link_rows
+from bihuan.epi.chains.relative import relative_support
 from bihuan.epi.errors import InputError, NotEnoughData
 
 
@@ -124,6 +125,22 @@ def test_a_case_listed_twice_is_refused() -> None:
 def test_no_cases_are_an_empty_picture() -> None:
     found = chain_graph([], [])
     assert (picture(found).drawn, describe(found).cases) == (0, 0)
+
+
+# ---- infectors by onsets alone
+
+
+def test_those_who_fell_ill_before_share_a_case_by_the_chance_of_the_days_between() -> None:
+    found = graph({"a": 0, "b": 1, "c": 3, "d": None}, [("a", "b")])
+    assert relative_support(found, [0, 0.1, 0.3, 0.6], imported=["a"]) == [
+        ("a", "c", pytest.approx(2 / 3)), ("b", "c", pytest.approx(1 / 3)),
+    ]  # fmt: skip
+
+
+def test_nobody_is_asked_about_whom_she_infected_herself() -> None:
+    """a fell ill after b and c, whom she infected before her symptoms: e alone can be her source."""
+    found = graph({"e": 0, "c": 1, "b": 2, "a": 3}, [("a", "b"), ("b", "c")])
+    assert relative_support(found, [0, 0.5, 0.3, 0.2]) == [("e", "a", 1.0)]
 
 
 # ---- any graph
