@@ -3,25 +3,22 @@ a case."""
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
-import numpy as np
 import pytest
 
 from bihuan.care import actions as care
-from bihuan.epi.visits import Batch, VisitStore
 from bihuan.registry import clock, scope
-from bihuan.tracing import visits
 from bihuan.tracing.actions.investigate import open_investigation
 from bihuan.tracing.actions.proposals import find_contacts
-from bihuan.tracing.actions.proposals_decide import confirm_proposals
+from bihuan.tracing.actions.proposals_decide import Confirmed, confirm_proposals
 from bihuan.tracing.actions.pseudonyms import catch_up
 from bihuan.tracing.models import CaseLink, Contact, ContactProposal, Exposure
 from bihuan.tracing.queries.criteria import contact_policy
 from tests.cast import COUNTY, Cast
 from tests.rooms.care_room import do, li, local, make_case
-from tests.rooms.investigation_room import CASE, ZHOU, checked, market, registered
+from tests.rooms.investigation_room import CASE, ZHOU, checked, market, registered, visited
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_home")]
 WU = checked("42030319720101003")
@@ -37,20 +34,7 @@ def played(cast: Cast, month: str) -> Any:
         (ZHOU, "bath", f"{month}-21 20:00", 60),
         (WU, "bath", f"{month}-21 20:10", 40),
     ]
-    key = visits.key(make=True)
-    start = np.array(
-        [int((local(at).replace(tzinfo=None) - EPOCH) / timedelta(minutes=1)) for _i, _p, at, _m in told],
-        np.int64,
-    )
-    VisitStore.create(visits.folder()).append(
-        Batch(
-            np.arange(1, len(told) + 1, dtype=np.uint64),
-            np.array([visits.unsigned(visits.number_of(i, with_key=key)) for i, *_ in told], np.uint64),
-            np.array([p for _i, p, *_ in told], object),
-            start,
-            start + np.array([m for *_, m in told], np.int64),
-        )
-    )
+    visited(told)
     registered("周小明", ZHOU)
     registered("武强", WU)
     case = make_case(
@@ -68,6 +52,13 @@ def look(cast: Cast, scene: Any, month: str) -> dict[str, ContactProposal]:
         return {p.person.name: p for p in made if p.person}
 
 
+def confirmed(cast: Cast, proposal: ContactProposal) -> Confirmed:
+    """The officer makes a contact of it: somebody at the same table, or who met one of those."""
+    criterion, reason = ("other", "同桌") if proposal.order == 1 else ("secondary", "密接的密接")
+    ids = [proposal.public_id]
+    return do(cast.officer, "09-22 18:20", confirm_proposals, ids, criterion=criterion, reason=reason)
+
+
 def test_the_seventh_edition_turns_contacts_of_contacts_on(cast):
     with clock.frozen(local("09-20 09:00")):
         assert not contact_policy(COUNTY, local("09-14 12:00")).secondary
@@ -83,24 +74,14 @@ def test_behind_a_contact_is_the_second_order_and_confirmed_as_such(cast):
     scene = played(cast, "09")
     found = look(cast, scene, "09")
     assert {name: p.order for name, p in found.items()} == {"周小明": 1, "武强": 2}
-    done = do(
-        cast.officer, "09-22 18:10", confirm_proposals, [found["武强"].public_id], criterion="secondary",
-        reason="密接的密接",
-    )  # fmt: skip
-    assert done.made == 1
+    assert confirmed(cast, found["武强"]).made == 1
 
 
 def test_once_the_contact_is_a_case_her_contacts_are_contacts_of_a_case(cast):
     scene = played(cast, "09")
     found = look(cast, scene, "09")
-    wu = do(
-        cast.officer, "09-22 18:10", confirm_proposals, [found["武强"].public_id], criterion="secondary",
-        reason="密接的密接",
-    ).contacts[0]  # fmt: skip
-    zhou = do(
-        cast.officer, "09-22 18:20", confirm_proposals, [found["周小明"].public_id], criterion="other",
-        reason="同桌",
-    ).contacts[0]  # fmt: skip
+    wu = confirmed(cast, found["武强"]).contacts[0]
+    zhou = confirmed(cast, found["周小明"]).contacts[0]
     case = do(cast.officer, "09-24 09:00", care.convert_contact_to_case, zhou)
     with scope.system():
         added = Exposure.objects.get(case=case)
@@ -113,10 +94,7 @@ def test_once_the_contact_is_a_case_her_contacts_are_contacts_of_a_case(cast):
 def test_one_only_proposed_is_shown_as_of_the_first_order_and_restricted_by_nothing(cast):
     scene = played(cast, "09")
     found = look(cast, scene, "09")
-    zhou = do(
-        cast.officer, "09-22 18:20", confirm_proposals, [found["周小明"].public_id], criterion="other",
-        reason="同桌",
-    ).contacts[0]  # fmt: skip
+    zhou = confirmed(cast, found["周小明"]).contacts[0]
     do(cast.officer, "09-24 09:00", care.convert_contact_to_case, zhou)
     with scope.system():
         wu = ContactProposal.objects.get(pk=found["武强"].pk)
