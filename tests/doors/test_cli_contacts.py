@@ -70,3 +70,13 @@ def test_a_passenger_list_is_read_and_those_near_are_proposed(cast: Cast, capsys
     said(capsys, *asked, "--ended", "2020-02-13", code=2)  # still to come
     said(capsys, *asked, "--ended", "", code=2)
     said(capsys, *asked[:2], "I-0000000000", str(listed), "--kind", "coach", "--ended", "2020-02-11", code=4)
+
+
+def test_a_list_with_numbers_for_names_proposes_nobody(cast: Cast, capsys, tmp_path) -> None:
+    scene = opened(cast.officer, a_case(cast.officer))
+    listed = tmp_path / "list.csv"
+    listed.write_text("person,row\n1,3\n2,4\n", encoding="utf-8")
+    words = ("contacts", "manifest", scene.public_id, str(listed), "--kind", "coach", "--row", "4")
+    text = said(capsys, *words, "--ended", "2020-02-11T12:00", code=2)
+    assert "第 2 行的姓名处是数字" in text.replace("\n", "")
+    assert json.loads(said(capsys, "contacts", "list", scene.public_id, "--json"))["counts"]["open"] == 0

@@ -19,7 +19,7 @@ MOST: Final = 20_000
 
 def read_passengers(path: Path, *, encoding: str = "") -> list[Passenger]:
     """The passengers of a file, by line. Raises FileRefused for what is no table, Invalid for a list that
-    names nobody or is too long."""
+    names nobody, has numbers for names, or is too long."""
     table = open_table(path, hints=FileHints(encoding=encoding or None))
     columns = read_columns(table.headers)
     if "name" not in columns and "id_number" not in columns:
@@ -32,8 +32,16 @@ def read_passengers(path: Path, *, encoding: str = "") -> list[Passenger]:
         if len(found) >= MOST:
             raise _refused(_("At most %(n)s passengers in a list.") % {"n": MOST})
         found.append(read_passenger(row.line, [_text(cell) for cell in row.cells], columns))
+        if _is_number(found[-1]):
+            raise _refused(
+                _("Row %(n)s has a number where the name stands.") % {"n": row.line},
+                hint=_("Columns: name, id_number, phone, carriage, row or seat, role."),
+            )
     if not found:
-        raise _refused(_("The list names nobody."))
+        raise _refused(
+            _("The list names nobody."),
+            hint=_("Columns: name, id_number, phone, carriage, row or seat, role."),
+        )
     return found
 
 
@@ -45,6 +53,12 @@ def received(upload: Any) -> list[Passenger]:
         path = Path(folder) / ("list" + Path(upload.name or "").suffix[:6])
         path.write_bytes(upload.read(LARGEST + 1))
         return read_passengers(path)
+
+
+def _is_number(passenger: Passenger) -> bool:
+    """Whether only a number, as of a row or a seat, would stand for a person."""
+    name = passenger.name
+    return bool(name) and not passenger.id_number and not any(sign.isalpha() for sign in name)
 
 
 def _text(cell: Any) -> str:
