@@ -101,3 +101,11 @@ def test_a_file_without_links_says_which_columns_there_are(tmp_path, capsys):
     path.write_text("id,onset\na,2020-02-01\n", "utf-8")
     assert main.run(["chains", "stats", str(path), "--lang", "en"]) == 2
     assert "has no column for infector; it has id, onset" in capsys.readouterr().err
+
+
+def test_a_column_of_nothing_that_is_read_is_refused_with_what_there_is(files, capsys):
+    cases, links = files
+    words = ("stats", cases, "--links", links, "--column", "onsett=发病日期", "--lang", "en")
+    assert main.run(["chains", *words]) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert "'onsett' is not read from cases.csv; there are id, onset, day" in told

@@ -90,6 +90,13 @@ def _columns(
 ) -> dict[str, str]:
     with open_table(path, encoding=encoding) as table:
         headers = {str(name).strip().casefold(): str(name) for name in table.columns}
+    strange = next((key for key in said if key not in names), None)
+    if strange is not None:
+        raise InputError(
+            f"{strange!r} is not read from {Path(path).name}; there are {', '.join(names)}",
+            f"不从 {Path(path).name} 读取 {strange!r}；可用的有 {'、'.join(names)}",
+            field=strange,
+        )
     found = {key: name for key, name in said.items() if name}
     for key, known in names.items():
         if key not in found:
