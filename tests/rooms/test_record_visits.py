@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import translation
 
 from bihuan.epi.visits.store import VisitStore
 from bihuan.registry import clock
@@ -118,3 +119,23 @@ def test_on_a_full_disk_the_sender_is_asked_to_send_again_and_nothing_is_doubled
     assert (again.rows, again.added + again.duplicate) == (1, 1)
     with shops.community.acting(), clock.frozen(NOW):
         assert spool().names() == []
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "the rows sent is empty"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(range(128, 256)), "the rows sent: not in UTF-8"),
+        ("person,place,start\n1,超市,2020-02-20 08:00\n".encode("gb18030"), "Nothing of it was kept"),
+    ],
+)
+def test_what_is_no_table_is_refused_in_words_for_a_sender(shops: Cast, data: bytes, said: str) -> None:
+    with (
+        shops.community.acting(),
+        clock.frozen(NOW),
+        translation.override("en"),
+        pytest.raises(VisitsInvalid) as refused,
+    ):
+        record_table(data)
+    assert said in refused.value.message
+    assert "--encoding" not in refused.value.message

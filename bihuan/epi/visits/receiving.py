@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -47,7 +48,7 @@ def receive(
 
     Raises InputError when it is no table or has more rows; what it says holds no cell of a person.
     """
-    with in_memory(data) as path, open_rows(path) as rows:
+    with in_memory(data, name) as path, _utf8_asked(name), open_rows(path) as rows:
         found = roles.find(rows.columns, given or {}, file=name)
         reader = FileReader(rows, found, key, limits(store, now), store.offset)
         parts: list[Part] = []
@@ -68,6 +69,21 @@ def receive(
         done.bounded += part.bounded
         done.unknown_how += part.unknown_how
     return done
+
+
+@contextmanager
+def _utf8_asked(name: str) -> Iterator[None]:
+    """What a sender has to do, where a file would be read with another --encoding."""
+    try:
+        yield
+    except InputError as error:
+        if error.field != "encoding":
+            raise
+        raise InputError(
+            f"{name}: not in UTF-8; send UTF-8, UTF-16 with its mark, or Parquet. Nothing of it was kept",
+            f"{name}：不是 UTF-8 编码；请发送 UTF-8、带标记的 UTF-16 或 Parquet。未保存任何内容",
+            field="encoding",
+        ) from None
 
 
 def at_known_places(done: Received, known: Mapping[str, str]) -> Received:

@@ -189,14 +189,26 @@ def set_aside(store: Path) -> list[Path]:
     return sorted((store / "set-aside" / FOLDER).glob(f"*{WAITING}"))
 
 
+class _Called(type(Path())):  # type: ignore[misc]  # a path of the system at hand
+    """A path that goes by another name than its last part."""
+
+    called: str
+
+    @property
+    def name(self) -> str:
+        return self.called
+
+
 @contextmanager
-def in_memory(data: bytes) -> Iterator[Path]:
-    """A path under which `data` can be read as a file, without a copy on any disk."""
+def in_memory(data: bytes, name: str = "body") -> Iterator[Path]:
+    """A path under which `data` can be read as a file, without a copy on any disk; errors call it `name`."""
     number = os.memfd_create("visits", os.MFD_CLOEXEC)
     try:
         with os.fdopen(os.dup(number), "wb") as file:
             file.write(data)
-        yield Path(f"/proc/self/fd/{number}")
+        path = _Called(f"/proc/self/fd/{number}")
+        path.called = name
+        yield path
     finally:
         os.close(number)
 
