@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from bihuan.doors.cli.epi.options import Encoding, Where, conditions
-from bihuan.doors.cli.visits.options import key_path
+from bihuan.doors.cli.visits.options import key_path, mapping_of
 from bihuan.epi.errors import InputError
 from bihuan.epi.visits import VisitStore, bulk, secret, trace
 from bihuan.epi.visits.batch import DAY_MINUTES
@@ -67,7 +67,7 @@ def case_list(
     encoding: Encoding = "",
 ) -> CaseList:
     """The options on a file of cases."""
-    return CaseList(_roles(map_), list(conditions(where)), skip_undated, encoding or None)
+    return CaseList(mapping_of(map_), list(conditions(where)), skip_undated, encoding or None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +111,6 @@ def machine_of(
 ) -> Machine:
     """The options on what looks for contacts."""
     return Machine(engine, spark_master, _settings(spark_conf), spark_folder)
-
-
-def _roles(given: list[str] | None) -> dict[str, str]:
-    """Column to what it is."""
-    found = {}
-    for text in given or ():
-        column, sign, role = text.rpartition("=")
-        if not sign:
-            raise InputError(f"“{text}” is not COLUMN=…", f"“{text}”不是 列=… 的形式", field="map")
-        found[column.strip()] = role.strip()
-    return found
 
 
 def _settings(given: list[str] | None) -> dict[str, str]:

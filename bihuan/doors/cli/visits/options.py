@@ -10,6 +10,7 @@ import typer
 from django.conf import settings
 from django.utils import timezone
 
+from bihuan.epi.errors import InputError
 from bihuan.epi.visits import VisitStore
 
 KEY_FILE = "visits.key"
@@ -32,3 +33,14 @@ def key_path() -> Path:
 def today(store: VisitStore) -> int:
     """The day of the store's clock, counted from 1970."""
     return int((timezone.now().astimezone(UTC).timestamp() / 60 + store.offset) // 1440)
+
+
+def mapping_of(given: list[str] | None) -> dict[str, str]:
+    """`COLUMN=NAME` of --map: column to what it is."""
+    found = {}
+    for text in given or ():
+        column, sign, role = text.rpartition("=")
+        if not sign:
+            raise InputError(f"“{text}” is not COLUMN=NAME", f"“{text}”不是 列=含义 的形式", field="map")
+        found[column.strip()] = role.strip()
+    return found

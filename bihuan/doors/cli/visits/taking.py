@@ -18,7 +18,7 @@ from bihuan.doors.cli.epi.options import Encoding, Lang, language, on_file
 from bihuan.doors.cli.epi.output import working
 from bihuan.doors.cli.grouped import grouped
 from bihuan.doors.cli.output import Json, show
-from bihuan.doors.cli.visits.options import Store, key_path, store_folder
+from bihuan.doors.cli.visits.options import Store, key_path, mapping_of, store_folder
 from bihuan.doors.cli.visits.told import facts, ledger, tell
 from bihuan.epi.errors import InputError
 from bihuan.epi.visits import VisitStore, by_day, secret
@@ -114,7 +114,7 @@ def ingest_command(
 
     bihuan visits ingest gates.csv --map 刷码时间=start --rejected rejected.csv
     """
-    spoken, folder, given = language(lang), store_folder(store), _mapping(map_)
+    spoken, folder, given = language(lang), store_folder(store), mapping_of(map_)
     opened = files_in.open(folder)
     by_day.refuse_exact(opened)
     files_in.take(opened, files, partial(ingest, given=given), spool=Spool(folder), lang=spoken, json=json)
@@ -171,7 +171,7 @@ def ingest_near_command(
 
     bihuan visits ingest-near proximity.csv --map i=person --map j=other --map t=time
     """
-    spoken, given = language(lang), _mapping(map_)
+    spoken, given = language(lang), mapping_of(map_)
     opened = files_in.open(store_folder(store))
     reader = partial(ingest_near, seconds=seconds, zero=_zero(clock_zero, opened), given=given)
     files_in.take(opened, files, reader, lang=spoken, json=json)
@@ -207,16 +207,6 @@ def _made_key() -> bytes:
 def _columns_of(given: list[str] | None) -> dict[str, list[str]]:
     """Role to its columns, in the order they were given."""
     found: dict[str, list[str]] = {}
-    for column, role in _mapping(given).items():
+    for column, role in mapping_of(given).items():
         found.setdefault(role, []).append(column)
-    return found
-
-
-def _mapping(given: list[str] | None) -> dict[str, str]:
-    found = {}
-    for text in given or ():
-        column, sign, role = text.rpartition("=")
-        if not sign:
-            raise InputError(f"“{text}” is not COLUMN=NAME", f"“{text}”不是 列=含义 的形式", field="map")
-        found[column.strip()] = role.strip()
     return found
