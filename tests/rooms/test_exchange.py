@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -15,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bihuan.loops.models import Loop
-from bihuan.registry import clock, scope
+from bihuan.registry import scope
 from bihuan.registry.actions.people import register_person
 from bihuan.registry.models import Person
 from bihuan.registry.people import PersonInput
@@ -32,24 +31,12 @@ from bihuan.tracing.models import (
 )
 from bihuan.tracing.peers import envelope, keys
 from bihuan.tracing.peers.envelope import Envelope
-from tests.cast import NEXT_COUNTY, OTHER_CITY, Cast
+from tests.cast import NEXT_COUNTY
 from tests.rooms.care_room import local
-from tests.rooms.exchange_room import SYSTEM, House, Line, pair
+from tests.rooms.exchange_room import SYSTEM, House, Line
 
 NOON = local("02-14 12:00")
 ASKED = "420602"
-
-
-@pytest.fixture
-def houses(cast: Cast, tmp_path: Path) -> tuple[House, House, Line]:
-    asking, asked = pair(tmp_path, asking="4203", asked=OTHER_CITY)
-    return asking, asked, Line(asking, asked)
-
-
-@pytest.fixture
-def noon() -> Iterator[datetime]:
-    with clock.frozen(NOON) as at:
-        yield at
 
 
 def someone() -> Person:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
 
 from bihuan.loops.models import Loop
-from bihuan.registry import clock, scope
+from bihuan.registry import scope
 from bihuan.registry.models import Person
 from bihuan.tracing.actions import assistance as verbs
 from bihuan.tracing.actions.assistance import lost, thread
@@ -27,22 +25,9 @@ from bihuan.tracing.models import (
 )
 from bihuan.tracing.peers import envelope, keys
 from bihuan.tracing.queries.assistance import find_request, likely_contacts, peers
-from tests.cast import OTHER_CITY, Cast
 from tests.rooms import test_handover as handover
-from tests.rooms.exchange_room import SYSTEM, House, Line, pair
+from tests.rooms.exchange_room import SYSTEM, House, Line
 from tests.rooms.test_exchange import NOON, ask, carry, fresh, there
-
-
-@pytest.fixture
-def houses(cast: Cast, tmp_path: Path) -> tuple[House, House, Line]:
-    asking, asked = pair(tmp_path, asking="4203", asked=OTHER_CITY)
-    return asking, asked, Line(asking, asked)
-
-
-@pytest.fixture
-def noon() -> Iterator[datetime]:
-    with clock.frozen(NOON) as at:
-        yield at
 
 
 def forget(row: AssistanceRequest) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from django.db import transaction
@@ -14,32 +12,20 @@ from hypothesis import strategies as st
 from bihuan.care.actions import OrderInput, order_observation
 from bihuan.loops.models import Duty, Loop
 from bihuan.loops.queries.check import check
-from bihuan.registry import clock, scope
+from bihuan.registry import scope
 from bihuan.registry.people import PersonInput
 from bihuan.tracing.actions import ContactInput, confirm_contact, record_located
 from bihuan.tracing.actions import assistance as verbs
 from bihuan.tracing.actions.assistance import handover
 from bihuan.tracing.errors import AssistanceClosed, ContactClosed
 from bihuan.tracing.models import AssistanceRequest, Contact
-from tests.cast import NEXT_COUNTY, OTHER_CITY, Cast
+from tests.cast import NEXT_COUNTY, Cast
 from tests.rooms.care_room import local
-from tests.rooms.exchange_room import SYSTEM, House, Line, pair
+from tests.rooms.exchange_room import SYSTEM, House
 from tests.rooms.test_exchange import carry, fresh, there
 
 NOON = local("02-14 12:00")
 STREET = "420602001"
-
-
-@pytest.fixture
-def houses(cast: Cast, tmp_path: Path) -> tuple[House, House, Line]:
-    asking, asked = pair(tmp_path, asking="4203", asked=OTHER_CITY)
-    return asking, asked, Line(asking, asked)
-
-
-@pytest.fixture
-def noon() -> Iterator[datetime]:
-    with clock.frozen(NOON) as at:
-        yield at
 
 
 def named(code: str = NEXT_COUNTY) -> Contact:
