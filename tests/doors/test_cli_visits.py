@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import json
 import shutil
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
+from django.utils import translation
 
 from bihuan.doors.cli.main import run
 
@@ -223,3 +226,17 @@ def test_compact_leaves_one_part_a_day(bihuan, home, tmp_path):
         bihuan("ingest", path)
     assert json.loads(bihuan("stats", "--json")[1])["segments"] == 3
     assert json.loads(bihuan("compact", "--json")[1]) == {"days": 1, "segments": 1}
+
+
+@pytest.mark.parametrize("room", ["visits", "trace"])
+def test_help_speaks_chinese_whole(room):
+    def said(command):
+        yield from (told.help for told in (command, *command.params) if getattr(told, "help", None))
+        for child in getattr(command, "commands", {}).values():
+            yield from said(child)
+
+    module = importlib.import_module(f"bihuan.doors.cli.{room}")
+    with translation.override("zh-hans"):
+        texts = [text.partition("\n\n")[0] for text in said(typer.main.get_group(module.app))]
+        assert len(texts) > 10
+        assert [text for text in texts if translation.gettext(text) == text] == []
