@@ -17,10 +17,10 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from bihuan.epi.chains.given import Facts
+from bihuan.epi.compiled import njit
 
 #: Pseudo-counts of the Beta priors of μ (mutations a site and transmission), of contact given transmission
 #: and of contact without: flat (Jombart 2014; Campbell 2019).

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from bihuan.epi.compiled import njit
 
 _STEPS = 100
 _SETTLED = 1e-13

@@ -12,8 +12,9 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from bihuan.epi.compiled import njit
 
 #: Ratios the kernel knows: given the total (Kulldorff 1997), and against an expectation (Neill 2005).
 CONDITIONAL, EXPECTATION = 0, 1

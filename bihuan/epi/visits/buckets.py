@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
+from bihuan.epi.compiled import njit
 from bihuan.epi.visits.fetching import ask, prefetch
 from bihuan.epi.visits.kernels import BASE, MINUTES, PERSON, START, WIDE
 from bihuan.epi.visits.ranking import MINUTES_AT, RANKED_BITS, TIMES_AT, count

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from bihuan.epi.compiled import njit
 from bihuan.epi.visits.hashes import number_of, sip_hash, state_of
 from bihuan.epi.visits.written import DAY, NO_END, degrees_of, minutes_of
 

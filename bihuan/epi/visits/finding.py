@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import carray, njit
+from numba import carray
 
+from bihuan.epi.compiled import njit
 from bihuan.epi.visits.fetching import ask
 from bihuan.epi.visits.kernels import (
     BASE,

@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import carray, njit, types
+from numba import carray, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
+
+from bihuan.epi.compiled import njit
 
 #: Columns of the matrix of segments.
 PLACES, N_PLACES, PLACE_ENDS, PERSON, START, MINUTES, WIDE = 0, 1, 2, 3, 4, 5, 6

@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
+from bihuan.epi.compiled import njit
 from bihuan.epi.visits.fetching import ask
 from bihuan.epi.visits.rooms import LINE
 from bihuan.epi.visits.turns import done, take, wait

@@ -60,8 +60,8 @@ _SAID = (
     "gate|turnstile|闸机|门禁|torniquete|puerta",
     "self|phone|app|自报|自主申报|小程序|teléfono|telefono",
     "interview|流调|访谈|entrevista",
-    "transport|carrier|ticket|boarding|passenger list|承运|交通|交通工具|乘车|乘车码|实名乘车|购票|车票|机票|船票"
-    "|检票|登机|登船|transporte|billete|boleto|pasaje|embarque",
+    "transport|carrier|ticket|boarding|passenger list|承运|交通|交通工具|乘车|乘车码|实名乘车"
+    "|购票|车票|机票|船票|检票|登机|登船|transporte|billete|boleto|pasaje|embarque",
 )
 _WORDS = {word: code for code, words in enumerate(_SAID) for word in words.split("|") if word}
 

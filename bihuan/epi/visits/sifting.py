@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import carray, njit, types
+from numba import carray, types
 from numba.extending import intrinsic
 
+from bihuan.epi.compiled import njit
 from bihuan.epi.visits.kernels import _pointer
 
 #: Rows weighed at a time.

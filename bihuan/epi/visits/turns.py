@@ -15,8 +15,10 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
+
+from bihuan.epi.compiled import njit
 
 #: Numbers a step: those who take a part and those who have done one do not share a cache line.
 ROOM = 16

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from bihuan.epi.compiled import njit
 
 #: What stands for a time that cannot be read, or is not there.
 NO_END = np.iinfo(np.int64).min
