@@ -106,15 +106,20 @@ def _in_language(command: Any) -> Any:
     """Help in the language of the command line, as far as it is translated; examples stay as they are."""
     if "django.conf" not in sys.modules:
         return command
-    from django.utils.translation import gettext
-
     for child in getattr(command, "commands", {}).values():
         _in_language(child)
     for told in (command, *command.params):
-        text, gap, example = (getattr(told, "help", None) or "").partition("\n\n")
+        text = getattr(told, "help", None)
         if text:
-            told.help = _BREAK.sub(r"\1 ", gettext(text)) + gap + example
+            told.help = "\n\n".join(_translated(paragraph) for paragraph in text.split("\n\n"))
     return command
+
+
+def _translated(paragraph: str) -> str:
+    from django.utils.translation import gettext
+
+    spoken = gettext(paragraph)
+    return paragraph if spoken == paragraph else _BREAK.sub(r"\1 ", spoken)
 
 
 def _within_around(command: Any) -> Any:
