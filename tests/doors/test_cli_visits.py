@@ -228,6 +228,19 @@ def test_compact_leaves_one_part_a_day(bihuan, home, tmp_path):
     assert json.loads(bihuan("compact", "--json")[1]) == {"days": 1, "segments": 1}
 
 
+def test_figures_are_told_in_the_language_of_who_reads(bihuan, home, table):
+    bihuan("ingest", table)
+    for words in (["stats"], ["compact"], ["forget", "--before", "2020-02-01"]):
+        keys = json.loads(bihuan(*words, "--json")[1])
+        with translation.override("en"):
+            english = bihuan(*words)[1]
+        assert [key for key in keys if key not in english] == []
+        with translation.override("zh-hans"):
+            chinese = bihuan(*words)[1]
+            told = {key: translation.pgettext("visits", key) for key in keys}
+        assert [key for key, word in told.items() if word == key or word not in chinese] == []
+
+
 @pytest.mark.parametrize("room", ["visits", "trace", "chains", "places", "assistance", "importing"])
 def test_help_speaks_chinese_whole(room):
     def said(command):
