@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from bihuan.doors.cli import importing
 from bihuan.doors.cli.main import run
 from bihuan.doors.exchange.models import ImportJob
 from bihuan.registry import clock, scope
@@ -73,10 +74,15 @@ def test_a_dry_run_counts_alike_and_leaves_no_job(folder, capsys):
     assert ("4", "rejected", "id.twice") in lines("real.csv")
 
 
-def test_a_dry_run_that_fails_leaves_no_job_either(folder, capsys):
+def test_a_dry_run_that_fails_leaves_no_job_either(folder, capsys, monkeypatch):
     words = ("import", "linelist", folder / "cases.csv", "--map", folder / "map.yaml")
-    with pytest.raises(FileNotFoundError):
-        said(capsys, *words, "--dry-run", "--ledger", folder / "nowhere" / "dry.csv")
+
+    def full(job, path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(importing, "_write_ledger", full)
+    with pytest.raises(OSError, match="No space"):
+        said(capsys, *words, "--dry-run", "--ledger", folder / "dry.csv")
     with scope.system():
         assert ImportJob.objects.count() == 0
 
@@ -106,3 +112,13 @@ def test_what_cannot_be_done_says_why_with_its_exit_code(folder, capsys, monkeyp
     assert says in err
     with scope.system():
         assert ImportJob.objects.count() == 0
+
+
+def test_a_ledger_into_a_folder_that_is_not_there_is_refused_before_anything_is_imported(folder, capsys):
+    words = ("import", "linelist", folder / "cases.csv", "--map", folder / "map.yaml")
+    for place in (folder / "nowhere" / "ledger.csv", folder):
+        code, _out, err = said(capsys, *words, "--ledger", place)
+        assert code == 2
+        assert str(folder) in err
+    with scope.system():
+        assert not ImportJob.objects.exists()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from django.utils.translation import gettext as _
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -45,7 +46,24 @@ AsOf = Annotated[
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Count, and write nothing.")]
-Ledger = Annotated[Path | None, typer.Option("--ledger", help="Write what became of each row as CSV.")]
+
+
+def _placed(path: Path | None) -> Path | None:
+    """Where it goes must be there before the work begins."""
+    if path is not None and not path.absolute().parent.is_dir():
+        raise Invalid(
+            _("There is no folder %(folder)s.") % {"folder": path.absolute().parent},
+            hint=_("Make it first, or name another place."),
+        )
+    if path is not None and path.is_dir():
+        raise Invalid(_("%(folder)s is a folder.") % {"folder": path}, hint=_("Name a file in it."))
+    return path
+
+
+Ledger = Annotated[
+    Path | None,
+    typer.Option("--ledger", callback=_placed, help="Write what became of each row as CSV."),
+]
 Again = Annotated[
     bool, typer.Option("--duplicates/--no-duplicates", help="Look whether people are known already.")
 ]
