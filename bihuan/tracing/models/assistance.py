@@ -95,6 +95,10 @@ class Peer(models.Model):
     last_heard_at = models.DateTimeField(null=True, blank=True)
     last_reached_at = models.DateTimeField(null=True, blank=True)
     last_error = models.CharField(max_length=40, blank=True)
+    compare_at = models.DateTimeField(null=True, blank=True)
+    compare_after = models.BigIntegerField(default=0)
+    compared_at = models.DateTimeField(null=True, blank=True)
+    compare_error = models.CharField(max_length=40, blank=True)
 
     def __str__(self) -> str:
         return f"{self.installation} {self.name}"
@@ -299,3 +303,47 @@ class ExchangeRefusal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M} {self.code} {self.claimed}"
+
+
+class Decided(models.TextChoices):
+    """What was decided about the exchange: of this installation itself, and of others."""
+
+    NAMED = "named", _("This installation was named")
+    CHANGED = "changed", _("Its card was changed")
+    KEY_CHANGED = "key_changed", _("Its key was changed")
+    KEY_DROPPED = "key_dropped", _("Its old keys were destroyed")
+    TRUSTED = "trusted", _("Trusted")
+    REVOKED = "revoked", _("Suspended")
+    PEER_KEY = "peer_key", _("It changed its key")
+
+
+class ExchangeDecision(models.Model):
+    """Who named this installation or changed its key, and who trusted or suspended another one, when and why.
+    Append-only.
+
+    `installation` is whom it is about, as it was called and with the fingerprint it had from then on; `url`
+    and `serves` as the card said. `by_name` is the worker or the other installation where no person decided.
+    Times in UTC.
+    """
+
+    append_only = True
+
+    at = models.DateTimeField()
+    what = models.CharField(max_length=12, choices=Decided.choices)
+    is_own = models.BooleanField()
+    installation = WordField(max_length=12)
+    name = models.CharField(max_length=120)
+    fingerprint = models.CharField(max_length=39)
+    url = models.CharField(max_length=300)
+    serves = ArrayField(models.CharField(max_length=CODE_LENGTH))
+    reason = models.CharField(max_length=300, blank=True)
+    by_account_id = models.BigIntegerField(null=True)
+    by_post_id = models.BigIntegerField(null=True)
+    by_name = models.CharField(max_length=120)
+    door = models.CharField(max_length=20)
+
+    class Meta:
+        triggers = [append_only("decisions_stay")]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} {self.what} {self.installation}"
