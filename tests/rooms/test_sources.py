@@ -152,6 +152,19 @@ def test_an_exposure_is_withdrawn_by_hand_with_a_reason(cast, cases, twice):
     assert_holds()
 
 
+def test_an_exposure_told_on_the_page_of_the_contact_and_withdrawn_leaves_the_first_one(cast, cases):
+    contact = make_contact(cast.officer, "02-13 09:00", case=cases[0].public_id, exposure_last=feb(10))
+    do(cast.command, "02-13 10:00", care.record_placed, care.OrderInput(contact=contact.public_id))
+    again = {"last": "2020-02-12", "case": cases[1].public_id, "evidence": "再次暴露"}
+    told = do(cast.command, "02-14 09:00", perform, "contact.expose", "contact", contact.public_id, again)
+    assert told.data["last_day"] == "2020-02-26"
+    data = {"case": cases[1].public_id, "reason": "登记错误"}
+    result = do(cast.officer, "02-15 09:00", perform, "contact.withdraw", "contact", contact.public_id, data)
+    assert result.data == {"released": False, "last_day": "2020-02-24"}
+    assert kept(contact).exposure_last == feb(10)
+    assert_holds()
+
+
 def test_only_who_may_write_contacts_there_withdraws(cast, cases, twice):
     for who in (cast.neighbor, cast.other_city, cast.grid):
         with pytest.raises((NotFound, NotAllowed)):

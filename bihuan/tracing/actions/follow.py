@@ -17,6 +17,7 @@ from bihuan.loops.actions import record as tell_loops
 from bihuan.registry import scope
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import NotFound
+from bihuan.tracing.actions.namings import DECIDING, put_aside
 from bihuan.tracing.errors import ContactClosed, ContactInvalid, UnknownContact
 from bihuan.tracing.models import Contact, Exposure
 from bihuan.tracing.rules import ExposureKind, Status, later_exposure
@@ -204,8 +205,8 @@ def record_exposure(
             **stamp(actor),
         )
         before = contact.exposure_last
-        contact.exposure_last = later_exposure(before, last)
-        contact.save(update_fields=["exposure_last"])
+        put_aside(contact, later_exposure(before, last))
+        contact.save(update_fields=DECIDING)
         return contact.exposure_last != before
 
 
