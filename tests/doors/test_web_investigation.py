@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, time
 from io import BytesIO
 from typing import Any
 
@@ -111,6 +112,70 @@ def test_an_entry_is_told_by_hand_and_changed(cast: Cast, world: Investigation) 
     wrong = post(cast.officer, "investigation_do", world.public_id, "entry", **(told | {"end": "07:00"}))
     assert wrong.status_code == 422
     assert "跨过午夜" in wrong.content.decode()
+
+
+def form_of(member: Member, one: Investigation, entry: TrackEntry) -> dict[str, Any]:
+    """The form of an entry as it is shown, to be sent as it is."""
+    page = get(member, "investigation_entry", one.public_id, entry.pk)
+    told = {field.html_name: field.value() for field in page.context["form"]}
+    told = {name: value for name, value in told.items() if value not in (None, "")}
+    return {name: f"{v:%H:%M}" if hasattr(v, "hour") else v for name, v in told.items()} | {
+        "read": page.context["read"]
+    }
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"day": date(2020, 2, 10), "end_day": date(2020, 2, 12), "setting": "home"},
+        {"day": date(2020, 2, 11), "part": "evening", "place_text": "父母家"},
+        {"day": date(2020, 2, 10), "begin": time(22), "end": time(1), "end_day": date(2020, 2, 11),
+         "place_text": "网吧"},
+        {"day": date(2020, 2, 10), "begin": time(22), "place_text": "网吧"},
+    ],
+)  # fmt: skip
+def test_an_entry_saved_as_it_is_shown_stays_as_it_was(
+    cast: Cast, world: Investigation, told: dict[str, Any]
+) -> None:
+    made = do(cast.officer, NOW, add_entry, world.public_id, EntryInput(**told))
+    before = (made.from_at, made.to_at, made.precision)
+    page = post(
+        cast.officer, "investigation_entry", world.public_id, made.pk, **form_of(cast.officer, world, made)
+    )
+    assert page.redirect_chain
+    with scope.system():
+        made.refresh_from_db()
+    assert (made.from_at, made.to_at, made.precision) == before
+
+
+def test_two_who_change_one_entry_do_not_write_over_each_other_unseen(
+    cast: Cast, world: Investigation
+) -> None:
+    made = do(cast.officer, NOW, add_entry, world.public_id, EntryInput(date(2020, 2, 10), place_text="单位"))
+    mine, hers = form_of(cast.officer, world, made), form_of(cast.officer, world, made)
+    post(cast.officer, "investigation_entry", world.public_id, made.pk, **(hers | {"place_text": "工厂"}))
+    address = ("investigation_entry", world.public_id, made.pk)
+    refused = post(cast.officer, *address, **(mine | {"companions": "同事王某"}))
+    body = refused.content.decode()
+    assert refused.status_code == 422
+    assert "已有他人修改" in body and "工厂" in body and "同事王某" in body  # noqa: PT018
+    mine["read"] = refused.context["read"]
+    post(cast.officer, *address, **(mine | {"companions": "同事王某"}))
+    with scope.system():
+        made.refresh_from_db()
+    assert (made.place_text, made.companions) == ("单位", "同事王某")
+
+
+def test_an_entry_sent_twice_stands_once(cast: Cast, world: Investigation) -> None:
+    told = {
+        "day": "2020-02-11", "begin": "08:00", "end": "09:30", "place_text": "单位", "setting": "workplace",
+        "source": "interview", "certainty": "likely",
+    }  # fmt: skip
+    for _again in range(2):
+        post(cast.officer, "investigation_do", world.public_id, "entry", **told)
+    post(cast.officer, "investigation_do", world.public_id, "entry", **(told | {"companions": "张某"}))
+    with scope.system():
+        assert TrackEntry.objects.count() == 2, "what says something else is another entry"
 
 
 def test_the_report_tells_the_track_in_both_languages_and_that_it_left(

@@ -319,7 +319,7 @@ def test_indicators_count_what_happened(cast: Cast, world: Investigation, found:
 def test_where_no_minutes_together_are_known_none_are_claimed() -> None:
     from django.utils import translation
 
-    from bihuan.doors.web.namings import sentence
+    from bihuan.tracing.queries.reasons import sentence
 
     stay = {"from": "2020-02-17T03:00:00+00:00", "to": "2020-02-17T03:05:00+00:00", "place_name": "便利店"}
     with translation.override("en"):

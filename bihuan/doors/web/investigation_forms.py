@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -56,7 +56,7 @@ class EntryForm(_Form):
     end = forms.TimeField(label=gettext_lazy("To"), required=False, widget=forms.TimeInput(_TIME, "%H:%M"))
     end_day = forms.DateField(
         label=gettext_lazy("Last day"), required=False, widget=forms.DateInput(_DAY, LOCAL_DAY),
-        help_text=gettext_lazy("Only if it went past midnight."),
+        help_text=gettext_lazy("Only if it lasted past midnight, or for several days."),
     )  # fmt: skip
     part = forms.ChoiceField(label=gettext_lazy("If no time is known"), required=False)
     place = forms.ChoiceField(label=gettext_lazy("Registered place"), required=False)
@@ -99,12 +99,13 @@ def initial_of(entry: EntryView, tz: ZoneInfo) -> dict[str, Any]:
     until = entry.until.astimezone(tz) if entry.until else None
     exact = entry.precision == "minute"
     hours = {0: "night", 6: "morning", 12: "afternoon", 18: "evening"}
-    last = until if exact else None
+    told = until - timedelta(minutes=1) if until and entry.precision == "day" else until  # a day ends at 24:00
+    later = told is not None and told.date() != since.date() and entry.precision != "part"
     return {
         "day": since.date(),
         "begin": since.time() if exact else None,
-        "end": last.time() if last else None,
-        "end_day": last.date() if last and last.date() != since.date() else None,
+        "end": until.time() if until and exact else None,
+        "end_day": told.date() if told is not None and later else None,
         "part": hours.get(since.hour, "") if entry.precision == "part" else "",
         "place": entry.place,
         "place_text": "" if entry.place else entry.where,

@@ -14,11 +14,11 @@ from django.utils.translation import ngettext
 from bihuan.care.queries import Entry
 from bihuan.care.queries.words import END_LABELS, HOME_LABELS, ORDER_KIND_LABELS, SYMPTOM_LABELS
 from bihuan.doors.web import evidence, seen, words
-from bihuan.doors.web.namings import spoken
 from bihuan.doors.web.shapes import Moment
 from bihuan.doors.web.templatetags.bihuan import case_word
 from bihuan.registry import clock
 from bihuan.registry.text import label
+from bihuan.tracing.queries.reasons import spoken
 from bihuan.tracing.queries.words import EXPOSURE_LABELS, WHY_ENDED_LABELS
 
 Data = Mapping[str, Any]

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from hashlib import blake2b
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -64,6 +65,7 @@ __all__ = [
     "find_investigation",
     "investigations_of_case",
     "list_investigations",
+    "mark_of",
 ]
 
 
@@ -91,7 +93,8 @@ class InvestigationRow:
 class EntryView:
     """One entry of a track. `place` is the number of a registered place ("" otherwise). Times in UTC; `visit`
     tells that an entry record stands behind or beside it, `how` it came about (a word of `rules.recorded`;
-    None: no record, or not read); `is_record` that the entry says nothing but the record."""
+    None: no record, or not read); `is_record` that the entry says nothing but the record; `mark` is another
+    one as soon as the entry says something else."""
 
     id: int
     since: datetime
@@ -113,6 +116,7 @@ class EntryView:
     retracted_at: datetime | None
     retracted_by: str
     retracted_reason: str
+    mark: str
 
     @property
     def is_record(self) -> bool:
@@ -312,7 +316,17 @@ def _entry(entry: TrackEntry, places: dict[int, Place]) -> EntryView:
         retracted_at=entry.retracted_at,
         retracted_by=entry.retracted_by_name,
         retracted_reason=entry.retracted_reason,
+        mark=mark_of(entry),
     )
+
+
+def mark_of(entry: TrackEntry) -> str:
+    """What an entry says, as a short sign: whoever changes it shows which one she read."""
+    said = (
+        entry.from_at.timestamp(), entry.to_at and entry.to_at.timestamp(), entry.precision, entry.place_id,
+        entry.place_text, entry.setting, entry.activity, entry.companions, entry.source, entry.certainty,
+    )  # fmt: skip
+    return blake2b(repr(said).encode(), digest_size=8).hexdigest()
 
 
 def _hypotheses(found: Investigation) -> tuple[HypothesisView, ...]:

@@ -154,15 +154,22 @@ def investigation_entry(request: HttpRequest, public_id: str, entry_id: int) -> 
     entry = next((one for one in view.entries if one.id == entry_id), None)
     if entry is None:
         raise NotFound(_("There is no entry %(id)s in this track.") % {"id": entry_id})
-    _shown(view)
+    shown, other = _shown(view), False
     form = collect.EntryForm(
         request.POST or None, places=_places(view), initial=collect.initial_of(entry, view.tz)
     )
     if request.method == "POST" and form.is_valid():
         try:
-            investigate.change_entry(public_id, entry_id, form.told(), actor=request.actor)  # type: ignore[attr-defined]
+            investigate.change_entry(
+                public_id,
+                entry_id,
+                form.told(),
+                actor=request.actor,  # type: ignore[attr-defined]
+                read=request.POST.get("read", ""),
+            )
         except Invalid as wrong:
             add_errors(form, wrong)
+            other = any(error["rule"] == "changed" for error in wrong.errors)
         else:
             messages.success(request, _("The entry is changed."))
             return redirect("web:investigation", public_id=public_id)
@@ -171,6 +178,8 @@ def investigation_entry(request: HttpRequest, public_id: str, entry_id: int) -> 
         "one": view.investigation,
         "crumbs": places.crumbs(request, view.row.territory_code),
         "back": reverse("web:investigation", args=[public_id]),
+        "read": entry.mark,
+        "now_says": _said(entry, view, shown) if other else None,
     }
     return render(request, "web/investigation/entry.html", context, status=422 if form.errors else 200)
 

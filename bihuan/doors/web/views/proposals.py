@@ -20,7 +20,6 @@ from bihuan.care.actions import take_back
 from bihuan.doors.exchange.passenger_list import received
 from bihuan.doors.web import places, seen
 from bihuan.doors.web.access import access
-from bihuan.doors.web.namings import criterion_labels, sentence
 from bihuan.loops.queries import sight
 from bihuan.registry import access as registry_access
 from bihuan.registry import clock, territory
@@ -34,6 +33,7 @@ from bihuan.tracing.actions.looks import StrangerLook, look_stranger
 from bihuan.tracing.queries import proposals as reads
 from bihuan.tracing.queries.clusters import SETTING_LABELS
 from bihuan.tracing.queries.proposals import ProposalFilter, ProposalList, ProposalRow
+from bihuan.tracing.queries.reasons import criterion_labels, sentence
 from bihuan.tracing.rules.criteria import Counts, counted_kinds
 from bihuan.tracing.rules.seats import Seat, Vehicle, VehicleKind
 

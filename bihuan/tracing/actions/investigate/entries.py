@@ -26,6 +26,7 @@ from bihuan.tracing.models import (
     Place,
     TrackEntry,
 )
+from bihuan.tracing.queries.investigations import mark_of
 from bihuan.tracing.rules.settings import SettingKind
 from bihuan.tracing.rules.track import PARTS, Precision, Span, span_of_day, span_of_part
 
@@ -75,8 +76,9 @@ def add_entry(
 def add_entries(
     investigation_id: str, inputs: Sequence[EntryInput], *, actor: Actor, now: datetime | None = None
 ) -> list[TrackEntry]:
-    """Entries told, late or not, all or none. Raises UnknownInvestigation, NotAllowed, InvestigationClosed,
-    and InvestigationInvalid naming row and field: a time outside of what is investigated is not needed."""
+    """Entries told, late or not, all or none; one that stands there word for word (sent twice) is not told
+    again. Raises UnknownInvestigation, NotAllowed, InvestigationClosed, and InvestigationInvalid naming row
+    and field: a time outside of what is investigated is not needed."""
     at = moment_now(now)
     if len(inputs) > MOST:
         raise wrong("entries", "many", _("At most %(n)s entries at once.") % {"n": MOST})
@@ -89,26 +91,46 @@ def add_entries(
             raise InvestigationInvalid(
                 _("%(n)s things are wrong; nothing was recorded.") % {"n": len(errors)}, errors=errors
             )
-        return TrackEntry.objects.bulk_create(
-            TrackEntry(
-                investigation=found,
-                territory_code=found.territory_code,
-                recorded_at=at,
-                **_facts(given, tz, places),
-                **stamp(actor),
-            )
-            for given in inputs
-        )
+        there = {mark_of(e): e for e in TrackEntry.objects.filter(investigation=found, retracted_at=None)}
+        told = [_told(found, _facts(given, tz, places), at=at, actor=actor) for given in inputs]
+        fresh = {mark_of(e): e for e in reversed(told) if mark_of(e) not in there}
+        there |= {mark_of(e): e for e in TrackEntry.objects.bulk_create(reversed(fresh.values()))}
+        return [there[mark_of(e)] for e in told]
+
+
+def _told(found: Investigation, facts: dict[str, Any], *, at: datetime, actor: Actor) -> TrackEntry:
+    return TrackEntry(
+        investigation=found,
+        territory_code=found.territory_code,
+        recorded_at=at,
+        **facts,
+        **stamp(actor),
+    )
 
 
 def change_entry(
-    investigation_id: str, entry_id: int, given: EntryInput, *, actor: Actor, now: datetime | None = None
+    investigation_id: str,
+    entry_id: int,
+    given: EntryInput,
+    *,
+    actor: Actor,
+    read: str = "",
+    now: datetime | None = None,
 ) -> TrackEntry:
-    """An entry told better. What it said before stays in its history."""
+    """An entry told better. What it said before stays in its history.
+
+    `read` is the mark of the entry as it was read; where somebody has changed it since, nothing is written
+    over, and InvestigationInvalid says so (rule `changed`, `mark` in its details).
+    """
     at = moment_now(now)
     with writing(actor):
         found = locked(investigation_id)
+        renew(found, now=at)
         entry = _entry(found, entry_id)
+        if read and read != mark_of(entry):
+            text = _("Somebody else changed this entry while you had it open: nothing of yours is saved yet.")
+            hint = _("Look at it beside yours; saved again, yours replaces it.")
+            raise wrong("entry", "changed", text, hint, details={"mark": mark_of(entry)})
         tz, places = zone_of(found.territory_code), _places([given])
         errors = _problems(found, given, None, at, tz, places)
         if errors:
