@@ -99,7 +99,8 @@ def initial_of(entry: EntryView, tz: ZoneInfo) -> dict[str, Any]:
     until = entry.until.astimezone(tz) if entry.until else None
     exact = entry.precision == "minute"
     hours = {0: "night", 6: "morning", 12: "afternoon", 18: "evening"}
-    told = until - timedelta(minutes=1) if until and entry.precision == "day" else until  # a day ends at 24:00
+    ends_at_midnight = until is not None and entry.precision == "day"
+    told = until - timedelta(minutes=1) if until and ends_at_midnight else until
     later = told is not None and told.date() != since.date() and entry.precision != "part"
     return {
         "day": since.date(),
