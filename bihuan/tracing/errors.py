@@ -18,7 +18,6 @@ BihuanError
 │   └── PeerInvalid        no card of an installation, or one that cannot be a peer
 ├── VisitsFull             no room on the disk of the visit store; the same may be sent again
 └── Conflict
-    ├── PlaceClosed        a place that is no longer there takes no records
     ├── TakenByOther       records of one person sent while another is logged in, and not handed over
     ├── InvestigationClosed    it is closed; reopened with a reason it can be worked on
     ├── InvestigationOpen      the case has one that is open
@@ -181,16 +180,6 @@ class VisitsFull(BihuanError):
             _("The disk of the visit store is full."),
             hint=_("Send the same again later; what is there already is not taken twice."),
             details={"retry_after": 60},
-        )
-
-
-class PlaceClosed(Conflict):
-    code = "place-closed"
-
-    def __init__(self, place_id: str) -> None:
-        super().__init__(
-            _("Place %(id)s is closed and takes no records.") % {"id": place_id},
-            hint=_("Open it again on its page, or use the gate of another place."),
         )
 
 

@@ -181,6 +181,20 @@ def test_a_taker_of_another_territory_took_nothing_here(cast: Cast, gate: str) -
     assert taken() == []
 
 
+def test_the_gate_of_a_closed_place_opens_to_send_what_the_device_keeps(cast: Cast, gate: str) -> None:
+    browser(cast.community).post(f"/places/{gate}/active/", {"active": "0"})
+    page = browser(cast.grid).get(f"/gate/{gate}/")
+    assert page.status_code == 200
+    assert "2020-06-01 08:00" in page.context["about"]["closed"]
+    earlier = local("06-01 07:59").isoformat()
+    told = send(cast.grid, gate, sent(one("a", at=earlier), one("b"), by=cast.grid)).json()
+    assert [(a["status"], a["closed"]) for a in told["answers"]] == [("recorded", False), ("rejected", True)]
+    assert "2020-06-01 08:00" in told["closed"]
+    assert "关闭于" in browser(cast.grid).get(f"/places/{gate}/").content.decode()
+    browser(cast.community).post(f"/places/{gate}/active/", {"active": "1"})
+    assert send(cast.grid, gate, sent(one("b"), by=cast.grid)).json()["closed"] == ""
+
+
 def test_a_list_is_loaded_whole_or_not_at_all(cast: Cast) -> None:
     good = f"名称,类型,区划,容量,编号\n超市,商店,{COMMUNITY},80,shop-1\n市场,market,,200,m-1\n"
     bad = good + "学校,月球,,x,s-1\n"

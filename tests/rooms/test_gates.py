@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,16 @@ from bihuan.tracing import visits
 from bihuan.tracing.actions.forget_visits import forget_due
 from bihuan.tracing.actions.gate_takers import taker_of
 from bihuan.tracing.actions.gates import GateRecord, StrangerInput, record_gate
-from bihuan.tracing.actions.places import PlaceInput, change_place, close_place, register_place
-from bihuan.tracing.errors import PlaceClosed, UnknownPlace
-from bihuan.tracing.models import GateCheck, GateHandOver, PlaceAlert, Stranger
+from bihuan.tracing.actions.places import (
+    PlaceInput,
+    change_place,
+    close_place,
+    register_place,
+    register_places,
+)
+from bihuan.tracing.actions.record_visits import ready_store
+from bihuan.tracing.errors import UnknownPlace
+from bihuan.tracing.models import GateCheck, GateHandOver, Place, PlaceAlert, Stranger
 from bihuan.tracing.queries.gates import strangers_of
 from bihuan.tracing.queries.places import find_place
 from bihuan.tracing.rules import codes
@@ -209,11 +217,110 @@ def test_who_may_look_may_not_record(cast: Cast, gate: str) -> None:
         record_gate(gate, [passing("a")], sent_at=MORNING, actor=cast.officer.actor)
 
 
-def test_a_closed_place_takes_no_records(cast: Cast, gate: str) -> None:
-    with cast.community.acting():
+def close(cast: Cast, gate: str, at: Any) -> None:
+    with cast.community.acting(), clock.frozen(at):
         close_place(gate, actor=cast.community.actor)
-    with cast.grid.acting(), pytest.raises(PlaceClosed):
-        record_gate(gate, [passing("a")], sent_at=MORNING, actor=cast.grid.actor)
+
+
+def test_what_a_gate_recorded_before_its_place_was_closed_is_taken_and_later_ones_say_why_not(
+    cast: Cast, gate: str, home: Path
+) -> None:
+    noon = MORNING + timedelta(hours=4)
+    close(cast, gate, noon)
+    sent = noon + timedelta(hours=20)
+    said = record(
+        cast, gate,
+        passing("a"), passing("b", who=PHONE, at=noon - timedelta(minutes=1)),
+        passing("c", at=noon), passing("d", at=noon + timedelta(hours=1), who="", medical=True),
+        sent=sent, at=sent,
+    )  # fmt: skip
+    assert [a.status for a in said] == ["recorded", "recorded", "rejected", "rejected"]
+    assert [a.closed for a in said] == [False, False, True, True]
+    assert "2020-06-01 12:00" in said[2].message
+    assert len(stays(home)) == 2
+    with scope.system():
+        assert GateCheck.unscoped.count() == 2
+
+
+def test_a_device_whose_clock_is_wrong_recorded_before_the_closing_by_ours(cast: Cast, gate: str) -> None:
+    close(cast, gate, MORNING)
+    sent = MORNING + timedelta(hours=1)
+    wrong = MORNING + timedelta(days=1)
+    said = record(
+        cast, gate,
+        passing("a", at=wrong - timedelta(minutes=5)), passing("b", at=wrong + timedelta(minutes=5)),
+        sent=sent + timedelta(days=1), at=sent,
+    )  # fmt: skip
+    assert [a.status for a in said] == ["recorded", "rejected"]
+
+
+def test_a_closed_place_waits_for_its_gates_no_longer_than_an_open_one(cast: Cast, gate: str) -> None:
+    close(cast, gate, MORNING + timedelta(minutes=1))
+    late = MORNING + timedelta(hours=49)
+    (said,) = record(cast, gate, passing("a"), sent=late, at=late)
+    assert (said.status, said.closed) == ("rejected", False)
+
+
+def test_a_place_opened_again_takes_what_was_refused_while_it_was_closed(cast: Cast, gate: str) -> None:
+    close(cast, gate, MORNING - timedelta(hours=1))
+    assert record(cast, gate, passing("a"))[0].closed
+    with cast.community.acting():
+        change_place(gate, {"active": True}, actor=cast.community.actor)
+    assert record(cast, gate, passing("a"))[0].status == "recorded"
+
+
+def test_a_list_closes_a_place_once_and_opens_it_again(cast: Cast, gate: str) -> None:
+    def load(active: bool, at: Any) -> Any:
+        with cast.community.acting(), clock.frozen(at):
+            given = PlaceInput("南门", GRID, kind="community_gate", capacity=2, active=active)
+            register_places([given], actor=cast.community.actor)
+            return Place.objects.get(public_id=gate).closed_at
+
+    noon = MORNING + timedelta(hours=4)
+    assert load(False, noon) == noon
+    assert load(False, noon + timedelta(hours=1)) == noon
+    assert load(True, noon + timedelta(hours=2)) is None
+    with scope.system(), connection.cursor() as cursor:
+        cursor.execute("SELECT active, closed_at FROM tracing_placeevent ORDER BY pgh_id")
+        assert cursor.fetchall() == [(True, None), (False, noon), (True, None)]
+
+
+def test_places_closed_before_that_was_kept_are_closed_since_their_history_says(
+    cast: Cast, gate: str
+) -> None:
+    sql = import_module("bihuan.tracing.migrations.0014_place_closed").CLOSED_AT
+    names = "id, public_id, territory_code, store_id, name, name_en, kind, address, capacity"
+    with scope.system(), connection.cursor() as cursor:
+        for hour, active in enumerate((False, True, False, False)):
+            cursor.execute(
+                f"INSERT INTO tracing_placeevent (pgh_label, pgh_created_at, pgh_obj_id, active, {names})"
+                f" SELECT 'update', %s, id, %s, {names} FROM tracing_place",
+                [MORNING + timedelta(hours=hour), active],
+            )
+        cursor.execute("ALTER TABLE tracing_place DROP CONSTRAINT tracing_place_closed_since")
+        cursor.execute("UPDATE tracing_place SET active = false")
+        cursor.execute(sql)
+        assert Place.objects.get().closed_at == MORNING + timedelta(hours=2)
+
+
+def test_an_alert_ends_when_the_place_is_closed(cast: Cast, gate: str) -> None:
+    record(cast, gate, passing("a"), passing("b", who=PHONE), passing("c", who="AB1234567"))
+    noon = MORNING + timedelta(hours=4)
+    close(cast, gate, noon)
+    record(cast, gate, passing("d", who="AB1234568"), sent=noon, at=noon)
+    with scope.system():
+        assert PlaceAlert.unscoped.get().ended_at == noon
+
+
+def test_an_entry_code_good_when_it_was_scanned_is_good_when_it_is_sent(
+    cast: Cast, gate: str, home: Path
+) -> None:
+    key = ready_store()[1]
+    number = visits.unsigned(visits.number_of(ID_NUMBER, with_key=key))
+    code = codes.issue(number, key=key, on=MORNING.date() - timedelta(days=7))
+    later = MORNING + timedelta(hours=30)
+    (said,) = record(cast, gate, passing("a", who=code), sent=later, at=later)
+    assert said.status == "recorded"
 
 
 def test_a_record_does_not_show_its_identity() -> None:

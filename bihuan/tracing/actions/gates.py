@@ -30,11 +30,11 @@ from bihuan.registry.secrets import keyring
 from bihuan.tracing import visits
 from bihuan.tracing.actions.gate_takers import Taker, check_taker, name_of, taker_of
 from bihuan.tracing.actions.record_visits import PATIENCE, RIGHT, ready_store, spool, told
-from bihuan.tracing.errors import PlaceClosed, TakenByOther, UnknownPlace
+from bihuan.tracing.errors import TakenByOther, UnknownPlace
 from bihuan.tracing.models import GateCheck, GateHandOver, Place, PlaceAlert, Stranger
 from bihuan.tracing.notices import OVER_LIMIT
 from bihuan.tracing.queries.gates import stranger_place
-from bihuan.tracing.queries.places import head_counts
+from bihuan.tracing.queries.places import closed_since, head_counts
 from bihuan.tracing.rules import codes, gates
 
 MOST: Final = 500  # records in one call: a device sends again what is left
@@ -86,13 +86,15 @@ class GateRecord:
 @dataclass(frozen=True, slots=True)
 class GateAnswer:
     """What became of a record: "recorded" (also if it had come before) or "rejected" with the reason.
-    `missing` of the required musts; `febrile`: show the way to a fever clinic."""
+    `missing` of the required musts; `febrile`: show the way to a fever clinic; `closed`: rejected because the
+    place was closed by then, so it may be sent again if it is opened."""
 
     event: str
     status: str
     message: str = ""
     missing: tuple[str, ...] = ()
     febrile: bool = False
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,16 +139,15 @@ def record_gate(
 
     `sent_at` is what the device's clock says now: times are corrected by how far it is off, which is noted.
     `taken_by` took the records (None: the actor); where that is somebody else they are recorded only if
-    `handed_over` says so, and both are named. Raises UnknownPlace (also for a gate of another territory),
-    PlaceClosed, NotAllowed, TakenByOther, Invalid.
+    `handed_over` says so, and both are named. Of a place that was closed meanwhile, what was recorded before
+    is taken, what was recorded later rejected. Raises UnknownPlace (also for a gate of another territory),
+    NotAllowed, TakenByOther, Invalid.
     """
     at = moment_now(now)
     place: Place | None = Place.objects.filter(public_id=place_id).first()
     if place is None:
         raise UnknownPlace(place_id)
     authorize(RIGHT, place.territory_code)
-    if not place.active:
-        raise PlaceClosed(place_id)
     taker = taken_by or taker_of(actor)
     if taker != taker_of(actor):
         if not handed_over:
@@ -155,7 +156,7 @@ def record_gate(
     skew = at - sent_at if abs(at - sent_at) > SKEW else timedelta()
     rules = rules_at(place.territory_code, at)
     store, key = ready_store()
-    judged = [_judge(one, rules, key=key, skew=skew, now=at) for one in records[:MOST]]
+    judged = [_judge(one, place, rules, key=key, skew=skew, now=at) for one in records[:MOST]]
     kept = [j for j in judged if j.answer.status == "recorded"]
     _keep_visits([j for j in kept if j.number], place, store)
     _count(kept, place, at=at, skew=skew, actor=actor, taker=taker)
@@ -173,16 +174,21 @@ class _Judged:
     how: int = 0
 
 
-def _judge(one: GateRecord, rules: GateRules, *, key: bytes, skew: timedelta, now: datetime) -> _Judged:
+def _judge(
+    one: GateRecord, place: Place, rules: GateRules, *, key: bytes, skew: timedelta, now: datetime
+) -> _Judged:
     at = min(one.at + skew, now)
     event = _event_number(one.event, key)
     if now - at > timedelta(hours=rules.unsent_hours):
         text = _("recorded too long ago: %(hours)g hours are allowed") % {"hours": rules.unsent_hours}
         return _Judged(one, GateAnswer(one.event, "rejected", text))
+    if place.closed_at is not None and at >= place.closed_at:
+        text = closed_since(place.closed_at, place.territory_code)
+        return _Judged(one, GateAnswer(one.event, "rejected", text, closed=True))
     if one.medical:
         return _Judged(one, GateAnswer(one.event, "recorded"), event=event, at=at)
     who = one.who or (one.stranger.phone if one.stranger else "")
-    number, problem = _number_of(who, rules, key=key, on=clock.local_day(now))
+    number, problem = _number_of(who, rules, key=key, on=clock.local_day(at))
     if problem:
         return _Judged(one, GateAnswer(one.event, "rejected", problem))
     entry = gates.Entry(
@@ -328,7 +334,7 @@ def _as_text(told_by: StrangerInput) -> str:
 def _watch_limit(place: Place, rules: GateRules, at: datetime) -> None:
     """Begin or end the alert of a place by how many are inside (D0-15). Counts only."""
     limit = gates.head_count_limit(place.capacity, rules.head_count_percent)
-    if limit is None:
+    if limit is None or not place.active:
         return
     day = clock.start_of_day(clock.local_day(at))
     inside = head_counts([place.pk], since=day).get(place.pk, 0)

@@ -15,7 +15,7 @@ from bihuan.registry import scope, territory
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import UnknownTerritory
 from bihuan.tracing.errors import PlaceInvalid, UnknownPlace
-from bihuan.tracing.models import Place, place_id
+from bihuan.tracing.models import Place, PlaceAlert, place_id
 from bihuan.tracing.rules.settings import SettingKind
 
 #: Places in one call; longer lists come in parts.
@@ -25,6 +25,7 @@ _BLOCK = 2_000
 _CHANGEABLE = (
     "name", "name_en", "kind", "territory_code", "address", "latitude", "longitude", "capacity", "active",
 )  # fmt: skip
+_WRITTEN = (*_CHANGEABLE, "closed_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +82,13 @@ def register_places(
     named = _named(one for one in rows if not one.store_id)
     known = [held.get(one.store_id) or named.get(_name(one)) for one in rows]
     fresh = [_new(one, at) for one, old in zip(rows, known, strict=True) if old is None]
-    differing = [old for one, old in zip(rows, known, strict=True) if old is not None and _bring(old, one)]
+    differing = [
+        old for one, old in zip(rows, known, strict=True) if old is not None and _bring(old, one, at)
+    ]
     with writing(actor):
         Place.unscoped.bulk_create(fresh, batch_size=_BLOCK)
-        Place.unscoped.bulk_update(differing, _CHANGEABLE, batch_size=_BLOCK)
+        Place.unscoped.bulk_update(differing, _WRITTEN, batch_size=_BLOCK)
+        _end_alerts(differing)
     made = iter(fresh)
     places = [old or next(made) for old in known]
     return PlacesRegistered(
@@ -95,8 +99,11 @@ def register_places(
     )
 
 
-def change_place(public_id: str, facts: Mapping[str, Any], *, actor: Actor) -> None:
+def change_place(
+    public_id: str, facts: Mapping[str, Any], *, actor: Actor, now: datetime | None = None
+) -> None:
     """Change facts of a place (names of PlaceInput, but not `store_id`). Its history keeps what was."""
+    at = moment_now(now)
     place = _in_scope(public_id)
     unknown = set(facts) - set(_CHANGEABLE)
     if unknown:
@@ -106,20 +113,31 @@ def change_place(public_id: str, facts: Mapping[str, Any], *, actor: Actor) -> N
                 for name in sorted(unknown)
             ]
         )
-    now = {name: getattr(place, name) for name in _CHANGEABLE} | dict(facts)
-    told = _cleaned(PlaceInput(**now, store_id=place.store_id))
+    all_facts = {name: getattr(place, name) for name in _CHANGEABLE} | dict(facts)
+    told = _cleaned(PlaceInput(**all_facts, store_id=place.store_id))
     problems = _problems(0, told)
     if problems:
         raise _invalid(problems)
     authorize_all("place.write", (place.territory_code, told.territory_code))
-    if _bring(place, told):
+    if _bring(place, told, at):
         with writing(actor):
-            place.save(update_fields=_CHANGEABLE)
+            place.save(update_fields=_WRITTEN)
+            _end_alerts([place])
 
 
-def close_place(public_id: str, *, actor: Actor) -> None:
-    """The place is no longer there: its gate takes no more records; those it made stay."""
-    change_place(public_id, {"active": False}, actor=actor)
+def close_place(public_id: str, *, actor: Actor, now: datetime | None = None) -> None:
+    """The place is no longer there: its gate takes no records of later; those it made stay, and what it made
+    before and still keeps is taken."""
+    change_place(public_id, {"active": False}, actor=actor, now=now)
+
+
+def _end_alerts(places: Iterable[Place]) -> None:
+    """Nobody is too many in a place that is closed."""
+    since = {place.pk: place.closed_at for place in places if place.closed_at}
+    standing = list(PlaceAlert.objects.filter(place__in=since, ended_at=None))
+    for alert in standing:
+        alert.ended_at = since[alert.place_id]
+    PlaceAlert.objects.bulk_update(standing, ["ended_at"])
 
 
 def _in_scope(public_id: str) -> Place:
@@ -152,14 +170,17 @@ def _name(one: PlaceInput) -> tuple[str, str]:
 def _new(one: PlaceInput, at: datetime) -> Place:
     facts = asdict(one)
     public_id = place_id()
-    return Place(public_id=public_id, recorded_at=at, **{**facts, "store_id": one.store_id or public_id})
+    facts |= {"store_id": one.store_id or public_id, "closed_at": None if one.active else at}
+    return Place(public_id=public_id, recorded_at=at, **facts)
 
 
-def _bring(place: Place, one: PlaceInput) -> bool:
-    """Set what differs; whether anything did."""
+def _bring(place: Place, one: PlaceInput, at: datetime) -> bool:
+    """Set what differs; whether anything did. A place that closes is closed since `at`."""
     differing = [name for name in _CHANGEABLE if getattr(place, name) != getattr(one, name)]
     for name in differing:
         setattr(place, name, getattr(one, name))
+    if "active" in differing:
+        place.closed_at = None if place.active else at
     return bool(differing)
 
 

@@ -55,6 +55,7 @@ def place_id() -> str:
         "address",
         "capacity",
         "active",
+        "closed_at",
     ]
 )
 class Place(ScopedModel):
@@ -62,6 +63,7 @@ class Place(ScopedModel):
 
     `store_id` is the id under which its entry records stand in the visit store. `capacity` is the head-count
     limit the place was given (D0-15; None = no limit). `latitude`, `longitude` in degrees (WGS 84).
+    `closed_at` since when it is not `active`: its gate still sends what it recorded before (None = open).
     """
 
     public_id = WordField(max_length=20, unique=True, default=place_id)
@@ -74,7 +76,17 @@ class Place(ScopedModel):
     longitude = models.FloatField(null=True, blank=True)
     capacity = models.PositiveIntegerField(null=True, blank=True)
     active = models.BooleanField(default=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
     recorded_at = models.DateTimeField()
+
+    class Meta(ScopedModel.Meta):
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(active=True, closed_at__isnull=True)
+                | models.Q(active=False, closed_at__isnull=False),
+                name="tracing_place_closed_since",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

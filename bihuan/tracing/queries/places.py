@@ -8,11 +8,12 @@ from datetime import datetime
 
 import numpy as np
 from django.db.models import Count, F, Q, QuerySet
+from django.utils.translation import gettext as _
 
 from bihuan.cases.queries.pages import Page, page_size, read_page, read_sort
 from bihuan.epi.errors import EpiError
 from bihuan.policy.values import value
-from bihuan.registry import clock, posts, scope
+from bihuan.registry import clock, posts, scope, territory
 from bihuan.registry.models import Account
 from bihuan.tracing import visits
 from bihuan.tracing.errors import UnknownPlace
@@ -53,6 +54,7 @@ class PlaceRow:
     capacity: int | None
     active: bool
     is_over: bool = False
+    closed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,12 @@ def _hand_overs(place: Place) -> tuple[HandOverRow, ...]:
     )
 
 
+def closed_since(at: datetime, territory_code: str) -> str:
+    """Since when a place is closed, in the reader's language and the time of its territory."""
+    local = at.astimezone(clock.zone(territory.tz_of(territory_code)))
+    return _("this place was closed on %(when)s") % {"when": f"{local:%Y-%m-%d %H:%M}"}
+
+
 def gate_days(places: Sequence[int] | None, *, since: datetime, until: datetime) -> dict[int, GateDay]:
     """What gates did between two moments, by place; None = all in scope."""
     rows = GateCheck.objects.filter(at__gte=since, at__lte=until)
@@ -265,7 +273,7 @@ def _rows(found: Iterable[Place]) -> list[PlaceRow]:
     return [
         PlaceRow(
             p.pk, p.public_id, p.store_id, p.name, p.name_en, p.kind, p.territory_code, p.address,
-            p.latitude, p.longitude, p.capacity, p.active, p.pk in over,
+            p.latitude, p.longitude, p.capacity, p.active, p.pk in over, p.closed_at,
         )
         for p in places
     ]  # fmt: skip

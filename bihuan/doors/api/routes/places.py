@@ -22,7 +22,8 @@ MOST = 5000
 
 class PlaceOut(Schema):
     """A place. `store_id` is the id its gate writes into entry records; `capacity` people at once (null = no
-    limit); `over_limit` while more are inside than allowed."""
+    limit); `over_limit` while more are inside than allowed; `closed_at` unless it is `active`: what its gate
+    recorded before is still taken."""
 
     id: str
     store_id: str
@@ -35,6 +36,7 @@ class PlaceOut(Schema):
     longitude: float | None
     capacity: int | None
     active: bool
+    closed_at: datetime | None
     over_limit: bool
 
 
@@ -220,5 +222,6 @@ def _place(row: PlaceRow) -> PlaceOut:
         longitude=row.longitude,
         capacity=row.capacity,
         active=row.active,
+        closed_at=row.closed_at,
         over_limit=row.is_over,
     )

@@ -32,9 +32,9 @@ from bihuan.tracing.actions import gates as actions
 from bihuan.tracing.actions.entry_codes import issue_code
 from bihuan.tracing.actions.gate_takers import Taker
 from bihuan.tracing.actions.gates import GateAnswer, GateRecord, StrangerInput
-from bihuan.tracing.errors import PlaceClosed, TakenByOther
+from bihuan.tracing.errors import TakenByOther
 from bihuan.tracing.queries import places as queries
-from bihuan.tracing.queries.places import PlaceFilter
+from bihuan.tracing.queries.places import PlaceFilter, PlaceRow
 
 SHOWN: Final = 100
 DIRECTIONS: Final = ("in", "out")
@@ -74,11 +74,10 @@ def gate_choice(request: HttpRequest) -> HttpResponse:
 @access("visits.record")
 @ensure_csrf_cookie
 def gate(request: HttpRequest, public_id: str) -> HttpResponse:
-    """One gate. The page is kept by the device, so it holds nothing but the gate's own facts."""
+    """One gate. The page is kept by the device, so it holds nothing but the gate's own facts. Of a closed
+    place it takes nothing new, and sends what the device still keeps."""
     found = queries.find_place(public_id)
     registry_access.require("visits.record", territory_code=found.place.territory_code)
-    if not found.place.active:
-        raise PlaceClosed(public_id)
     rules = actions.rules_at(found.place.territory_code, clock.now())
     about = {
         "place": found.place.public_id,
@@ -92,6 +91,7 @@ def gate(request: HttpRequest, public_id: str) -> HttpResponse:
         "seal": base64.b64encode(takers.public_seal()).decode(),
         "logIn": reverse("account_login"),
         "logOut": reverse("account_logout"),
+        "closed": _closed(found.place),
         "texts": _texts(),
         **_who(request),
     }
@@ -138,12 +138,18 @@ def gate_records(request: HttpRequest, public_id: str) -> HttpResponse:
     told = [
         {
             "event": a.event, "status": a.status, "message": a.message, "missing": list(a.missing),
-            "febrile": a.febrile,
+            "febrile": a.febrile, "closed": a.closed,
         }
         for a in answers
     ]  # fmt: skip
     counts = {"inside": found.day.inside, "limit": found.limit, "over": found.is_over}
-    return JsonResponse({"answers": told, "names": names, **counts, **_who(request)})
+    facts = {**counts, "closed": _closed(found.place), **_who(request)}
+    return JsonResponse({"answers": told, "names": names, **facts})
+
+
+def _closed(place: PlaceRow) -> str:
+    """Since when a place is closed, for its gate's page; "" while it is open."""
+    return queries.closed_since(place.closed_at, place.territory_code) if place.closed_at else ""
 
 
 def _who(request: HttpRequest) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from bihuan.registry import access as registry_access
 from bihuan.registry import clock, scope, territory
 from bihuan.registry.errors import BihuanError, Invalid
 from bihuan.registry.text import name_of
+from bihuan.tracing.actions.gates import rules_at
 from bihuan.tracing.actions.places import PlaceInput, change_place, register_place, register_places
 from bihuan.tracing.queries import places as queries
 from bihuan.tracing.queries.places import KINDS, MUSTS, GateDay, PlaceFilter, PlaceRow
@@ -169,8 +170,7 @@ def place(request: HttpRequest, public_id: str) -> HttpResponse:
     row = found.place
     may = {
         "change": registry_access.may(None, RIGHT, territory_code=row.territory_code).allowed,
-        "record": row.active
-        and registry_access.may(None, "visits.record", territory_code=row.territory_code).allowed,
+        "record": registry_access.may(None, "visits.record", territory_code=row.territory_code).allowed,
     }
     words = dict(MUSTS)
     musts = [
@@ -189,6 +189,7 @@ def place(request: HttpRequest, public_id: str) -> HttpResponse:
         "where": territory.name_path(row.territory_code),
         "musts": musts,
         "may": may,
+        "unsent_hours": rules_at(row.territory_code, clock.now()).unsent_hours,
     }
     return render(request, "web/places/place.html", context)
 
