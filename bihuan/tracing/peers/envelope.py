@@ -212,9 +212,16 @@ def _to_sign(what: str, data: Mapping[str, Any]) -> bytes:
 
 
 def receipt(
-    given: Envelope, *, key: Ed25519PrivateKey, key_id: str, kept: str, received_at: str
+    given: Envelope,
+    *,
+    key: Ed25519PrivateKey,
+    key_id: str,
+    kept: str,
+    received_at: str,
+    more: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """What the receiver answers: it has this envelope and keeps it. `kept`: new, or known."""
+    """What the receiver answers: it has this envelope and keeps it. `kept`: new, or known. `more` is what was
+    asked, signed with it."""
     said = {
         "protocol": PROTOCOL,
         "from": given.receiver,
@@ -224,6 +231,7 @@ def receipt(
         "digest": given.digest,
         "kept": kept,
         "received_at": received_at,
+        **(more or {}),
     }
     return {**said, "signature": sign(key, "receipt", said)}
 

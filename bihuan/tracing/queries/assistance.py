@@ -484,8 +484,8 @@ def outcomes_for(need: str) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class PeerView:
-    """Another installation. `fingerprint` is what people compare; `waiting` messages are on their way
-    there."""
+    """Another installation. `fingerprint` is what people compare; `waiting` messages are on their way there.
+    `compared_at` is when all open requests were last compared, `compare_error` the word why not since."""
 
     installation: str
     name: str
@@ -501,6 +501,8 @@ class PeerView:
     last_error: str
     waiting: int
     knows_our_key: bool
+    compared_at: datetime | None
+    compare_error: str
 
 
 def peers() -> list[PeerView]:
@@ -531,6 +533,8 @@ def _peer(row: Peer, own: keys.Identity | None, waiting: int) -> PeerView:
         last_error=row.last_error,
         waiting=waiting,
         knows_our_key=bool(own and own.newest.id == row.knows_key),
+        compared_at=row.compared_at,
+        compare_error=row.compare_error,
     )
 
 

@@ -2,6 +2,7 @@
 
 from bihuan.tracing.actions.assistance.ask import AssistanceInput, Preview, ask, preview, send_draft
 from bihuan.tracing.actions.assistance.carry import Delivered, announce_key, deliver
+from bihuan.tracing.actions.assistance.compare import compare_all
 from bihuan.tracing.actions.assistance.end import delete_now, end, erase_what_is_over, remind
 from bihuan.tracing.actions.assistance.lost import link, settle_lost
 from bihuan.tracing.actions.assistance.peers import add_peer, name_installation, revoke_peer, rotate_key
@@ -26,6 +27,7 @@ __all__ = [
     "announce_key",
     "answer",
     "ask",
+    "compare_all",
     "delete_now",
     "deliver",
     "end",

@@ -35,6 +35,7 @@ from bihuan.tracing.rules.assistance import SETTLED, UNKNOWN_THREAD, Said, Statu
 
 Post = Callable[[str, Envelope], Any]
 KEYS_KIND: Final = "keys"
+COPY_KIND: Final = "copy"
 _NOT_RECOGNIZED: Final = "not-recognized"
 _NOBODY: Final = "unreachable"
 _OVER: Final = (Status.DELETION_ASKED, Status.DELETED)
@@ -77,7 +78,7 @@ def announce_key(peer: Peer, own: keys.Identity, *, post: Post, now: datetime) -
         return True
     known = own.key(peer.knows_key)
     for pair in dict.fromkeys((known or own.newest, *reversed(own.keys))):
-        given = _envelope(
+        given = envelope_of(
             own,
             peer,
             pair,
@@ -94,7 +95,7 @@ def announce_key(peer: Peer, own: keys.Identity, *, post: Post, now: datetime) -
             if problem.code == _NOBODY:
                 return _note(peer, problem.code)
             continue
-        if envelope.is_receipt(answer, given, keys=_keys_of(peer)):
+        if envelope.is_receipt(answer, given, keys=keys_of(peer)):
             Peer.objects.filter(id=peer.pk).update(
                 knows_key=own.newest.id, last_reached_at=now, last_error=""
             )
@@ -137,7 +138,7 @@ def _send_next(own: keys.Identity, silent: set[int], post: Post, now: datetime) 
         given = _sealed(own, row)
         try:
             answer = post(row.peer.url, given)
-            if not envelope.is_receipt(answer, given, keys=_keys_of(row.peer)):
+            if not envelope.is_receipt(answer, given, keys=keys_of(row.peer)):
                 raise NotDelivered("no-receipt")
         except NotDelivered as problem:
             return _failed(row, problem, silent, now)
@@ -151,7 +152,7 @@ def _failed(row: AssistanceDelivery, problem: NotDelivered, silent: set[int], no
     row.save(update_fields=["attempts", "error", "next_try_at"])
     _note(row.peer, row.error)
     if row.error == UNKNOWN_THREAD:
-        lost.say_again(row.request_id, at=now)
+        lost.say_again([row.request_id], at=now)
         handover.lost_there(_held(row), at=now, actor=Actor.system("assistance"))
     return "failed"
 
@@ -181,6 +182,8 @@ def _arrived(row: AssistanceDelivery, answer: Any, now: datetime) -> str:
 def _sealed(own: keys.Identity, row: AssistanceDelivery) -> Envelope:
     """The message for the wire, sealed anew for the key the peer has now."""
     message, request = row.message, row.request
+    if not message.is_own:  # the other side's own request, which it has lost
+        return _addressed(own, row, COPY_KIND, {"copy": lost.copy_of(request)})
     content: dict[str, Any] = {"data": message.data, "note": _note_of(message)}
     if message.said == Said.REQUEST:
         told = {} if request.status in _OVER else thread.told_of(request)
@@ -195,14 +198,18 @@ def _sealed(own: keys.Identity, row: AssistanceDelivery) -> Envelope:
         }
     elif not request.is_asking and row.error == UNKNOWN_THREAD:
         content["copy"] = lost.copy_of(request)
-    pair = own.key(row.peer.knows_key) or own.newest
-    return _envelope(
+    return _addressed(own, row, message.said, content)
+
+
+def _addressed(own: keys.Identity, row: AssistanceDelivery, kind: str, content: dict[str, Any]) -> Envelope:
+    message = row.message
+    return envelope_of(
         own,
         row.peer,
-        pair,
+        key_for(own, row.peer),
         message=message.message,
-        thread_id=request.thread,
-        kind=message.said,
+        thread_id=row.request.thread,
+        kind=kind,
         sequence=message.sequence,
         content=content,
         said_at=message.said_at,
@@ -216,7 +223,12 @@ def _note_of(message: AssistanceMessage) -> str:
     return keyring().decrypt(note.cipher, place=thread.note_place(message))
 
 
-def _envelope(
+def key_for(own: keys.Identity, peer: Peer) -> keys.KeyPair:
+    """Our newest key that a peer knows."""
+    return own.key(peer.knows_key) or own.newest
+
+
+def envelope_of(
     own: keys.Identity,
     peer: Peer,
     pair: keys.KeyPair,
@@ -228,6 +240,7 @@ def _envelope(
     content: dict[str, Any],
     said_at: datetime,
 ) -> Envelope:
+    """A message for a peer, sealed for the key it has now and signed by `pair`."""
     bare = Envelope(
         sender=own.installation,
         receiver=peer.installation,
@@ -252,5 +265,6 @@ def _fields(given: Envelope) -> dict[str, Any]:
     return {name: getattr(given, name) for name in given.__slots__}
 
 
-def _keys_of(peer: Peer) -> dict[str, bytes]:
+def keys_of(peer: Peer) -> dict[str, bytes]:
+    """By which keys a peer's receipt may be signed."""
     return {peer.key["id"]: keys.raw(peer.key["sign"])}

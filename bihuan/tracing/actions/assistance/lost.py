@@ -1,15 +1,15 @@
 """A side came back from an older backup and has lost a request: both go on, or the asked side closes it.
 
-The sender learns it by the word `unknown-thread`, or by a receipt that calls new what had a receipt before.
-It then says all that it said in the thread again, under the same numbers. The asked side's messages carry a
-copy of the request, from which the asking side takes it up again: nothing but what that side itself had told,
-sealed for its key. A copy makes a row and links nobody; people there look whether they asked, and name the
-contact.
+The sender learns it by the word `unknown-thread`, by a receipt that calls new what had a receipt before, or
+when the two compare what they hold (`compare`). It then says all that it said in the thread again, under the
+same numbers. The asked side's messages carry a copy of the request, from which the asking side takes it up
+again: nothing but what that side itself had told, sealed for its key. A copy makes a row and links nobody;
+people there look whether they asked, and name the contact.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -35,14 +35,19 @@ from bihuan.tracing.rules.assistance import (
     may_say,
     stand,
 )
+from bihuan.tracing.rules.comparing import mark
 
 RIGHT: Final = "assistance.write"
 
 
-def say_again(request_id: int, *, at: datetime) -> None:
-    """The other side has lost the request: what it had of ours goes again."""
-    had = AssistanceDelivery.unscoped.filter(request=request_id, delivered_at__isnull=False)
-    had.update(delivered_at=None, next_try_at=at, error=UNKNOWN_THREAD)
+def say_again(requests: Sequence[int], *, at: datetime, is_whole: bool = True) -> None:
+    """The other side has lost these requests, or (not `is_whole`) something said in them: what it had of ours
+    goes again."""
+    had = AssistanceDelivery.unscoped.filter(request__in=requests, delivered_at__isnull=False)
+    free = list(had.select_for_update(skip_locked=True).order_by("id").values_list("id", flat=True))
+    AssistanceDelivery.unscoped.filter(id__in=free).update(
+        delivered_at=None, next_try_at=at, attempts=0, error=UNKNOWN_THREAD if is_whole else ""
+    )
 
 
 def copy_of(row: AssistanceRequest) -> dict[str, Any]:
@@ -63,10 +68,51 @@ def copy_of(row: AssistanceRequest) -> dict[str, Any]:
     }
 
 
+def send_copy(row: AssistanceRequest, unsaid: Container[str], *, at: datetime) -> bool:
+    """The asked side, which has said nothing yet, of a request that the other side does not know any more:
+    its request goes back there as a copy. False when that is not so, or the copy is on its way."""
+    own = AssistanceMessage.unscoped.filter(request=row, is_own=True)
+    asked = AssistanceMessage.unscoped.filter(request=row, said=Said.REQUEST).order_by("id").first()
+    if row.is_asking or asked is None or mark(asked.message) not in unsaid or own.exists():
+        return False
+    before = AssistanceDelivery.unscoped.filter(message=asked)
+    if before.exists():
+        had = before.filter(delivered_at__isnull=False)
+        return had.update(delivered_at=None, next_try_at=at, attempts=0, error="") > 0
+    AssistanceDelivery.unscoped.create(
+        message=asked, request=row, peer_id=row.peer_id, territory_code=row.territory_code, next_try_at=at
+    )
+    return True
+
+
 def take_up(
-    peer: Peer, thread_id: str, copy: Mapping[str, Any], *, said_at: datetime, actor: Actor, at: datetime
+    peer: Peer,
+    thread_id: str,
+    copy: Mapping[str, Any],
+    *,
+    draft: AssistanceRequest | None,
+    said_at: datetime,
+    actor: Actor,
+    at: datetime,
 ) -> AssistanceRequest:
-    """The asking side's row anew, from the other side's copy (its form checked)."""
+    """The asking side's row anew, from the other side's copy (its form checked); or the `draft` that it still
+    was in the backup, which has been sent."""
+    row = draft or _anew(peer, thread_id, copy, at)
+    kept = thread.Kept(Said.REQUEST, copy["message"], copy["sequence"], {TAKEN_UP: True}, said_at)
+    message = thread.keep(row, kept, is_own=True, actor=actor, at=at)
+    AssistanceDelivery.unscoped.create(
+        message=message,
+        request=row,
+        peer=peer,
+        territory_code=row.territory_code,
+        next_try_at=at,
+        delivered_at=at,
+    )
+    thread.mark_received(row, at=at, actor=actor)
+    return row
+
+
+def _anew(peer: Peer, thread_id: str, copy: Mapping[str, Any], at: datetime) -> AssistanceRequest:
     row = AssistanceRequest(
         public_id=thread_id,
         territory_code=copy["from_territory"],
@@ -87,17 +133,6 @@ def take_up(
     if copy["told"]["fields"] or copy["told"]["reason"]:
         row.told = thread.lock_away(row, copy["told"])
     row.save()
-    kept = thread.Kept(Said.REQUEST, copy["message"], copy["sequence"], {TAKEN_UP: True}, said_at)
-    message = thread.keep(row, kept, is_own=True, actor=actor, at=at)
-    AssistanceDelivery.unscoped.create(
-        message=message,
-        request=row,
-        peer=peer,
-        territory_code=row.territory_code,
-        next_try_at=at,
-        delivered_at=at,
-    )
-    thread.mark_received(row, at=at, actor=actor)
     return row
 
 
@@ -153,7 +188,9 @@ def link(request_id: str, *, contact: str, actor: Actor, now: datetime | None = 
         return row
 
 
-def heard_again(row: AssistanceRequest, *, at: datetime) -> None:
-    """The other side speaks in the thread: what was settled goes after all."""
-    settled = AssistanceDelivery.unscoped.filter(request=row, delivered_at__isnull=True, error=SETTLED)
+def heard_again(requests: Sequence[int], *, at: datetime) -> None:
+    """The other side speaks in these threads: what was settled goes after all."""
+    settled = AssistanceDelivery.unscoped.filter(
+        request__in=requests, delivered_at__isnull=True, error=SETTLED
+    )
     settled.update(error="", next_try_at=at)

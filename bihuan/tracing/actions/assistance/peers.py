@@ -111,6 +111,9 @@ def add_peer(card: Mapping[str, Any], *, actor: Actor) -> Peer:
                 "revoked_by": "",
                 "revoked_reason": "",
                 "last_error": "",
+                "compare_at": None,
+                "compare_after": 0,
+                "compare_error": "",
             },
         )
         return found

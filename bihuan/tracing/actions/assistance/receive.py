@@ -23,10 +23,10 @@ from bihuan.registry import scope, territory
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import BihuanError
 from bihuan.registry.ids import new_id
-from bihuan.tracing.actions.assistance import lost, thread
+from bihuan.tracing.actions.assistance import compare, lost, thread
 from bihuan.tracing.actions.assistance.ask import LONGEST as LONGEST_REASON
 from bihuan.tracing.actions.assistance.ask import reply_due
-from bihuan.tracing.actions.assistance.carry import KEYS_KIND
+from bihuan.tracing.actions.assistance.carry import COPY_KIND, KEYS_KIND
 from bihuan.tracing.actions.assistance.end import confirm_deletion
 from bihuan.tracing.actions.assistance.peers import is_ours, renew_peer, speaks_for
 from bihuan.tracing.actions.assistance.respond import LONGEST as LONGEST_NOTE
@@ -41,6 +41,7 @@ from bihuan.tracing.rules.assistance import (
     ReturnReason,
     Said,
     Side,
+    Status,
     excess_fields,
     next_sequence,
 )
@@ -132,9 +133,12 @@ def _take(own: keys.Identity, peer: Peer, given: Envelope, at: datetime) -> dict
         content = envelope.unseal(given.sealed, key=pair.sealing, outside=given.open_part())
     except EnvelopeError as wrong:
         raise Refused(wrong.code, 422, _("The message does not open.")) from None
-    known = _Known(peer, given, content)
+    known, more = _Known(peer, given, content), {}
     with transaction.atomic():
-        kept = _renew(known) if given.kind == KEYS_KIND else _keep(known, at)
+        if given.kind == compare.KIND:
+            kept, more = True, {"missing": _compared(known, at)}
+        else:
+            kept = _renew(known) if given.kind == KEYS_KIND else _keep(known, at)
         Peer.objects.filter(id=peer.pk).update(last_heard_at=at)
     signer = own.key(peer.knows_key) or own.newest  # one the sender can check
     return envelope.receipt(
@@ -143,7 +147,15 @@ def _take(own: keys.Identity, peer: Peer, given: Envelope, at: datetime) -> dict
         key_id=signer.id,
         kept="new" if kept else "known",
         received_at=f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        more=more,
     )
+
+
+def _compared(known: _Known, at: datetime) -> dict[str, Any]:
+    try:
+        return compare.heard(known.peer, known.content, at=at)
+    except ValueError:
+        raise _malformed() from None
 
 
 def _renew(known: _Known) -> bool:
@@ -160,8 +172,10 @@ def _renew(known: _Known) -> bool:
 def _keep(known: _Known, at: datetime) -> bool:
     """Keep a message of a thread; False when it is here already."""
     given, peer = known.given, known.peer
-    if given.kind not in set(Said) or not given.thread:
+    if given.kind not in {*Said, COPY_KIND} or not given.thread:
         raise _malformed()
+    if given.kind == COPY_KIND:
+        return _copied(known, at)
     said = Said(given.kind)
     thread.lock_thread(given.thread, peer.pk)
     before = AssistanceMessage.objects.filter(message=given.message, request__peer=peer).first()
@@ -175,13 +189,27 @@ def _keep(known: _Known, at: datetime) -> bool:
         row = AssistanceRequest.objects.filter(peer=peer, thread=given.thread, side=side).first()
         if said is Said.REQUEST:
             row = _lay_down(known, at) if row is None else _asked_again(known, row, at)
-        elif row is None:
-            row = _taken_up(known, said, actor, at)
+        elif row is None or row.status == Status.DRAFT:
+            row = _taken_up(known, row, actor, at)
         else:
-            lost.heard_again(row, at=at)
+            lost.heard_again([row.pk], at=at)
         kept = _in_place(_kept(known, said), row)
         thread.keep(row, kept, is_own=False, actor=actor, at=at)
         _follow(row, said, at)
+    return True
+
+
+def _copied(known: _Known, at: datetime) -> bool:
+    """A request of ours that the other side has and we do not: taken up, though nothing was said of it yet.
+    False when it is here."""
+    thread.lock_thread(known.given.thread, known.peer.pk)
+    rows = AssistanceRequest.objects.filter(peer=known.peer, thread=known.given.thread, side=Side.ASKING)
+    row = rows.first()
+    if row is not None and row.status != Status.DRAFT:
+        return False
+    actor = Actor.system(known.peer.name, door="exchange")
+    with writing(actor):
+        _taken_up(known, row, actor, at)
     return True
 
 
@@ -201,33 +229,42 @@ def _asked_again(known: _Known, row: AssistanceRequest, at: datetime) -> Assista
     asked = _read_request(known.content)
     if any(asked[name] != getattr(row, has) for name, has in _SAME.items()):
         raise Refused("thread-taken", 422, _("There is a request of this number."))
-    lost.say_again(row.pk, at=at)
-    lost.heard_again(row, at=at)
+    lost.say_again([row.pk], at=at)
+    lost.heard_again([row.pk], at=at)
     return row
 
 
-def _taken_up(known: _Known, said: Said, actor: Actor, at: datetime) -> AssistanceRequest:
-    """A request that is not here: taken up from the copy that the asked side sends with its message when it
-    hears so. Only what we can have asked it, under a number of ours that nothing else has."""
-    copy, thread_id = known.content.get("copy"), known.given.thread
-    if SPEAKER[said] is not Side.ASKED or not isinstance(copy, dict):
+def _taken_up(
+    known: _Known, draft: AssistanceRequest | None, actor: Actor, at: datetime
+) -> AssistanceRequest:
+    """A request that is not here, or a draft: taken up from the copy that the asked side sends when it hears
+    so. Only what we can have asked it, under a number of ours that nothing else has."""
+    copy, thread_id, kind = known.content.get("copy"), known.given.thread, known.given.kind
+    is_theirs = kind == COPY_KIND or SPEAKER[Said(kind)] is Side.ASKED
+    if not is_theirs or not isinstance(copy, dict):
         raise Refused(UNKNOWN_THREAD, 409, _("There is no request of this number yet."))
     asked = _read_request({"request": copy}, is_copy=True)
     message, sequence = copy.get("message"), copy.get("sequence")
     is_number = isinstance(sequence, int) and not isinstance(sequence, bool) and 0 < sequence < 2**31
     if not is_number or not _is_text(message, 32) or not _MESSAGE.fullmatch(str(message)):
         raise _malformed()
-    if message == known.given.message or not _is_text(copy.get("created_at"), 20):
+    if (message == known.given.message) != (kind == COPY_KIND) or not _is_text(copy.get("created_at"), 20):
         raise _malformed()
     said_at = _moment(copy["created_at"])
     code = asked["from_territory"]
     is_plausible = thread_id.startswith("R-") and speaks_for(known.peer, asked["to_territory"])
     if not is_plausible or not is_ours(code) or territory.find(code) is None:
         raise Refused("not-asked", 422, _("This installation cannot have asked that of the sender."))
-    if AssistanceRequest.objects.filter(public_id=thread_id).exists():
+    others = AssistanceRequest.objects.filter(public_id=thread_id).exclude(id=draft.pk if draft else None)
+    is_same = draft is None or (draft.need, draft.territory_code, draft.other_territory) == (
+        asked["need"],
+        code,
+        asked["to_territory"],
+    )
+    if others.exists() or not is_same:
         raise Refused("thread-taken", 422, _("There is a request of this number."))
     asked |= {"message": message, "sequence": sequence}
-    return lost.take_up(known.peer, thread_id, asked, said_at=said_at, actor=actor, at=at)
+    return lost.take_up(known.peer, thread_id, asked, draft=draft, said_at=said_at, actor=actor, at=at)
 
 
 def _follow(row: AssistanceRequest, said: Said, at: datetime) -> None:

@@ -1,0 +1,306 @@
+"""Two installations compare their open requests: what one has lost comes back though nobody says anything."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bihuan.loops.models import Loop
+from bihuan.registry import scope
+from bihuan.tracing.actions import assistance as verbs
+from bihuan.tracing.actions.assistance import compare
+from bihuan.tracing.models import (
+    AssistanceDelivery,
+    AssistanceMessage,
+    AssistanceRequest,
+    ExchangeRefusal,
+    Peer,
+)
+from bihuan.tracing.peers.envelope import Envelope
+from bihuan.tracing.peers.wire import NotDelivered
+from bihuan.tracing.queries.assistance import find_request, peers
+from bihuan.tracing.rules import comparing
+from tests.rooms import test_handover as handover
+from tests.rooms.exchange_room import SYSTEM, House, Line
+from tests.rooms.test_exchange import NOON, ask, carry, fresh, there
+from tests.rooms.test_exchange_restored import forget, here
+
+HOUR = timedelta(hours=1)
+
+
+def worker(house: House, line: Line, at: datetime) -> int:
+    """What the worker of a house does: compare, and carry what goes again."""
+    with house.acting():
+        again = verbs.compare_all(now=at, post=line.post)
+    carry(house, line, at)
+    return again
+
+
+def take(asked: House, row: AssistanceRequest) -> None:
+    with asked.acting():
+        verbs.accept(verbs.AcceptInput(there(row).public_id, territory_code="420602001"), actor=SYSTEM)
+
+
+def test_the_asked_side_that_lost_a_request_has_it_again_though_nobody_says_anything(houses, noon) -> None:
+    asking, _asked, line = houses
+    row = ask(asking)
+    carry(asking, line)
+    forget(there(row))
+    assert worker(asking, line, NOON + HOUR) == 1
+    assert there(row).status == "received"
+    with scope.system():
+        assert Loop.objects.filter(subject_ref=there(row).public_id, state=0).exists()
+    assert worker(asking, line, NOON + 2 * HOUR) == 0
+
+
+def test_the_asking_side_that_lost_it_takes_it_up_from_a_side_that_has_said_nothing(houses, noon) -> None:
+    asking, asked, line = houses
+    row = ask(asking)
+    carry(asking, line)
+    forget(row)
+    assert worker(asked, line, NOON + HOUR) == 1
+    again = here(row)
+    assert (again.public_id, again.status, again.other_territory) == (row.public_id, "received", "420602")
+    with asking.acting():
+        found = find_request(again.public_id, now=NOON)
+    assert (found.fields["name"], found.reason) == ("欧阳晓岚", "密切接触者")
+    with scope.system():
+        assert Loop.objects.filter(subject_ref=again.public_id, state=0).exists()
+    assert worker(asked, line, NOON + 2 * HOUR) == 0
+    assert worker(asking, line, NOON + 2 * HOUR) == 0
+    with asked.acting():
+        verbs.give_back(there(row).public_id, reason="wrong_place", actor=SYSTEM)
+    carry(asked, line, NOON + 2 * HOUR)
+    with asking.acting():
+        verbs.end(row.public_id, actor=SYSTEM)
+    carry(asking, line, NOON + 2 * HOUR)
+    carry(asked, line, NOON + 2 * HOUR)
+    for one in (here(row), there(row)):
+        assert (one.status, one.told) == ("deleted", None)
+
+
+def test_what_was_answered_before_the_backup_comes_back_too(houses, noon) -> None:
+    asking, asked, line = houses
+    row = ask(asking)
+    carry(asking, line)
+    take(asked, row)
+    with asked.acting():
+        verbs.answer(there(row).public_id, outcome="found", note="在家", actor=SYSTEM)
+    carry(asked, line)
+    forget(row)
+    assert worker(asked, line, NOON + HOUR) == 1
+    assert (here(row).status, here(row).outcome) == ("answered", "found")
+    assert not ExchangeRefusal.objects.exists(), "it goes with a copy at once"
+
+
+def draft_again(row: AssistanceRequest) -> None:
+    """The asking side as it was when the request was a draft."""
+    draft = fresh(row)
+    forget(row)
+    draft.status, draft.sent_at, draft.received_at = "draft", None, None
+    with scope.system():
+        draft.save(force_insert=True)
+
+
+@pytest.mark.parametrize("is_accepted", [False, True])
+def test_back_from_when_it_was_a_draft_it_has_been_sent(houses, noon, is_accepted: bool) -> None:
+    asking, asked, line = houses
+    row = ask(asking)
+    carry(asking, line)
+    draft_again(row)
+    if is_accepted:
+        take(asked, row)
+        carry(asked, line)
+        carry(asked, line, NOON + timedelta(minutes=2))
+    else:
+        worker(asked, line, NOON + HOUR)
+    again = here(row)
+    assert (again.status, again.person_id) == ("accepted" if is_accepted else "received", row.person_id)
+    with scope.system():
+        assert Loop.objects.filter(subject_ref=again.public_id, state=0).exists()
+    assert AssistanceMessage.unscoped.filter(request=again, said="request").count() == 1
+
+
+def test_what_the_other_side_closed_and_we_lost_is_said_again_when_we_tell_that_it_is_open(
+    houses, noon
+) -> None:
+    asking, asked, line = houses
+    row = ask(asking)
+    carry(asking, line)
+    take(asked, row)
+    with asked.acting():
+        verbs.answer(there(row).public_id, outcome="found", actor=SYSTEM)
+    carry(asked, line)
+    with asked.acting():
+        verbs.delete_now(there(row).public_id, actor=SYSTEM)
+    open_still = AssistanceDelivery.unscoped.filter(request=there(row), delivered_at=None)
+    open_still.update(delivered_at=NOON)  # it had arrived, and the backup does not know it
+    assert fresh(row).status == "answered"
+    worker(asking, line, NOON + HOUR)
+    carry(asked, line, NOON + HOUR)
+    assert fresh(row).status == "deleted"
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_who_is_handed_over_to_a_side_that_lost_her_acceptance_is_owed_here_again(
+    houses, noon, is_whole: bool
+) -> None:
+    asking, asked, line = houses
+    contact = handover.named()
+    row = handover.ask(asking, contact)
+    carry(asking, line)
+    handover.take(asked, row)
+    carry(asked, line)
+    assert handover.state(contact) == "handed_over"
+    if is_whole:
+        forget(there(row))
+    else:
+        unsay(there(row))
+    worker(asking, line, NOON + HOUR)
+    assert (handover.state(contact), handover.owed(contact)) == ("confirmed", {"locate"})
+    handover.take(asked, row)
+    carry(asked, line, NOON + HOUR)
+    assert handover.state(contact) == "handed_over"
+    worker(asking, line, NOON + 2 * HOUR)
+    assert handover.state(contact) == "handed_over", "they have her, and say so"
+    assert handover.proven()
+
+
+def unsay(row: AssistanceRequest) -> None:
+    """The asked side as it was when it had received and said nothing."""
+    copied = AssistanceRequest.unscoped.get(pk=row.pk)
+    said = list(AssistanceMessage.unscoped.filter(request=row, is_own=False).values())
+    forget(row)
+    copied.status, copied.accepted_at, copied.made_contact, copied.assigned_territory = (
+        "received",
+        None,
+        None,
+        "",
+    )
+    with scope.system():
+        copied.save(force_insert=True)
+        AssistanceMessage.objects.bulk_create([AssistanceMessage(**one) for one in said])
+
+
+def test_when_both_hold_the_same_nothing_goes_and_nothing_is_told_of_anybody(houses, noon) -> None:
+    asking, asked, line = houses
+    row = ask(asking)
+    carry(asking, line)
+    take(asked, row)
+    carry(asked, line)
+    n = len(line.carried)
+    pages: list[Any] = []
+    with asking.acting():
+        told = compare._told(AssistanceRequest.objects.filter(side="asking"))
+        pages.append(comparing.written([one for one, _held in told]))
+    assert set(pages[0][row.thread]) == {"side", "said", "heard"}
+    assert [len(pages[0][row.thread][name]) for name in ("said", "heard")] == [1, 1]
+    assert (worker(asking, line, NOON + HOUR), worker(asked, line, NOON + HOUR)) == (0, 0)
+    assert len(line.carried) == n + 2
+    assert (worker(asking, line, NOON + HOUR), len(line.carried)) == (0, n + 2), "once an interval"
+    with asking.acting():
+        assert [one.compared_at for one in peers() if one.installation == asked.number] == [NOON + HOUR]
+
+
+def test_an_old_page_heard_again_changes_nothing(houses, noon) -> None:
+    asking, asked, line = houses
+    contact = handover.named()
+    row = handover.ask(asking, contact)
+    carry(asking, line)
+    worker(asking, line, NOON + HOUR)
+    old = line.carried[-1]
+    handover.take(asked, row)
+    carry(asked, line, NOON + HOUR)
+    asked.receive(old)
+    carry(asked, line, NOON + HOUR)
+    assert (fresh(row).status, handover.state(contact)) == ("accepted", "handed_over")
+    assert AssistanceMessage.unscoped.filter(request=fresh(row)).count() == 2
+
+
+def test_a_page_of_a_revoked_peer_is_refused_and_none_goes_there(houses, noon) -> None:
+    asking, asked, line = houses
+    ask(asking)
+    carry(asking, line)
+    worker(asking, line, NOON + HOUR)
+    page = line.carried[-1]
+    Peer.objects.filter(installation=asking.number).update(revoked_at=NOON)
+    with pytest.raises(verbs.Refused) as refused, scope.system():
+        asked.receive(page)
+    assert refused.value.code == "revoked"
+    n = len(line.carried)
+    assert worker(asked, line, NOON + 2 * HOUR) == 0
+    assert len(line.carried) == n
+
+
+class OlderLine(Line):
+    """The other side runs the version before: it does not know the kind."""
+
+    def post(self, url: str, given: Envelope) -> Any:
+        if given.kind == compare.KIND:
+            self.carried.append(b"{}")
+            raise NotDelivered("malformed", 400)
+        return super().post(url, given)
+
+
+def test_an_older_version_is_left_alone_for_a_day(houses, noon) -> None:
+    asking, asked, _line = houses
+    line = OlderLine(asking, asked)
+    ask(asking)
+    carry(asking, line)
+    for hours in range(24):
+        assert worker(asking, line, NOON + hours * HOUR) == 0
+    assert line.carried.count(b"{}") == 1
+    with asking.acting():
+        found = next(one for one in peers() if one.installation == asked.number)
+    assert (found.last_error, found.compare_error) == ("", "malformed")
+    worker(asking, line, NOON + 25 * HOUR)
+    assert line.carried.count(b"{}") == 2
+
+
+def test_nobody_answers_and_the_next_time_it_is_found(houses, noon) -> None:
+    asking, asked, line = houses
+    row = ask(asking)
+    carry(asking, line)
+    forget(there(row))
+    line.down = True
+    assert worker(asking, line, NOON + HOUR) == 0
+    with asking.acting():
+        assert [one.last_error for one in peers() if one.installation == asked.number] == ["unreachable"]
+    line.down = False
+    assert worker(asking, line, NOON + 2 * HOUR) == 1
+    assert there(row).status == "received"
+
+
+def test_many_requests_go_page_by_page(houses, noon, monkeypatch) -> None:
+    asking, _asked, line = houses
+    monkeypatch.setattr(comparing, "MOST_THREADS", 2)
+    monkeypatch.setattr(compare, "_MOST_PAGES", 2)
+    rows = [ask(asking) for _n in range(5)]
+    carry(asking, line)
+    for row in rows:
+        forget(there(row))
+    assert worker(asking, line, NOON + HOUR) == 4
+    assert worker(asking, line, NOON + HOUR + timedelta(minutes=1)) == 1
+    assert {there(row).status for row in rows} == {"received"}
+
+
+def test_what_it_cannot_have_asked_is_not_taken_up_and_can_be_closed(houses, noon) -> None:
+    asking, asked, line = houses
+    row = ask(asking)
+    carry(asking, line)
+    forget(row)
+    Peer.objects.filter(installation=asked.number).update(serves=["4299"])
+    for hours in (1, 2, 3):
+        worker(asked, line, NOON + hours * HOUR)
+    assert not AssistanceRequest.unscoped.filter(side="asking").exists()
+    assert AssistanceDelivery.unscoped.get(request=there(row)).error == "not-asked"
+    with asked.acting():
+        verbs.give_back(there(row).public_id, reason="other", actor=SYSTEM)
+        assert "settle" in find_request(there(row).public_id, now=NOON).offers
+        verbs.settle_lost(there(row).public_id, actor=SYSTEM)
+    assert there(row).status == "deleted"
+    n = len(line.carried)
+    worker(asked, line, NOON + 9 * HOUR)
+    assert len(line.carried) == n
