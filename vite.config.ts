@@ -15,6 +15,7 @@ export default defineConfig({
     outDir: "bihuan/doors/web/static/web/dist",
     emptyOutDir: true,
     manifest: "manifest.json",
+    license: { fileName: "licenses.md" }, // of what is bundled from others
     assetsInlineLimit: 0, // a strict Content-Security-Policy allows no data: scripts or styles
     modulePreload: { polyfill: false },
     target: "es2022",

@@ -27,13 +27,17 @@ async function pageFirstFromNetwork(request: Request): Promise<Response> {
   try {
     const fresh = await fetch(request);
     if (fresh.ok && !fresh.redirected) await cache.put(request, fresh.clone());
+    if (fresh.status >= 500) return (await kept(cache, request)) ?? fresh; // what stands before the server answers
     return fresh;
   } catch (error) {
-    const kept = await cache.match(request, { ignoreSearch: true, ignoreVary: true });
-    if (kept) return kept;
+    const page = await kept(cache, request);
+    if (page) return page;
     throw error;
   }
 }
+
+const kept = (cache: Cache, request: Request): Promise<Response | undefined> =>
+  cache.match(request, { ignoreSearch: true, ignoreVary: true });
 
 async function keptElseNetwork(request: Request): Promise<Response> {
   const cache = await caches.open(CACHE);

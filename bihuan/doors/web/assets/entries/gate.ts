@@ -1,6 +1,7 @@
 // The screen of a gate. What is recorded is on this device at once; it is sent when there is a network. Nothing
 // here looks anybody up.
-import { type ClosedRecord, type GateRecord, Outbox, type Waiting } from "../islands/gate-outbox";
+import { readCode, readerFile, whyNot } from "../islands/gate-camera";
+import { type ClosedRecord, type GateRecord, Outbox, type Refused, type Waiting } from "../islands/gate-outbox";
 import { KEPT_PAGE, type Told, TurnAtGate } from "../islands/gate-turn";
 
 interface About extends Told {
@@ -15,16 +16,18 @@ interface About extends Told {
   required: string[];
   unsentHours: number;
   degrees: [number, number];
+  closed: string;
   texts: Record<string, string>;
 }
 
-interface Answer { event: string; status: string; message: string; missing: string[]; febrile: boolean }
+interface Answer { event: string; status: string; message: string; missing: string[]; febrile: boolean; closed: boolean }
 interface Answered extends Told {
   answers: Answer[];
   names: Record<string, string>;
   inside: number;
   limit: number | null;
   over: boolean;
+  closed: string;
 }
 
 const AT_ONCE = 200;
@@ -32,6 +35,7 @@ const AGAIN_MS = 15_000;
 const FIRST_MS = 3_000; // how long the first record waits to hear who is logged in
 const ASK_MS = 20_000;
 const TAKERS = 50; // names asked for at once
+const TIMES = 12; // of records not taken, shown
 const about = JSON.parse(document.getElementById("gate-about")!.textContent!) as About;
 const form = document.querySelector<HTMLFormElement>("#gate")!;
 const said = document.querySelector<HTMLElement>("#gate-said")!;
@@ -42,6 +46,10 @@ const inside = document.querySelector<HTMLElement>("#gate-inside")!;
 const problems = document.querySelector<HTMLElement>("#gate-problems")!;
 const whose = document.querySelector<HTMLElement>("#gate-whose")!;
 const others = document.querySelector<HTMLElement>("#gate-others")!;
+const refused = document.querySelector<HTMLElement>("#gate-refused")!;
+const work = document.querySelector<HTMLElement>("#gate-work")!;
+const closed = document.querySelector<HTMLElement>("#gate-closed")!;
+const camera = document.querySelector<HTMLButtonElement>("#gate-camera")!;
 const t = (key: string, gaps: Record<string, string | number> = {}): string =>
   Object.entries(gaps).reduce((text, [name, value]) => text.replace(`%(${name})s`, String(value)), about.texts[key] ?? key);
 
@@ -51,6 +59,8 @@ let outbox: Outbox | null = null;
 let known: Promise<unknown> = Promise.resolve();
 let sending: Promise<void> | null = null;
 let again = false;
+let newest = ""; // the event recorded last
+let scanning: AbortController | null = null;
 
 const field = (name: string): HTMLInputElement => form.elements.namedItem(name) as HTMLInputElement;
 const chosen = (name: string): string => (form.querySelector<HTMLInputElement>(`input[name="${name}"]:checked`)?.value ?? "");
@@ -95,13 +105,17 @@ function isWrongNumber(who: string): boolean {
 }
 
 async function record(one: GateRecord): Promise<void> {
+  newest = one.event;
   try {
     if (!turn.refresh()) known = ask().catch(() => undefined); // somebody came to the log-in meanwhile
     await Promise.race([known, new Promise((next) => setTimeout(next, FIRST_MS))]);
     if (outbox) {
       await outbox.put(one, turn.taker);
       await countQueue();
-    } else if (!(await sendNow([one], turn.taker))) return; // what is wrong stands above
+    } else {
+      const told = await sendNow([one], turn.taker);
+      if (!told || told.answers.some((answer) => answer.status === "rejected")) return; // what is wrong stands above
+    }
   } catch {
     show(t(outbox ? "noStore" : "offline"), "late");
     return;
@@ -146,12 +160,12 @@ function send(): Promise<void> {
 
 async function sendWaiting(): Promise<void> {
   if (!outbox) return;
+  const old = await outbox.expire(Date.now() - about.unsentHours * 3_600_000);
+  if (old) addProblem(t("expired", { n: old }));
   if (!navigator.onLine) {
     tell("offline", "soon");
     return countQueue();
   }
-  const old = await outbox.expire(Date.now() - about.unsentHours * 3_600_000);
-  if (old) addProblem(t("expired", { n: old }));
   try {
     const left = await sendAll(turn.taker);
     if (left && navigator.onLine) tell("online", "done");
@@ -177,15 +191,18 @@ async function ask(): Promise<void> {
   await sendNow([], turn.taker, false, [...tokens, turn.taker, turn.before].filter((token) => token && !names.has(token)).slice(0, TAKERS));
 }
 
-/** True when the server has them. Throws when it cannot be reached. */
-async function sendNow(records: (GateRecord | ClosedRecord)[], taker: string, handOver = false, asked: string[] = []): Promise<boolean> {
+/** What the server answered; null when it took nothing. Throws when it cannot be reached. */
+async function sendNow(
+  records: (GateRecord | ClosedRecord)[], taker: string, handOver = false, asked: string[] = [],
+): Promise<Answered | null> {
   const answer = await fetch(about.send, {
     method: "POST", credentials: "same-origin", cache: "no-store", headers: headers(), signal: AbortSignal.timeout(ASK_MS),
     body: JSON.stringify({ sent_at: new Date().toISOString(), taker, hand_over: handOver, records, ask: asked }),
   });
   if (answer.redirected || !answer.headers.get("Content-Type")?.includes("json")) {
+    if (answer.status >= 500) throw new Error("no server"); // what stands before it answers
     tell(answer.redirected || answer.status === 403 ? "login" : "refused", "late");
-    return false;
+    return null;
   }
   const told = (await answer.json()) as Partial<Answered> & { message?: string };
   if (told.taker !== undefined) hear(told as Told);
@@ -194,15 +211,20 @@ async function sendNow(records: (GateRecord | ClosedRecord)[], taker: string, ha
       tell("refused", "late");
       if (told.message) show(told.message, "late");
     }
-    return false;
+    return null;
   }
   await heard(told as Answered);
-  return true;
+  return told as Answered;
 }
 
 async function heard(told: Answered): Promise<void> {
-  if (outbox) await outbox.drop(told.answers.map((a) => a.event));
-  for (const one of told.answers) if (one.status === "rejected") addProblem(`${t("rejected")} ${one.message}`);
+  const not = told.answers.filter((one) => one.status === "rejected");
+  if (outbox) {
+    await outbox.refuse(not.map(({ event, message, closed }) => ({ event, message, again: closed })));
+    await outbox.drop(told.answers.filter((one) => one.status !== "rejected").map((one) => one.event));
+  }
+  for (const one of not) if (!outbox || one.event === newest) show(`${t("rejected")} ${one.message}`, "late");
+  showClosed(told.closed);
   for (const [token, name] of Object.entries(told.names)) names.set(token, name);
   inside.textContent = told.limit === null ? t("inside", { n: told.inside }) : t("insideOf", { n: told.inside, limit: told.limit });
   inside.className = `chip ${told.over ? "late" : "line"}`;
@@ -238,6 +260,7 @@ async function countQueue(): Promise<void> {
   queue.textContent = n ? t("waiting", { n }) : t("nothing");
   queue.className = `chip ${n ? "soon" : "line"}`;
   queue.dataset.n = String(n);
+  showRefused(outbox ? await outbox.refused() : []);
   showWhose();
   showOthers(groups.filter((group) => !isMine(group)));
 }
@@ -261,6 +284,36 @@ function paragraph(text: string, className = ""): HTMLParagraphElement {
   made.className = className;
   return made;
 }
+
+/** A closed place takes nothing new; what waits for it is sent. */
+function showClosed(since: string): void {
+  work.hidden = Boolean(since);
+  closed.hidden = !since;
+  closed.querySelector("h2")!.textContent = since.charAt(0).toUpperCase() + since.slice(1);
+  if (since) scanning?.abort();
+}
+
+/** What the server did not take, by reason: when it was recorded, never whom. */
+function showRefused(groups: Refused[]): void {
+  refused.hidden = !groups.length;
+  refused.dataset.n = String(groups.reduce((n, group) => n + group.events.length, 0));
+  refused.replaceChildren(...groups.map(oneRefused));
+}
+
+function oneRefused(group: Refused): HTMLElement {
+  const line = document.createElement("div");
+  const times = group.times.slice(0, TIMES).map(moment).join(" · ") + (group.times.length > TIMES ? " …" : "");
+  const seen = button(t("seen"), () => outbox!.drop(group.events));
+  seen.disabled = false; // asks no server
+  const row = document.createElement("p");
+  row.className = "btn-row";
+  row.append(...(group.again ? [button(t("sendAgain"), () => outbox!.retry(group.events).then(send))] : []), seen);
+  line.append(paragraph(`${t("rejected")} ${group.message}`, "gate-why"), paragraph(t("recordedAt", { n: group.events.length, times })), row);
+  return line;
+}
+
+const moment = (at: number): string =>
+  new Date(at).toLocaleString([], { month: "numeric", day: "numeric", hour: "2-digit", minute: "2-digit" });
 
 /** In whose name is recorded; who took over without a network is told to log in. */
 function showWhose(): void {
@@ -286,7 +339,7 @@ function showOthers(groups: Waiting[]): void {
 
 function oneOther(group: Waiting): HTMLElement {
   const line = document.createElement("div");
-  const since = new Date(group.oldest).toLocaleString([], { month: "numeric", day: "numeric", hour: "2-digit", minute: "2-digit" });
+  const since = moment(group.oldest);
   if (group.place !== about.place) {
     const link = document.createElement("a");
     link.href = about.scope + encodeURIComponent(group.place) + "/";
@@ -315,32 +368,24 @@ async function leave(): Promise<void> {
   location.assign(`${about.logIn}?next=${encodeURIComponent(location.pathname)}`);
 }
 
-interface Detector { detect(source: HTMLVideoElement): Promise<{ rawValue: string }[]> }
-
+/** Read a code into its field; pressed again it stops. Whatever the camera does, typing goes on. */
 async function scan(): Promise<void> {
-  const make = (window as unknown as { BarcodeDetector?: new (how: object) => Detector }).BarcodeDetector;
-  const video = document.querySelector<HTMLVideoElement>("#gate-video")!;
-  if (!make) return;
+  if (scanning) return scanning.abort();
+  const stop = scanning = new AbortController();
+  camera.textContent = t("stopScan");
+  show(t("holdCode"), "");
   try {
-    const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
-    video.srcObject = stream;
-    video.hidden = false;
-    await video.play();
-    const detector = new make({ formats: ["qr_code", "code_128", "pdf417"] });
-    for (let until = Date.now() + 20_000; Date.now() < until;) {
-      const found = await detector.detect(video);
-      if (found[0]) {
-        field("who").value = found[0].rawValue.slice(0, 64);
-        break;
-      }
-      await new Promise((next) => setTimeout(next, 120));
-    }
-    for (const track of stream.getTracks()) track.stop();
-  } catch {
-    show(t("camera"), "soon");
+    const text = await readCode(document.querySelector<HTMLVideoElement>("#gate-video")!, stop.signal, () => show(t("strangeCode"), "soon"));
+    if (text) field("who").value = text;
+    if (!stop.signal.aborted) show(t(text ? "codeRead" : "noCode"), text ? "done" : "soon");
+    field(text ? "temperature" : "who").focus();
+  } catch (error) {
+    show(t(whyNot(error)), "soon");
+    field("who").focus();
+  } finally {
+    scanning = null;
+    camera.textContent = t("scanNow");
   }
-  video.hidden = true;
-  field("temperature").focus();
 }
 
 async function keepPage(): Promise<void> {
@@ -350,7 +395,7 @@ async function keepPage(): Promise<void> {
   const files = [...document.querySelectorAll<HTMLScriptElement | HTMLLinkElement>("script[src], link[rel=stylesheet], link[rel=modulepreload]")]
     .map((file) => ("src" in file && file.src ? file.src : (file as HTMLLinkElement).href));
   const cache = await caches.open(KEPT_PAGE);
-  await cache.addAll([location.pathname, ...files]);
+  await cache.addAll([location.pathname, ...files, await readerFile().catch(() => "")].filter(Boolean));
   document.documentElement.dataset.kept = "yes"; // opens without a network from here on
 }
 
@@ -376,11 +421,7 @@ field("who").addEventListener("keydown", (event) => {
 document.querySelector("#gate-medical")!.addEventListener("click", () => {
   void record({ ...readForm(), who: "", temperature: null, mask: null, stranger: null, direction: "out", medical: true });
 });
-if ("BarcodeDetector" in window && "mediaDevices" in navigator) {
-  const button = document.querySelector<HTMLButtonElement>("#gate-camera")!;
-  button.hidden = false;
-  button.addEventListener("click", () => void scan());
-}
+camera.addEventListener("click", () => void scan());
 document.querySelector("#gate-leave")!.addEventListener("click", () => void leave().catch(() => tell("offline", "soon")));
 window.addEventListener("online", () => void ask().catch(() => undefined).then(send));
 window.addEventListener("pageshow", (event) => {
@@ -393,6 +434,7 @@ window.addEventListener("offline", () => {
 setInterval(() => void send(), AGAIN_MS);
 
 void (async () => {
+  showClosed(about.closed);
   try {
     outbox = await Outbox.open(about.place, about.seal);
   } catch {

@@ -8,11 +8,13 @@ import { startNarrow } from "../islands/narrow";
 import { startPanel } from "../islands/panel";
 import { startParting } from "../islands/parting";
 import { startSelection } from "../islands/selection";
+import { startSession } from "../islands/session";
 import { startTheme } from "../islands/theme";
 import { startToasts } from "../islands/toasts";
 import { startWaiting } from "../islands/waiting";
 
 startTheme();
+startSession();
 startFolds();
 startPanel();
 startToasts();

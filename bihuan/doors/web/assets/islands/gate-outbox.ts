@@ -1,6 +1,6 @@
 // What a gate recorded and has not sent: closed for the server before it is kept, so that nobody who holds the
 // device can read it again, each under the token of who took it. Deleted once the server has it, erased when it
-// waited too long.
+// waited too long. What the server did not take stays, with the reason, until somebody has seen it.
 export interface GateRecord {
   event: string;
   at: string;
@@ -18,12 +18,19 @@ export interface ClosedRecord { event: string; sealed: string }
 /** What waits at one gate of one taker ("" = nobody was logged in). */
 export interface Waiting { place: string; taker: string; n: number; oldest: number }
 
+/** Why the server did not take a record; `again`: it may, sent later. */
+export interface Refusal { event: string; message: string; again: boolean }
+
+/** What was not taken at this gate for one reason; `times` of the recording, the oldest first. */
+export interface Refused { message: string; again: boolean; events: string[]; times: number[] }
+
 interface Kept {
   event: string;
   place: string;
   taker: string;
   at: number;
   sealed: Uint8Array<ArrayBuffer>;
+  refused?: { message: string; again: boolean };
 }
 
 /** As kept before records were closed for the server: under a key of the browser, of an unknown taker. */
@@ -73,19 +80,41 @@ export class Outbox {
 
   /** Records of this gate and taker that wait, the oldest first. */
   async waiting(taker: string, most: number): Promise<ClosedRecord[]> {
-    const found = (await this.all()).filter((k) => k.place === this.place && k.taker === taker);
+    const found = (await this.all()).filter((k) => k.place === this.place && k.taker === taker && !k.refused);
     return found.slice(0, most).map((k) => ({ event: k.event, sealed: asText(k.sealed) }));
   }
 
   /** All that waits on this device, by gate and taker, the oldest first. */
   async groups(): Promise<Waiting[]> {
     const found = new Map<string, Waiting>();
-    for (const { place, taker, at } of await this.all()) {
+    for (const { place, taker, at, refused } of await this.all()) {
+      if (refused) continue;
       const key = `${place}\n${taker}`;
       const group = found.get(key) ?? { place, taker, n: 0, oldest: at };
       found.set(key, { ...group, n: group.n + 1 });
     }
     return [...found.values()];
+  }
+
+  /** What the server did not take at this gate, by reason. */
+  async refused(): Promise<Refused[]> {
+    const found = new Map<string, Refused>();
+    for (const { event, place, at, refused } of await this.all()) {
+      if (!refused || place !== this.place) continue;
+      const group = found.get(refused.message) ?? { ...refused, events: [], times: [] };
+      found.set(refused.message, { ...group, events: [...group.events, event], times: [...group.times, at] });
+    }
+    return [...found.values()];
+  }
+
+  async refuse(refusals: Refusal[]): Promise<void> {
+    const why = new Map(refusals.map(({ event, message, again }) => [event, { message, again }]));
+    await this.change([...why.keys()], (kept) => ({ ...kept, refused: why.get(kept.event)! }));
+  }
+
+  /** Let what was not taken wait once more. */
+  async retry(events: string[]): Promise<void> {
+    await this.change(events, ({ refused, ...kept }) => kept);
   }
 
   async drop(events: string[]): Promise<void> {
@@ -94,11 +123,19 @@ export class Outbox {
     await finished(change);
   }
 
-  /** Erase what was recorded before a moment, at every gate; how many. */
+  /** Erase what was recorded before a moment, at every gate; how many of them were never sent. */
   async expire(before: number): Promise<number> {
     const old = (await this.all()).filter((k) => k.at < before);
     if (old.length) await this.drop(old.map((k) => k.event));
-    return old.length;
+    return old.filter((k) => !k.refused).length;
+  }
+
+  private async change(events: string[], to: (kept: Kept) => Kept): Promise<void> {
+    const wanted = new Set(events);
+    const found = (await this.all()).filter((k) => wanted.has(k.event));
+    const change = this.db.transaction("outbox", "readwrite", { durability: "strict" });
+    for (const kept of found) change.objectStore("outbox").put(to(kept));
+    await finished(change);
   }
 
   private async all(): Promise<Kept[]> {
