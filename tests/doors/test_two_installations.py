@@ -303,6 +303,39 @@ def backup_of(one: Installation) -> Iterator[Callable[[], None]]:
             _drop(admin, kept)
 
 
+@pytest.mark.slow
+def test_lost_in_a_restore_a_request_comes_back_though_nobody_says_anything(installations) -> None:
+    asking, asked, line = installations
+    pair(asking, asked, line)
+    asking.start()
+    asked.start()
+    with backup_of(asked) as put_asked_back, backup_of(asking) as put_asking_back:
+        assert asking.run(ASK) == "sent"
+        assert asking.send(0) == [1, 0]
+        asked.stop()
+        put_asked_back()  # before it received
+        asked.start()
+        assert asking.send(59) == [0, 0], "it cannot know"
+        assert asking.send(61) == [1, 0], "nothing is there, and the request goes again"
+        assert asked.state()[:3] == ["received", "", 1]
+
+        asking.stop()
+        put_asking_back()  # before it asked
+        asking.start()
+        assert asked.send(61) == [1, 0], "the copy of a request to which nothing was said yet"
+        assert asking.state()[:4] == ["received", "", 1, False]
+        assert asked.cli("peers", "refused") == [], "nothing was knocked with in vain"
+
+        asked.run(ANSWER)
+        assert asked.send(62) == [2, 0]
+        asking.run(END)
+        assert asking.send(63) == [1, 0]
+        assert asked.send(64) == [1, 0]
+        for one in (asking, asked):
+            assert one.state()[:2] == ["deleted", "found"]
+            assert one.run(CHECK) == [True, 0]
+
+
 CHECK = "from bihuan.loops.queries.check import check\nfound = check()\ntold = [found.holds, found.open]"
 
 

@@ -257,7 +257,8 @@ def _travel(found: AssistanceView) -> list[str]:
 def _lost(found: AssistanceView, waiting: list[MessageView]) -> list[str]:
     """What to do when a side came back from an older backup and has lost the request."""
     lines: list[str] = []
-    is_unnamed = found.request.contact_id is None and not found.row.is_over
+    kept = found.request
+    is_unnamed = kept.contact_id is None and kept.person_id is None and not found.row.is_over
     if is_unnamed and any(m.is_taken_up for m in found.messages):
         text = _(
             "This installation had lost this request, as it happens when it comes back from an older backup. "

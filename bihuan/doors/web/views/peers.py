@@ -15,10 +15,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from bihuan.doors.web import places
+from bihuan.doors.web import places, words
 from bihuan.doors.web.access import access
 from bihuan.doors.web.forms import add_errors
-from bihuan.registry import territory
+from bihuan.registry import clock, territory
 from bihuan.registry.errors import BihuanError, Invalid
 from bihuan.tracing.actions.assistance import peers as verbs
 from bihuan.tracing.errors import UnknownPeer
@@ -236,7 +236,19 @@ def _row(row: PeerView) -> dict[str, Any]:
         "tone": tone,
         "serves": [_place(code) for code in row.serves],
         "problem": _problem(row.last_error) if row.revoked_at is None else row.revoked_reason,
+        "compared": _compared(row),
     }
+
+
+def _compared(row: PeerView) -> str:
+    """Since when it is known that neither side has lost an open request."""
+    if row.revoked_at is not None:
+        return ""
+    if row.compare_error == "malformed":
+        return _("An older version: open requests are not compared with it.")
+    if row.compared_at is None:
+        return ""
+    return _("open requests compared %(at)s") % {"at": words.say_when(row.compared_at, clock.now())}
 
 
 def _state(row: PeerView) -> tuple[str, str]:

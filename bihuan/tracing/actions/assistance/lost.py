@@ -78,9 +78,14 @@ def send_copy(row: AssistanceRequest, unsaid: Container[str], *, at: datetime) -
     before = AssistanceDelivery.unscoped.filter(message=asked)
     if before.exists():
         had = before.filter(delivered_at__isnull=False)
-        return had.update(delivered_at=None, next_try_at=at, attempts=0, error="") > 0
+        return had.update(delivered_at=None, next_try_at=at, attempts=0, error=UNKNOWN_THREAD) > 0
     AssistanceDelivery.unscoped.create(
-        message=asked, request=row, peer_id=row.peer_id, territory_code=row.territory_code, next_try_at=at
+        message=asked,
+        request=row,
+        peer_id=row.peer_id,
+        territory_code=row.territory_code,
+        next_try_at=at,
+        error=UNKNOWN_THREAD,
     )
     return True
 
