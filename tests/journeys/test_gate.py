@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,10 @@ from playwright.sync_api import expect
 
 from bihuan.registry import scope
 from bihuan.registry.models import Account
-from bihuan.tracing.actions.places import PlaceInput, register_place
+from bihuan.tracing.actions.places import PlaceInput, change_place, close_place, register_place
 from bihuan.tracing.models import GateCheck
 from tests.cast import GRID
-from tests.journeys.test_web import PASSWORD, log_in, town
+from tests.journeys.test_web import NOW, PASSWORD, log_in, town
 
 __all__ = ["town"]
 ID_NUMBER = "420303198103040022"
@@ -221,3 +222,58 @@ def test_a_page_left_open_sends_nothing_in_the_name_of_who_logged_in_since(phone
     assert sorted(taken()) == [("community", ""), ("grid", "community")]
     phone.goto(f"/places/{gate}/")
     expect(phone.locator("main")).to_contain_text("代发的登记")
+
+
+def test_a_phone_whose_place_was_closed_meanwhile_sends_what_was_before_and_shows_what_was_not_taken(
+    phone: Any, gate: str, town: Any
+) -> None:
+    def at(minutes: int) -> None:
+        phone.clock.set_fixed_time(NOW + timedelta(minutes=minutes))
+
+    log_in(phone, "grid")
+    kept(phone, gate)
+    phone.context.set_offline(True)
+    for minutes, who in ((-11, "13871234567"), (-2, "13871234568"), (-1, "13871234569")):
+        at(minutes)
+        pass_by(phone, who)
+        expect(phone.locator("#gate-said")).to_contain_text("已登记")
+    expect(phone.locator("#gate-queue")).to_have_attribute("data-n", "3")
+    with town.community.acting():
+        close_place(gate, actor=town.community.actor, now=NOW - timedelta(minutes=5))
+
+    at(0)
+    phone.context.set_offline(False)
+    settle(phone, 1)
+    refused = phone.locator("#gate-refused")
+    expect(refused).to_have_attribute("data-n", "2")
+    expect(refused).to_contain_text("该场所已于 2020-02-17 20:35 关闭")
+    expect(refused).to_contain_text("20:38")
+    expect(phone.locator("#gate-closed")).to_be_visible()
+    expect(phone.locator("#gate")).to_be_hidden()
+    phone.reload()
+    expect(refused).to_have_attribute("data-n", "2")
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+
+    with town.community.acting():  # closed by mistake
+        change_place(gate, {"active": True}, actor=town.community.actor)
+    refused.get_by_role("button", name="重新发送").click()
+    settle(phone, 3)
+    expect(refused).to_be_hidden()
+    expect(phone.locator("#gate")).to_be_visible()
+
+
+def test_what_is_not_taken_is_said_at_once_and_stays_until_it_was_seen(phone: Any, gate: str) -> None:
+    log_in(phone, "grid")
+    kept(phone, gate)
+    pass_by(phone, "?")
+    expect(phone.locator("#gate-said")).to_contain_text("未收录")
+    phone.reload()
+    refused = phone.locator("#gate-refused")
+    expect(refused).to_have_attribute("data-n", "1")
+    expect(refused.get_by_role("button", name="重新发送")).to_have_count(0)
+    refused.get_by_role("button", name="已知晓").click()
+    expect(refused).to_be_hidden()
+    phone.reload()
+    phone.wait_for_selector("html[data-ready=yes]", state="attached")
+    expect(refused).to_be_hidden()
+    assert counted() == 0
