@@ -13,8 +13,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pypinyin import lazy_pinyin
-from pypinyin.constants import PHRASES_DICT, PINYIN_DICT
+from bihuan.registry.pinyin import is_no_phrase, syllables
 
 # Surnames whose reading differs from the character's everyday one, or that have a second reading;
 # first reading first. From the common knowledge of Chinese dictionaries (姓氏异读).
@@ -135,7 +134,7 @@ def _han_keys(name: str) -> NameKeys:
 @lru_cache(maxsize=4096)
 def _surname_readings(surname: str) -> tuple[tuple[str, ...], ...]:
     if len(surname) == 2:
-        return (_DOUBLE[surname] or tuple(lazy_pinyin(surname)),)
+        return (_DOUBLE[surname] or tuple(syllables(surname)),)
     if not surname:
         return ((),)
     return tuple((reading,) for reading in _SINGLE.get(surname, ())) or (_syllables(surname),)
@@ -144,14 +143,9 @@ def _surname_readings(surname: str) -> tuple[tuple[str, ...], ...]:
 @lru_cache(maxsize=262_144)
 def _syllables(text: str) -> tuple[str, ...]:
     """Syllables of given names; ü as v, as it is typed; signs dropped, Latin words kept whole."""
-    if (
-        len(text) == 2
-        and text not in PHRASES_DICT
-        and ord(text[0]) in PINYIN_DICT
-        and ord(text[1]) in PINYIN_DICT
-    ):
-        return (*_syllables(text[0]), *_syllables(text[1]))  # no phrase: each is read by itself
-    parts = (fold(part).replace(" ", "") for part in lazy_pinyin(text, v_to_u=False))
+    if len(text) == 2 and is_no_phrase(text):
+        return (*_syllables(text[0]), *_syllables(text[1]))
+    parts = (fold(part).replace(" ", "") for part in syllables(text))
     return tuple(part for part in parts if part)
 
 

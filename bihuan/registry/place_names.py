@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from pypinyin import lazy_pinyin
+from bihuan.registry.pinyin import syllables
 
 #: Ending of the Chinese name -> (English word, kind). The longest ending that fits is used.
 _ENDINGS: dict[int, dict[str, tuple[str, str]]] = {
@@ -187,6 +187,6 @@ def _pinyin(text: str) -> str:
 def _word(characters: str) -> str:
     if characters in _READINGS:
         return _READINGS[characters]
-    syllables = lazy_pinyin(characters, v_to_u=True)
-    joined = syllables[0] + "".join(("'" + s) if s[0] in "aeo" else s for s in syllables[1:])
+    first, *others = syllables(characters, v_to_u=True)
+    joined = first + "".join(("'" + s) if s[0] in "aeo" else s for s in others)
     return joined[0].upper() + joined[1:]

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bihuan.epi.chains.graph import NO_DAY, ODDS, ChainGraph
-from bihuan.epi.chains.offspring import Offspring, offspring_distribution
 from bihuan.epi.chains.results import Odd
 from bihuan.epi.delays.results import DelayDistribution
 from bihuan.epi.errors import EpiError
+
+if TYPE_CHECKING:
+    from bihuan.epi.chains.offspring import Offspring
 
 #: A distribution is fitted to so many pairs or more.
 FIT_FROM = 10
@@ -121,6 +123,8 @@ def describe(graph: ChainGraph, *, fit: bool = True, unripe_days: int = 0) -> Ch
 
 
 def _offspring(counts: Any) -> Offspring | None:
+    from bihuan.epi.chains.offspring import offspring_distribution  # with it all of SciPy: a second
+
     try:
         return offspring_distribution(counts)
     except EpiError:

@@ -139,6 +139,6 @@ class DelayDistribution:
 
     def plot(self, *, lang: str = "en", path: str | None = None) -> Any:
         """A Matplotlib figure of the fitted distributions."""
-        from bihuan.epi.figures import plot_delay  # type: ignore[attr-defined,unused-ignore]
+        from bihuan.epi.figures.delays import plot_delay
 
         return plot_delay(self, lang=lang, path=path)

@@ -127,7 +127,7 @@ class Detection:
 
     def plot(self, *, series: int | str = 0, lang: str = "en", path: str | None = None) -> Any:
         """A Matplotlib figure of counts, expected, upper bound and alarms; saved to `path` when given."""
-        from bihuan.epi.figures import plot_detection
+        from bihuan.epi.figures.detection import plot_detection
 
         i = self.panel.index(series) if isinstance(series, str) else series
         return plot_detection(self, series=i, lang=lang, path=path)

@@ -22,6 +22,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from bihuan.epi.errors import InputError
+from bihuan.epi.figures import SUFFIXES
 
 #: Fonts that hold simplified Chinese, the usual ones of Linux, macOS and Windows first.
 CJK_FONTS = (
@@ -44,7 +45,6 @@ CJK_FONTS = (
     "Arial Unicode MS",
     "Droid Sans Fallback",
 )
-SUFFIXES = (".png", ".svg", ".pdf")
 SIZE = (9.0, 4.2)  # inches
 DPI = 110
 TICKS = 9  # dates at most below an axis of the whole width

@@ -129,7 +129,7 @@ class Nowcast:
 
     def plot(self, *, series: int | str = 0, lang: str = "en", path: str | None = None) -> Any:
         """A Matplotlib figure of reported and nowcast counts with interval; saved to `path` when given."""
-        from bihuan.epi.figures import plot_nowcast
+        from bihuan.epi.figures.nowcast import plot_nowcast
 
         i = self.index(series) if isinstance(series, str) else series
         return plot_nowcast(self, series=i, lang=lang, path=path)

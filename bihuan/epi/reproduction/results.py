@@ -183,7 +183,7 @@ class RtEstimate:
         """A Matplotlib figure of Rt with its interval, windows of too few cases in gray; saved to `path`
         when given.
         """
-        from bihuan.epi.figures import plot_rt
+        from bihuan.epi.figures.reproduction import plot_rt
 
         i = self.panel.index(series) if isinstance(series, str) else series
         return plot_rt(self, series=i, lang=lang, path=path)

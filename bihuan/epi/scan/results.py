@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -132,8 +132,15 @@ class Scan:
 
         return explain(self, lang, cluster)
 
-    def plot(self, *, lang: str = "en", path: str | None = None) -> Any:
-        """A Matplotlib figure of the clusters; saved to `path` when given."""
-        from bihuan.epi.figures import plot_scan
+    def plot(
+        self,
+        *,
+        locations: Mapping[str, tuple[float, float]] | None = None,
+        lang: str = "en",
+        path: str | None = None,
+    ) -> Any:
+        """A Matplotlib figure of the clusters, with `locations` (place → x, y) a map beside them; saved to
+        `path` when given."""
+        from bihuan.epi.figures.scan import plot_scan
 
-        return plot_scan(self, lang=lang, path=path)
+        return plot_scan(self, locations=locations, lang=lang, path=path)

@@ -18,7 +18,7 @@ from rich.markup import escape
 
 from bihuan.doors.cli.output import show
 from bihuan.epi.errors import InputError
-from bihuan.epi.figures.canvas import SUFFIXES as PICTURES
+from bihuan.epi.figures import SUFFIXES as PICTURES
 from bihuan.epi.series import FREQUENCY_ZH, Frequency
 from bihuan.epi.tables import write_rows
 from bihuan.epi.tables.writing import check_suffix

@@ -15,7 +15,6 @@ from bihuan.doors.cli.epi.output import Answer, check_outs, give, periods, worki
 from bihuan.doors.cli.epi.parameters import Set, settings
 from bihuan.doors.cli.output import Json
 from bihuan.epi.errors import InputError
-from bihuan.epi.figures import plot_scan
 from bihuan.epi.scan import Scan
 from bihuan.epi.scan import scan as scan_of
 from bihuan.epi.series import Panel
@@ -90,7 +89,7 @@ def scan(
         rows=found.rows,
         shown={"periods": periods(found.n_periods, panel.frequency)},
         notes=said([*read.notes, *notes], spoken),
-        draw=lambda path: plot_scan(found, locations=points, lang=spoken, path=str(path)),
+        draw=lambda path: found.plot(locations=points, lang=spoken, path=str(path)),
     )
     give(answer, outs=outs, json=json)
 
