@@ -24,6 +24,7 @@ from bihuan.tracing.rules.assistance import (
     allowed_fields,
     excess_fields,
     is_final,
+    is_taken_over,
     may_say,
     next_sequence,
     stand,
@@ -90,6 +91,23 @@ def test_the_newest_answer_counts_whatever_came_first(said: list[Message]) -> No
 def test_after_the_deletion_is_confirmed_nobody_says_anything(status: Status) -> None:
     if status is Status.DELETED:
         assert not any(may_say(said, status=status, side=side) for said in Said for side in Side)
+
+
+@pytest.mark.parametrize(
+    ("before", "status"),
+    [
+        ([], Status.RETURNED),
+        ([Message(Said.ACCEPT, 1, {"confirmed": True})], Status.RETURNED),
+        ([Message(Said.ANSWER, 1, {"outcome": "found", "final": False})], Status.RETURNED),
+        ([Message(Said.ANSWER, 1, {"outcome": "found", "final": True})], Status.DELETED),
+        ([Message(Said.RETURN, 1, {"reason": "other"})], Status.DELETED),
+        ([Message(Said.END, 2)], Status.DELETED),
+    ],
+)
+def test_who_deletes_without_an_answer_has_sent_it_back(before: list[Message], status: Status) -> None:
+    said = [Message(Said.REQUEST, 1), *before, Message(Said.DELETED, 9)]
+    assert stand(said, is_received=True).status is status
+    assert is_taken_over(said) is False
 
 
 def test_a_request_without_a_receipt_is_sent_and_not_received() -> None:

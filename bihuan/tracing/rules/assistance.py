@@ -217,7 +217,8 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a thread stands. `outcome` is the newest answer's; `is_answered` that a final one came."""
+    """Where a thread stands. `outcome` is the newest answer's; `is_answered` that a final one came. Sent back
+    with no reason in `returned`: the other side has deleted what it was told, and never answered."""
 
     status: Status
     outcome: str = ""
@@ -246,13 +247,13 @@ def stand(messages: Iterable[Message], *, is_received: bool) -> Standing:
 
 
 def _status(said: set[Said], *, is_received: bool, is_answered: bool) -> Status:
-    if Said.DELETED in said:
+    if Said.DELETED in said and (is_answered or said & {Said.END, Said.RETURN}):
         return Status.DELETED
     if Said.END in said:
         return Status.DELETION_ASKED
     if is_answered:
         return Status.ANSWERED
-    if Said.RETURN in said:
+    if said & {Said.RETURN, Said.DELETED}:  # deleted without an answer: it has gone back, without a reason
         return Status.RETURNED
     if Said.ACCEPT in said or Said.ANSWER in said:
         return Status.ACCEPTED
@@ -291,13 +292,15 @@ def is_taken_over(messages: Iterable[Message]) -> bool:
     """Whether the asked side has the person as its own: it accepted and named her a close contact there, and
     has neither sent the request back since nor answered, as the newest, that she is not to be found.
 
-    It accepts a second time only when it lost the first, so the newest acceptance counts."""
+    It accepts a second time only when it lost the first, so the newest acceptance counts. Who has deleted
+    what it was told without ever answering has nobody."""
     found = list(messages)
     accepts = sorted((m for m in found if m.said is Said.ACCEPT), key=lambda m: m.sequence)
     took = bool(accepts) and accepts[-1].data.get("confirmed") is True
     standing = stand(found, is_received=True)
     gave_up = standing.outcome == Outcome.NOT_FOUND
-    return took and not gave_up and not any(m.said is Said.RETURN for m in found)
+    gone_back = standing.status is Status.RETURNED or any(m.said is Said.RETURN for m in found)
+    return took and not gave_up and not gone_back
 
 
 def next_sequence(messages: Iterable[Message], side: Side) -> int:

@@ -251,7 +251,18 @@ def _travel(found: AssistanceView) -> list[str]:
         # what was not tried yet goes within a minute; of a request that is lost there speaks its own line
         if m.error and m.error != queries.UNKNOWN_THREAD
     ]
-    return [*_lost(found, waiting), *lines]
+    return [*_lost(found, waiting), *_unanswered(found), *lines]
+
+
+def _unanswered(found: AssistanceView) -> list[str]:
+    """The other side has deleted what it was told, and never said whether anybody was found."""
+    if found.row.side != "asking" or found.row.status != "returned" or found.request.returned:
+        return []
+    text = _(
+        "%(place)s has deleted what it was told without answering: take it that nobody there looks for the "
+        "person. Ask elsewhere or act yourself, then end this request."
+    )
+    return [text % {"place": found.row.peer or found.row.other_place}]
 
 
 def _lost(found: AssistanceView, waiting: list[MessageView]) -> list[str]:

@@ -28,7 +28,7 @@ REMINDED: Final = "assistance.reminded"
 def end(request_id: str, *, actor: Actor, now: datetime | None = None) -> AssistanceRequest:
     """The asking side needs nothing more: the other side is to delete what it was told, and to confirm it.
 
-    Also takes a request back that nobody answered. A draft is simply deleted. Raises UnknownAssistance,
+    Also takes a request back that nobody answered. Raises UnknownAssistance,
     AssistanceClosed, AssistanceInvalid (only the asking side ends a request), NotAllowed.
     """
     at = moment_now(now)

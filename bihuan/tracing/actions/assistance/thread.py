@@ -170,8 +170,12 @@ def keep(
             territory_code=row.territory_code,
             cipher=keyring().encrypt(kept.note, place=note_place(message)),
         )
+    was = row.status
     standing = settle(row, at=at)
     tell(row, message, at=at, actor=actor)
+    is_new = standing.status is Status.DELETED and was != Status.DELETED
+    if is_new and kept.said is not Said.DELETED:  # the other side had deleted before
+        record_event(row, _HEARD[Said.DELETED], at=at, actor=actor, key=message.message)
     handover.follow(row, messages_of(row), standing, at=at, actor=actor)
     return message
 
@@ -211,7 +215,7 @@ def forget_told(row: AssistanceRequest) -> None:
 
 
 def tell(row: AssistanceRequest, message: AssistanceMessage, *, at: datetime, actor: Actor) -> None:
-    """Tell the loops what a message means for this side's row."""
+    """Tell the loops what a message means for this side's row, as it stands with it."""
     said = Said(message.said)
     if said is Said.REQUEST:
         kind = "assistance.sent" if row.is_asking else "assistance.arrived"
@@ -220,6 +224,8 @@ def tell(row: AssistanceRequest, message: AssistanceMessage, *, at: datetime, ac
             mark_received(row, at=at, actor=actor)
         return
     kind = "assistance.answered" if said is Said.ANSWER and message.data.get("final") else _HEARD[said]
+    if said is Said.DELETED and row.status == Status.RETURNED:
+        kind = _HEARD[Said.RETURN]  # nobody answered: who is asked now is owed here
     record_event(row, kind, at=at, actor=actor, data=message.data, key=message.message)
 
 
