@@ -37,7 +37,7 @@ pytestmark = pytest.mark.django_db
 
 #: Addresses that anybody may open, and that tell nothing of anybody.
 PUBLIC = frozenset(
-    {"healthz", "readyz", "metrics", "set_language", "web:theme", "web:patterns"}
+    {"healthz", "readyz", "metrics", "set_language", "web:theme", "web:alive", "web:patterns"}
     | {"api:openapi-json", "api:api-root", "api:nowhere", "api:nowhere-at-all"}
     | {"api:exchange-messages", "api:exchange-card", "web:gate_worker"}
 )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import re
+from io import BytesIO, StringIO
 from typing import Any
 
 import pytest
 from django.urls import reverse
+from pypdf import PdfReader
 
 from bihuan.registry import audit, clock, scope
 from bihuan.registry.secrets import keyring
@@ -162,6 +165,92 @@ def test_a_contact_told_otherwise_says_what_was_recorded(cast: Cast, world: Inve
     page = read(get(cast.officer, "person", person))
     assert "为何是密切接触者" in page
     assert "共同居住" in page
+    assert world.case.public_id in page
+
+
+def test_a_contact_told_of_a_list_and_then_decided_on_says_both(
+    cast: Cast, world: Investigation, found: Any
+) -> None:
+    from bihuan.tracing.actions import ContactInput, confirm_contact
+
+    with scope.system():
+        zhou = ContactProposal.objects.get(public_id=found["zhou"]).person.public_id
+    listed = ContactInput(person=zhou, territory_code=COMMUNITY, criterion="household: 名单所列同住")
+    do(cast.officer, NOW, confirm_contact, listed)
+    decide(cast.officer, world, "confirm", found["zhou"], criterion="other", reason="同桌交谈")
+    page = read(get(cast.officer, "person", zhou))
+    for text in ("名单所列同住", "同桌交谈", world.case.public_id):
+        assert text in page, text
+    rows = table(get(cast.officer, "contacts", export="csv"))
+    assert [row["判定依据"] for row in rows] == ["同住或同室: 名单所列同住; 流调人员判定: 同桌交谈"]
+    assert world.case.public_id in rows[0]["来源病例"]
+
+
+def table(answer: Any) -> list[dict[str, str]]:
+    text = b"".join(answer.streaming_content).decode("utf-8-sig")
+    return list(csv.DictReader(StringIO(text)))
+
+
+def printed(answer: Any) -> str:
+    pages = PdfReader(BytesIO(answer.content)).pages
+    return "".join(page.extract_text() for page in pages).replace("\n", "")
+
+
+def test_every_name_that_leaves_as_a_file_says_why(cast: Cast, world: Investigation, found: Any) -> None:
+    decide(cast.officer, world, "confirm", found["zhou"], criterion="other", reason="同桌交谈")
+    [row] = table(get(cast.officer, "contacts", export="csv"))
+    assert row["来源病例"] == world.case.public_id
+    assert (row["判定依据"], row["接触地点"]) == ("流调人员判定: 同桌交谈", "张湾市场")
+    assert row["判定人"]
+
+    [row] = table(get(cast.officer, "proposals", world.public_id, part="confirmed", export="csv"))
+    told = [row[name] for name in ("人员", "来源病例", "判定标准", "理由", "分钟")]
+    assert told == ["周*明", world.case.public_id, "流调人员判定", "同桌交谈", "40"]
+    assert "02-10 09:10–09:50 在 张湾市场" in row["时间地点"]
+    assert row["判定人"] == cast.officer.actor.name
+    with scope.system():
+        person = Contact.objects.get().person_id
+        assert any("密接名单文件" in look.purpose for look in audit.who_looked(person))
+    assert get(cast.community, "proposals", world.public_id, export="csv").status_code == 403
+
+    text = printed(post(cast.officer, "investigation_report", world.public_id))
+    for word in (
+        "周小明",
+        "流调人员判定",
+        "同桌交谈",
+        "02-10 09:10–09:50",
+        "同处 40 分钟",
+        cast.officer.actor.name,
+    ):
+        assert word in text, word
+    close(cast, world)
+    text = printed(post(cast.officer, "investigation_report", world.public_id))
+    assert "同桌交谈" in text
+    assert "09:10" not in text, "no hours once the investigation is over"
+    [row] = table(get(cast.officer, "proposals", world.public_id, part="confirmed", export="csv"))
+    assert (row["理由"], row["时间地点"]) == ("同桌交谈", "")
+
+
+def test_what_was_chosen_and_written_stays_when_it_cannot_be_done(
+    cast: Cast, world: Investigation, found: Any
+) -> None:
+    decide(cast.officer, world, "dismiss", found["nobody"], reason="未停留")
+    answer = decide(
+        cast.officer,
+        world,
+        "confirm",
+        found["zhou"],
+        found["nobody"],
+        criterion="other",
+        reason="同桌交谈一小时",
+    )
+    assert answer.status_code == 409
+    body = read(answer)
+    assert "已排除" in body and "同桌交谈一小时" in body  # noqa: PT018
+    assert re.search(rf'value="{found["zhou"]}"[^>]* checked', body)
+    assert re.search(r'<option value="other" selected', body)
+    again = get(cast.officer, "proposals_do", world.public_id, "confirm")
+    assert again.status_code == 302, "the address opened again leads to the list"
 
 
 def test_dismissed_ones_move_and_can_be_decided_again(cast: Cast, world: Investigation, found: Any) -> None:

@@ -87,3 +87,30 @@ def test_from_a_case_to_a_closed_investigation_with_its_report(phone: Any, found
 
     page.goto(f"/cases/{found.public_id}/")
     assert page.get_by_text("病例的行踪").first.is_visible()
+
+
+def test_what_was_typed_is_still_there_when_the_session_has_ended(phone: Any, found: Any) -> None:
+    page = phone
+    log_in(page, "officer")
+    page.goto(f"/cases/{found.public_id}/")
+    page.get_by_role("link", name="开始流调").click()
+    page.get_by_role("button", name="开始流调").click()
+    page.get_by_role("heading", name="逐日行踪").wait_for()
+    page.clock.install()
+    page.reload()
+    page.clock.fast_forward(61_000)
+    form = page.locator("#add-entry")
+    form.get_by_label("日期", exact=False).first.fill("2020-02-11")
+    form.get_by_label("或用文字说明地点").fill("单位食堂靠窗一桌")
+    page.context.clear_cookies(name="sessionid")
+    form.get_by_role("button", name="保存").click()
+    way = page.get_by_role("link", name="在新窗口登录后再次提交")
+    way.wait_for()
+    assert page.locator(".inv-entry").count() == 0
+    with page.expect_popup() as opened:
+        way.click()
+    log_in(opened.value, "officer")
+    opened.value.close()
+    page.clock.fast_forward(61_000)
+    form.get_by_role("button", name="保存").click()
+    page.locator(".inv-entry", has_text="单位食堂靠窗一桌").wait_for()

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Final, Literal
 
+from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 
 from bihuan.doors.web import errors
 from bihuan.registry import access as registry_access
@@ -89,9 +91,13 @@ def _refusal(request: HttpRequest, declared: Declared) -> HttpResponse | None:
 
 
 def _to_login(request: HttpRequest) -> HttpResponse:
-    """A whole page goes to the log-in; a piece asked for by htmx makes the page go there."""
+    """A whole page goes to the log-in; a piece asked for by htmx makes the page go there. What was sent too
+    late is not recorded: she is told so, and comes back to where she wrote it."""
     if request.headers.get("HX-Request"):
         answer = HttpResponse(status=204)
         answer["HX-Refresh"] = "true"
         return answer
-    return redirect_to_login(request.get_full_path())
+    if request.method in ("GET", "HEAD"):
+        return redirect_to_login(request.get_full_path())
+    messages.warning(request, _("You were no longer logged in: what you sent last was not recorded."))
+    return redirect_to_login(errors.came_from(request))

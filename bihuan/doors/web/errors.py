@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit, urlunsplit
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -17,8 +19,16 @@ def respond(request: HttpRequest, error: BihuanError) -> HttpResponse:
         )
         answer["HX-Reswap"] = "none"
         return answer
-    context = {"title": title_of(error.status), "message": error.message, "hint": error.hint}
+    back = "" if request.method in ("GET", "HEAD") else came_from(request)
+    context = {"title": title_of(error.status), "message": error.message, "hint": error.hint, "back": back}
     return render(request, "web/error.html", context, status=error.status)
+
+
+def came_from(request: HttpRequest) -> str:
+    """The page of ours on which a form stood; the start where that is not known."""
+    said = urlsplit(request.headers.get("Referer", ""))
+    is_ours = said.netloc == request.get_host()
+    return urlunsplit(("", "", said.path, said.query, "")) if is_ours else "/"
 
 
 def title_of(status: int) -> str:

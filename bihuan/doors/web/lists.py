@@ -48,6 +48,7 @@ class Column(Generic[Row]):
     numeric: bool = False
     shown: bool = True
     lead: bool = False  # stands top right where the table folds on a phone
+    filed: bool = False  # stands in a file also where the page does not show it
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ def respond(request: HttpRequest, spec: ListSpec[Row]) -> HttpResponseBase:
     wanted = request.GET.get("export", "")
     as_file = wanted in ("csv", "xlsx") and spec.may_export
     asked, errors = _asked(request, spec, limit=EXPORT_PAGE if as_file else PAGE_SIZE)
-    columns = _chosen(request, spec)
+    columns = _chosen(request, spec, as_file=as_file)
     if as_file:
         rows = _every_row(spec, asked)
         if spec.exported:
@@ -164,9 +165,10 @@ def _every_row(spec: ListSpec[Row], asked: Asked) -> list[Row]:
         after = page.next
 
 
-def _chosen(request: HttpRequest, spec: ListSpec[Row]) -> list[Column[Row]]:
+def _chosen(request: HttpRequest, spec: ListSpec[Row], *, as_file: bool) -> list[Column[Row]]:
     wanted = set(request.GET.getlist("columns"))
-    return [column for column in spec.columns if (column.key in wanted if wanted else column.shown)]
+    natural = {column.key for column in spec.columns if column.shown or (as_file and column.filed)}
+    return [column for column in spec.columns if column.key in (wanted or natural)]
 
 
 def _exported(columns: Sequence[Column[Row]], rows: Iterable[Row]) -> Iterable[list[Any]]:

@@ -4,14 +4,17 @@ as far as the reader may know where people were."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
+from typing import Any
 
 from django.urls import reverse
 
 from bihuan.care.queries import PersonPage
 from bihuan.doors.web import seen
-from bihuan.registry import access
-from bihuan.tracing.queries.proposals import why_of
+from bihuan.registry import access, clock
+from bihuan.registry.territory import tz_of
+from bihuan.tracing.queries.named import NamedContact, namings_beside
+from bihuan.tracing.queries.proposals import ProposalRow, why_of
 from bihuan.tracing.queries.reasons import criterion_labels, sentence
 
 VIEW = "investigation.view"
@@ -20,7 +23,8 @@ VIEW = "investigation.view"
 @dataclass(frozen=True, slots=True)
 class Naming:
     """One reason a person is a contact. `href` leads to the proposal where one was decided and the reader may
-    see it; `told` are encounters, empty out of the reader's sight and after the investigation; `at` UTC."""
+    see it; `told` are encounters, empty out of the reader's sight and after the investigation; `at` UTC;
+    `case` the source case, "" where it is not known or not to be told."""
 
     contact: str
     criterion: str
@@ -31,31 +35,52 @@ class Naming:
     told: tuple[str, ...] = ()
     href: str = ""
     days: tuple[date, ...] = ()
+    case: str = ""
+    minutes: int = 0
 
 
 def namings(page: PersonPage, classes: frozenset[str]) -> list[Naming]:
-    """Why each contact record of a person stands: the decisions about it, else what was recorded with it.
+    """Why each contact record of a person stands: the decisions about it, and what else was recorded.
 
-    `classes` are those the reader sees of this person; encounters need the location class under
-    `investigation.view` too, and an open investigation.
+    `classes` are those the reader sees of this person: the source case needs health; encounters need the
+    location class under `investigation.view` too, and an open investigation.
     """
-    labels, found = criterion_labels(), []
+    found = []
     for contact in page.contacts:
         decided = why_of(contact.public_id) if access.may(None, VIEW).allowed else []
-        sees = seen.LOCATION in classes and seen.LOCATION in seen.classes(VIEW)
-        days = tuple(sorted({d for d in (contact.exposure_first, contact.exposure_last) if d is not None}))
-        for row in decided:
-            told = tuple(sentence(e) for e in row.encounters) if sees and row.is_open else ()
-            found.append(
-                Naming(
-                    contact.public_id, labels.get(row.criterion, row.criterion), row.clause, row.reason,
-                    row.decided_by, row.decided_at or contact.confirmed_at, told,
-                    reverse("web:proposal", args=[row.public_id]), days,
-                )
-            )  # fmt: skip
-        if not decided:
-            kind, _sign, reason = contact.criterion.partition(": ")
-            known = kind in labels
-            criterion, said = (labels[kind], reason) if known else ("", contact.criterion)
-            found.append(Naming(contact.public_id, criterion, "", said, "", contact.confirmed_at, days=days))
+        tz = clock.zone(tz_of(contact.territory_code))
+        found += [_decided(row, contact, classes, tz) for row in decided]
+        others = namings_beside(contact, decisions=not decided)
+        found += [_recorded(one, contact, classes) for one in others]
     return found
+
+
+def _decided(row: ProposalRow, contact: Any, classes: frozenset[str], tz: tzinfo) -> Naming:
+    sees = seen.LOCATION in classes and seen.LOCATION in seen.classes(VIEW)
+    met = [at.astimezone(tz).date() for at in (row.first_at, row.last_at) if at is not None]
+    return Naming(
+        contact=contact.public_id,
+        criterion=criterion_labels().get(row.criterion, row.criterion),
+        clause=row.clause,
+        reason=row.reason,
+        by=row.decided_by,
+        at=row.decided_at or contact.confirmed_at,
+        told=tuple(sentence(e, tz) for e in row.encounters) if sees and row.is_open else (),
+        href=reverse("web:proposal", args=[row.public_id]),
+        days=tuple(sorted(set(met))),
+        case=row.of_case if seen.HEALTH in classes else "",
+        minutes=row.minutes,
+    )
+
+
+def _recorded(one: NamedContact, contact: Any, classes: frozenset[str]) -> Naming:
+    return Naming(
+        contact=contact.public_id,
+        criterion=criterion_labels().get(one.criterion, ""),
+        clause="",
+        reason=one.reason,
+        by=one.by,
+        at=one.at,
+        days=tuple(sorted({day for day in (one.first, one.last) if day is not None})),
+        case=one.case if seen.HEALTH in classes else "",
+    )

@@ -36,6 +36,9 @@ def register() -> None:
         "page.proposals", lambda id: _("Proposed contacts of investigation %(id)s") % {"id": id}, parts=1
     )
     register_purpose(
+        "export.proposals", lambda id: _("file of the contacts of investigation %(id)s") % {"id": id}, parts=1
+    )
+    register_purpose(
         "page.proposal",
         lambda id, of: _("Proposed contact %(id)s of investigation %(of)s") % {"id": id, "of": of},
         parts=2,

@@ -119,6 +119,7 @@ urlpatterns = [
     path("policy/value/<str:key>/", policy.value, name="policy_value"),
     path("reads/", reads.reads, name="reads"),
     path("theme/", session.theme, name="theme"),
+    path("alive/", session.alive, name="alive"),
     path("post/", session.switch_post, name="switch_post"),
     path("no-post/", session.no_post, name="no_post"),
     path("settings/", session.settings, name="settings"),

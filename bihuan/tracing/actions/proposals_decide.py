@@ -24,6 +24,7 @@ from bihuan.tracing.errors import UnknownProposal
 from bihuan.tracing.models import ContactProposal, Investigation
 from bihuan.tracing.models.proposals import CONFIRMED, DISMISSED, PROPOSED, SENT
 from bihuan.tracing.queries.criteria import contact_policy
+from bihuan.tracing.queries.named import PROPOSAL_KEY
 from bihuan.tracing.rules.criteria import EXPOSURE_OF, Criterion, counted_kinds
 
 _BATCH: Final = 500
@@ -210,7 +211,7 @@ def _input(
 
 def key_of(proposal: ContactProposal) -> str:
     """How the keys of the namings that a proposal makes begin."""
-    return f"proposal:{proposal.public_id}:"
+    return f"{PROPOSAL_KEY}{proposal.public_id}:"
 
 
 def _day(at: datetime | None, territory_code: str) -> date | None:

@@ -15,7 +15,7 @@ from bihuan.cases.queries.lines import within
 from bihuan.cases.queries.owing import DUE, Owed, by_deadline, natural_sort, owed_by, owing, owing_at_all
 from bihuan.cases.queries.pages import Count, Page, count, page_size, read_page, read_sort
 from bihuan.cases.queries.people import PersonBrief
-from bihuan.tracing.models import Contact, Exposure
+from bihuan.tracing.models import Contact, Exposure, NamingEnd
 
 SORTS = {"confirmed_at": False, "exposure_last": True}
 
@@ -65,6 +65,18 @@ class ContactRow:
     release_reason: str
     symptomatic_at: datetime | None
     owed: Owed
+    whys: tuple[Why, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """One naming that stands: its source case ("" = not known, or out of sight), why it counts as it was
+    recorded (`queries.named.parted`), where, and the post that recorded it."""
+
+    case: str
+    criterion: str
+    setting: str
+    post_id: int | None
 
 
 def list_contacts(given: ContactFilter, *, cursor: str = "", size: int | None = None) -> Page[ContactRow]:
@@ -132,8 +144,21 @@ def _named(rows: QuerySet[Contact], text: str) -> QuerySet[Contact]:
 
 def rows_of(found: Sequence[Contact], as_of: datetime | None) -> list[ContactRow]:
     known = people.briefs(contact.person_id for contact in found)
-    sources = {contact.case_id for contact in found if contact.case_id is not None}
+    ids = [contact.pk for contact in found]
+    further = list(Exposure.objects.filter(contact__in=ids).order_by("id")) if ids else []
+    ended = set(NamingEnd.objects.filter(contact__in=ids).values_list("contact_id", "exposure_id"))
+    sources = {one.case_id for one in (*found, *further) if one.case_id is not None}
     cases = dict(Case.objects.filter(id__in=sources).values_list("id", "public_id")) if sources else {}
+    whys: dict[int, list[Why]] = {pk: [] for pk in ids}
+    for contact in found:
+        if (contact.pk, None) not in ended:
+            case = cases.get(contact.case_id or 0, "")
+            told = Why(case, contact.criterion, contact.setting, contact.recorded_by_post_id)
+            whys[contact.pk].append(told)
+    for e in further:
+        if (e.contact_id, e.pk) not in ended:
+            told = Why(cases.get(e.case_id or 0, ""), e.criterion, e.setting, e.by_post_id)
+            whys[e.contact_id].append(told)
     owed = owed_by("contact", [contact.public_id for contact in found], as_of)
     nothing = Owed()
     return [
@@ -156,6 +181,7 @@ def rows_of(found: Sequence[Contact], as_of: datetime | None) -> list[ContactRow
             release_reason=contact.release_reason,
             symptomatic_at=contact.symptomatic_at,
             owed=owed.get(contact.public_id, nothing),
+            whys=tuple(whys[contact.pk]),
         )
         for contact in found
     ]

@@ -65,7 +65,7 @@ class ProposalFilter:
 class ProposalRow:
     """One name. `person` None = not known, or out of sight. `candidates` are criteria that may apply; `also`
     the public id of an open contact record of hers, `case` of a case she is; `investigation` the
-    one it stands in, `is_open` whether that goes on."""
+    one it stands in, `is_open` whether that goes on, `of_case` the case it is of."""
 
     public_id: str
     origin: str
@@ -96,6 +96,7 @@ class ProposalRow:
     candidates: tuple[Candidate, ...] = ()
     investigation: str = ""
     is_open: bool = False
+    of_case: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,7 @@ class ProposalList:
 
     investigation: Investigation
     policy: ContactPolicy
+    part: str
     rows: tuple[ProposalRow, ...]
     counts: dict[str, int]
     places: tuple[tuple[str, str, int], ...] = ()
@@ -144,6 +146,7 @@ def list_proposals(public_id: str, given: ProposalFilter, *, at: datetime | None
     return ProposalList(
         investigation,
         policy,
+        given.part,
         tuple(rows_of(part, investigation, policy)),
         count_proposals(investigation),
         _places(part),
@@ -303,6 +306,7 @@ def _row(
         candidates=tuple(suggest_criterion(facts_of(p, same_home=same_home), policy)),
         investigation=investigation.public_id,
         is_open=investigation.status == Investigation.OPEN,
+        of_case=investigation.case.public_id,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from django.utils import timezone
@@ -39,23 +39,23 @@ def spoken(criterion: str) -> str:
     return f"{criterion_labels().get(kind, kind)}{sign}{reason}"
 
 
-def sentence(e: Mapping[str, Any]) -> str:
-    """One encounter in words: when, where, for how long, and from whom it is known; of an entry record also
-    how that came about."""
-    how = recorded_words(e.get("how"))
-    return _("%(told)s (%(how)s)") % {"told": _told(e), "how": how} if how else _told(e)
+def sentence(e: Mapping[str, Any], tz: tzinfo | None = None) -> str:
+    """One encounter in words: when (local time of `tz`, None = of this installation), where, for how long,
+    and from whom it is known; of an entry record also how that came about."""
+    how, told = recorded_words(e.get("how")), _told(e, tz)
+    return _("%(told)s (%(how)s)") % {"told": told, "how": how} if how else told
 
 
-def _told(e: Mapping[str, Any]) -> str:
+def _told(e: Mapping[str, Any], tz: tzinfo | None) -> str:
     place = str(e.get("place_name") or "") or _("an unnamed place")
     if e.get("seat"):
         seat = e["seat"]
         told = " ".join(str(seat[k]) for k in ("carriage", "room", "seat") if seat.get(k))
         row = seat.get("row")
         where = told or (_("row %(n)s") % {"n": row} if row else _("seat not known"))
-        words = {"when": _clock(e.get("to"))[:5], "vehicle": place, "seat": where}
+        words = {"when": _clock(e.get("to"), tz)[:5], "vehicle": place, "seat": where}
         return _("%(when)s on %(vehicle)s: %(seat)s") % words
-    words = {"from": _clock(e.get("from")), "to": _clock(e.get("to"), hour_only=True), "place": place}
+    words = {"from": _clock(e.get("from"), tz), "to": _clock(e.get("to"), tz, hour_only=True), "place": place}
     words["n"] = str(e.get("minutes") or 0)
     if e.get("named"):
         return _("%(from)s–%(to)s at %(place)s, named in an interview") % words
@@ -68,8 +68,8 @@ def _told(e: Mapping[str, Any]) -> str:
     return _("%(from)s–%(to)s at %(place)s, %(n)s minutes together") % words
 
 
-def _clock(text: Any, *, hour_only: bool = False) -> str:
+def _clock(text: Any, tz: tzinfo | None, *, hour_only: bool = False) -> str:
     if not text:
         return "?"
-    at = timezone.localtime(datetime.fromisoformat(str(text)))
+    at = timezone.localtime(datetime.fromisoformat(str(text)), tz)
     return at.strftime("%H:%M" if hour_only else "%m-%d %H:%M")

@@ -3,6 +3,7 @@ reaches."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -18,6 +19,8 @@ from bihuan.registry.masking import mask_name
 from bihuan.registry.purposes import purpose
 from bihuan.tracing.queries import investigations as reads
 from bihuan.tracing.queries.investigations import EntryView, InvestigationView
+from bihuan.tracing.queries.named import NamedContact, named_for, persons_of
+from bihuan.tracing.queries.reasons import criterion_labels, sentence
 from bihuan.tracing.queries.recorded import recorded_words
 from bihuan.tracing.rules.track import ConflictKind
 
@@ -25,8 +28,9 @@ VIEW, EXPORT = "investigation.view", "export.run"
 
 
 def investigation_report(public_id: str) -> bytes:
-    """The report as PDF. Whose role does not hold names sees them masked, and not who was with the case.
-    That it left is written in the access log. Raises UnknownInvestigation; NotAllowed without the rights to
+    """The report as PDF. Whose role does not hold names sees them masked, and not who was with the case; why
+    each contact is one stands there for roles that hold health. That it left is written in the access log, of
+    each person in it. Raises UnknownInvestigation; NotAllowed without the rights to
     view and to export where somebody was; NoFont."""
     view = reads.find_investigation(public_id)
     code = view.row.territory_code
@@ -35,11 +39,15 @@ def investigation_report(public_id: str) -> bytes:
     shown = frozenset.intersection(
         *(access.field_classes(None, right, territory_code=code) for right in (VIEW, EXPORT))
     )
-    audit.log_read([view.row.person_id], sorted(shown), purpose("export.investigation", public_id))
-    return pdf_of("investigation.typ", data_of(view, shown=shown))
+    contacts = named_for(view.case.pk) if "health" in shown else []
+    persons = [view.row.person_id, *persons_of(contacts)]
+    audit.log_read(persons, sorted(shown), purpose("export.investigation", public_id))
+    return pdf_of("investigation.typ", data_of(view, contacts, shown=shown))
 
 
-def data_of(view: InvestigationView, *, shown: frozenset[str]) -> dict[str, Any]:
+def data_of(
+    view: InvestigationView, contacts: Sequence[NamedContact], *, shown: frozenset[str]
+) -> dict[str, Any]:
     """What the report says, in words."""
     one, row = view.investigation, view.row
     whole = "identity" in shown
@@ -65,6 +73,7 @@ def data_of(view: InvestigationView, *, shown: frozenset[str]) -> dict[str, Any]
             view.contacts,
         )
         % {"n": view.contacts},
+        "named": [_named(contact, view, whole=whole) for contact in contacts],
         "summary": one.summary,
         "looks": [
             {
@@ -90,6 +99,7 @@ def _words() -> dict[str, Any]:
         "source": _("Where it may have come from"),
         "no_hypotheses": _("No hypothesis."),
         "contacts": _("Contacts"),
+        "named": [_("Close contact"), _("Criterion and reason"), _("When and where"), _("Confirmed by")],
         "found": _("Findings of the investigation"),
         "no_summary": _("Nothing written yet."),
         "looks": _("Looks at entry records"),
@@ -189,6 +199,25 @@ def _conflicts(view: InvestigationView) -> list[str]:
             else _("From %(a)s to %(b)s, %(at)s, would take %(kmh)s km/h.") % words
         )
     return found
+
+
+def _named(one: NamedContact, view: InvestigationView, *, whole: bool) -> dict[str, Any]:
+    """A contact and why she is one. Where and when they met is told while the investigation is open; after
+    it the days and the place stay."""
+    name = (one.person.name if whole else mask_name(one.person.name)) if one.person else _("out of sight")
+    days = [day.isoformat() for day in dict.fromkeys((one.first, one.last)) if day is not None]
+    met = [sentence(e, view.tz) for e in one.encounters] if view.row.status == "open" else []
+    minutes = _("%(n)s minutes together") % {"n": one.minutes} if one.minutes else ""
+    after = [part for part in (" – ".join(days), one.setting, minutes) if part]
+    return {
+        "name": name or _("name unknown"),
+        "id": f"{one.public_id} · {territory.name_path(one.territory_code)}",
+        "criterion": " · ".join(filter(None, (criterion_labels().get(one.criterion, ""), one.clause))),
+        "reason": one.reason or _("Not stated"),
+        "met": met or [" · ".join(after) or "–"],
+        "by": one.by or "–",
+        "at": _at(one.at, view),
+    }
 
 
 def _hypotheses(view: InvestigationView) -> list[dict[str, str]]:

@@ -33,6 +33,7 @@ from bihuan.registry import clock, territory
 from bihuan.registry.errors import Invalid, NotFound
 from bihuan.registry.purposes import purpose, said
 from bihuan.tracing.actions import investigate
+from bihuan.tracing.errors import InvestigationOpen
 from bihuan.tracing.purposes import FIND_OUT
 from bihuan.tracing.queries import clusters as place_lists
 from bihuan.tracing.queries import investigations as reads
@@ -117,11 +118,18 @@ def investigation_new(request: HttpRequest, public_id: str) -> HttpResponse:
             made = investigate.open_investigation(public_id, actor=request.actor, **form.cleaned_data)  # type: ignore[attr-defined]
         except Invalid as wrong:
             add_errors(form, wrong)
+        except InvestigationOpen as taken:
+            messages.warning(request, str(taken))
+            return redirect("web:investigation", public_id=taken.details["investigation"])
         else:
             return redirect("web:investigation", public_id=made.public_id)
     context = {
         "form": form,
         "case": public_id,
+        "name": seen.name_in_list(row.person),
+        "about": seen.about(row.person),
+        "word": case_word(row.classification),
+        "onset": row.date_onset,
         "case_url": reverse("web:case", args=[public_id]),
         "crumbs": places.crumbs(request, row.territory_code),
     }
@@ -184,10 +192,11 @@ def investigation_entry(request: HttpRequest, public_id: str, entry_id: int) -> 
     return render(request, "web/investigation/entry.html", context, status=422 if form.errors else 200)
 
 
-@require_POST
 @access(WRITE, personal=True)
 def investigation_do(request: HttpRequest, public_id: str, what: str) -> HttpResponse:
-    """Do one thing in an investigation, and come back to it."""
+    """Do one thing in an investigation, and come back to it; so does whoever only opens the address again."""
+    if request.method != "POST":
+        return redirect("web:investigation", public_id=public_id)
     step = _STEPS.get(what)
     if step is None:
         raise NotFound(_("There is nothing called %(key)s to be done here.") % {"key": what})
@@ -386,7 +395,7 @@ def _page(request: HttpRequest, view: InvestigationView, **bad: forms.Form) -> H
             {"look": look, "what": str(look.get_kind_display())} for look in view.looks[:LOOKS_SHOWN]
         ],
         "looks_more": max(0, len(view.looks) - LOOKS_SHOWN),
-        "contacts_url": f"{reverse('web:contacts')}?q={row.case}",
+        "contacts_url": f"{reverse('web:contacts')}?case={row.case}",
         "contacts": proposals.panel(one.public_id),
     }  # fmt: skip
     if context["may_write"]:

@@ -31,6 +31,8 @@ from bihuan.registry.purposes import purpose
 from bihuan.registry.text import label
 from bihuan.tracing import queries as contacts
 from bihuan.tracing.queries import ContactFilter, ContactRow
+from bihuan.tracing.queries.named import by_post, parted
+from bihuan.tracing.queries.reasons import criterion_labels, spoken
 from bihuan.tracing.queries.words import EXPOSURE_LABELS, STATUS_LABELS
 
 PEOPLE_SHOWN = 100  # of a search; a longer answer is narrowed by more letters
@@ -182,6 +184,9 @@ def contact_columns(shown: frozenset[str]) -> list[Column[ContactRow]]:
             Column("exposure", _("Exposure"), _exposure_cell),
             Column("last", _("Last exposure"), lambda row: _day(row.exposure_last), sort="exposure_last"),
             Column("case", _("Source case"), _source_cell),
+            Column("why", _("Criterion and reason"), _why_cell),
+            Column("setting", _("Where they met"), _setting_cell, shown=False, filed=True),
+            Column("by", _("Confirmed by"), _by_cell, shown=False, filed=True),
         ]
     columns += [
         Column("territory", _("Territory"), lambda row: Cell(places.below(row.territory_code))),
@@ -211,7 +216,31 @@ def _exposure_cell(row: ContactRow) -> Cell:
 
 
 def _source_cell(row: ContactRow) -> Cell:
-    return Cell(row.case, href=reverse("web:case", args=[row.case])) if row.case else Cell("–", export="")
+    """The case first named; a file tells all whose namings stand."""
+    every = "; ".join(dict.fromkeys(why.case for why in row.whys if why.case))
+    if not row.case:
+        return Cell("–", export=every)
+    return Cell(row.case, href=reverse("web:case", args=[row.case]), export=every)
+
+
+def _why_cell(row: ContactRow) -> Cell:
+    """By which criterion, and the reason kept with it; of each naming that stands."""
+    told = list(dict.fromkeys(why.criterion for why in row.whys if why.criterion))
+    whole = "; ".join(spoken(criterion) for criterion in told)
+    if not told:
+        return Cell("–", export="")
+    kind, reason = parted(told[0])
+    more = _("%(n)s more") % {"n": len(told) - 1} if len(told) > 1 else ""
+    under = " · ".join(part for part in (reason if kind else "", more) if part)
+    return Cell(criterion_labels().get(kind, reason), under=under, export=whole)
+
+
+def _setting_cell(row: ContactRow) -> Cell:
+    return Cell("; ".join(dict.fromkeys(why.setting for why in row.whys if why.setting)))
+
+
+def _by_cell(row: ContactRow) -> Cell:
+    return Cell("; ".join(dict.fromkeys(filter(None, (by_post(why.post_id) for why in row.whys)))))
 
 
 def _confirmed_cell(row: ContactRow) -> Cell:

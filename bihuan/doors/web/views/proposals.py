@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time
+from datetime import date, datetime, time, tzinfo
 from typing import Any, Final
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
 
 from bihuan.care.actions import take_back
+from bihuan.cases.queries import people
 from bihuan.doors.exchange.passenger_list import received
-from bihuan.doors.web import places, seen
+from bihuan.doors.web import exporting, places, seen
 from bihuan.doors.web.access import access
 from bihuan.loops.queries import sight
 from bihuan.registry import access as registry_access
 from bihuan.registry import clock, territory
 from bihuan.registry.actor import Actor
-from bihuan.registry.errors import BihuanError, NotFound
+from bihuan.registry.errors import BihuanError, Conflict, Invalid, NotFound
 from bihuan.registry.people import PersonInput
 from bihuan.registry.purposes import purpose
+from bihuan.registry.territory import tz_of
 from bihuan.tracing.actions import proposals as verbs
 from bihuan.tracing.actions import proposals_decide as decide
 from bihuan.tracing.actions.looks import StrangerLook, look_stranger
@@ -40,6 +42,7 @@ from bihuan.tracing.rules.seats import Seat, Vehicle, VehicleKind
 VIEW: Final = "investigation.view"
 WRITE: Final = "investigation.write"
 LOOK: Final = "visits.look"
+EXPORT: Final = "export.run"
 #: Encounters of a row that are told at once; the others unfold.
 TOLD: Final = 3
 
@@ -69,19 +72,60 @@ def panel(investigation_id: str) -> dict[str, Any]:
 
 
 @access(VIEW, personal=True)
-def proposals(request: HttpRequest, public_id: str) -> HttpResponse:
-    """The proposals of one investigation."""
+def proposals(request: HttpRequest, public_id: str) -> HttpResponseBase:
+    """The proposals of one investigation; one part of them as a file where the address asks for it."""
+    if request.GET.get("export") in ("csv", "xlsx"):
+        return _file(request, public_id)
     return _page(request, public_id)
 
 
+def _file(request: HttpRequest, public_id: str) -> HttpResponseBase:
+    """Every name of a part with why it is there, as the page tells it. That it left stands in the access
+    log."""
+    sight.require_whole(VIEW)
+    investigation = reads.find_investigation(public_id)
+    registry_access.require(EXPORT, territory_code=investigation.territory_code)
+    tells = _tells(investigation) and seen.LOCATION in seen.classes(EXPORT)
+    found = reads.list_proposals(public_id, _filter(request.GET, tells=tells))
+    tz = clock.zone(tz_of(investigation.territory_code))
+    classes = [seen.LOCATION] if tells else ["operational"]
+    seen.note([row.person_id for row in found.rows], classes, purpose("export.proposals", public_id))
+    headers = [
+        _("Who"), _("Contact"), _("Source case"), _("Territory"), _("Criterion"), _("Clause"), _("Reason"),
+        _("Minutes"), _("Times"), _("When and where"), _("First exposure"), _("Last exposure"),
+        _("Confirmed by"), _("Decided at"), _("Assistance request"), _("Number of the proposal"),
+    ]  # fmt: skip
+    rows = [_cells(row, investigation, tz, tells=tells) for row in found.rows]
+    write = exporting.as_csv if request.GET["export"] == "csv" else exporting.as_xlsx
+    return write(f"{public_id}-{found.part}", headers, rows)
+
+
+def _cells(row: ProposalRow, investigation: Any, tz: tzinfo, *, tells: bool) -> list[Any]:
+    met = "; ".join(sentence(e, tz) for e in row.encounters) if tells else ""
+    place = places.below(row.person.territory_code) if row.person else ""
+    return [
+        _name(row), row.contact, investigation.case.public_id, place,
+        criterion_labels().get(row.criterion, row.criterion), row.clause, row.reason, row.minutes, row.times,
+        met, row.first_at if tells else None, row.last_at if tells else None, row.decided_by, row.decided_at,
+        row.request, row.public_id,
+    ]  # fmt: skip
+
+
 def _page(
-    request: HttpRequest, public_id: str, *, forms_bad: Mapping[str, forms.Form] | None = None
+    request: HttpRequest,
+    public_id: str,
+    *,
+    forms_bad: Mapping[str, forms.Form] | None = None,
+    wrong: Invalid | Conflict | None = None,
 ) -> HttpResponse:
+    """The list as it was asked for; after something `wrong` with whom was chosen and why as they stood."""
     sight.require_whole(VIEW)
     tells = _tells(reads.find_investigation(public_id))
-    given = _filter(request, tells=tells)
+    query = QueryDict(request.POST.get("kept", "")) if wrong else request.GET
+    given = _filter(query, tells=tells)
     found = reads.list_proposals(public_id, given)
     investigation = found.investigation
+    tz = clock.zone(tz_of(investigation.territory_code))
     is_open = investigation.status == investigation.OPEN
     may = is_open and registry_access.may(None, WRITE, territory_code=investigation.territory_code).allowed
     if tells:
@@ -92,13 +136,17 @@ def _page(
         )
     context = {
         "one": investigation,
+        "case_name": seen.name_in_list(
+            people.briefs([investigation.case.person_id]).get(investigation.case.person_id)
+        ),
         "crumbs": places.crumbs(request, investigation.territory_code),
         "part": given.part,
         "given": given,
         "filtered": given != ProposalFilter(part=given.part),
         "tabs": _tabs(found, given),
-        "rows": [_shown(row, tells=tells) for row in found.rows],
+        "rows": [_shown(row, tz, tells=tells) for row in found.rows],
         "tells": tells,
+        "may_export": registry_access.may(None, EXPORT, territory_code=investigation.territory_code).allowed,
         "places": found.places if tells else (),
         "settings": [(k, v) for k, v in SETTING_LABELS if k in found.settings and tells],
         "is_open": is_open,
@@ -115,11 +163,30 @@ def _page(
         "manifest_form": ManifestForm(),
         **(forms_bad or {}),
         "opened": next(iter(forms_bad or {}), ""),
-        "kept": request.GET.urlencode(),
+        "kept": query.urlencode(),
+        **_as_sent(request, wrong, found),
         "empty_title": _empty(given.part, found)[0],
         "empty_text": _empty(given.part, found)[1],
     }
-    return render(request, "web/investigation/proposals.html", context, status=422 if forms_bad else 200)
+    status = wrong.status if wrong else 422 if forms_bad else 200
+    return render(request, "web/investigation/proposals.html", context, status=status)
+
+
+def _as_sent(
+    request: HttpRequest, wrong: Invalid | Conflict | None, found: ProposalList
+) -> Mapping[str, Any]:
+    """What was chosen and written, with what is wrong about it: nothing has to be typed again."""
+    if wrong is None:
+        return {}
+    told = wrong.details.get("errors") or []
+    return {
+        "wrong": wrong,
+        "wrong_lines": [
+            {"text": e["message"], "href": reverse("web:proposal", args=[e["field"]])} for e in told
+        ],
+        "chosen": frozenset(request.POST.getlist("proposal")),
+        "sent": {name: request.POST.get(name, "") for name in ("criterion", "need", "reason")},
+    }
 
 
 def _tells(investigation: Any) -> bool:
@@ -127,20 +194,20 @@ def _tells(investigation: Any) -> bool:
     return investigation.status == investigation.OPEN and seen.LOCATION in seen.classes(VIEW)
 
 
-def _filter(request: HttpRequest, *, tells: bool) -> ProposalFilter:
+def _filter(query: QueryDict, *, tells: bool) -> ProposalFilter:
     """What is asked for; not by whereabouts where they are not told, as a filter would tell them."""
 
     def number(key: str) -> float:
         try:
-            return max(0.0, float(request.GET.get(key) or 0))
+            return max(0.0, float(query.get(key) or 0))
         except ValueError:
             return 0.0
 
-    part = request.GET.get("part", "open")
+    part = query.get("part", "open")
     return ProposalFilter(
         part=part if part in reads.PARTS else "open",
-        place=request.GET.get("place", "")[:120] if tells else "",
-        setting=request.GET.get("setting", "")[:20] if tells else "",
+        place=query.get("place", "")[:120] if tells else "",
+        setting=query.get("setting", "")[:20] if tells else "",
         least_minutes=min(int(number("minutes")), 100_000),
         least_score=min(number("score"), 1.0),
     )
@@ -174,9 +241,9 @@ def _said(quote: Any) -> str:
 # --- one row ------------------------------------------------------------------------------------------
 
 
-def _shown(row: ProposalRow, *, tells: bool) -> dict[str, Any]:
+def _shown(row: ProposalRow, tz: tzinfo, *, tells: bool) -> dict[str, Any]:
     best = row.candidates[0] if row.candidates and tells else None
-    told = [sentence(e) for e in row.encounters] if tells else []
+    told = [sentence(e, tz) for e in row.encounters] if tells else []
     return {
         "row": row,
         "name": _name(row),
@@ -190,7 +257,7 @@ def _shown(row: ProposalRow, *, tells: bool) -> dict[str, Any]:
         ],
         "told": told[:TOLD],
         "more": told[TOLD:],
-        "later": [sentence(e) for e in row.later] if tells else [],
+        "later": [sentence(e, tz) for e in row.later] if tells else [],
         "best": best,
         "best_label": criterion_labels()[best.criterion.value] if best else "",
         "best_says": (best.zh if (get_language() or "zh").startswith("zh") else best.en) if best else "",
@@ -213,14 +280,20 @@ def _name(row: ProposalRow) -> str:
 # --- deciding -----------------------------------------------------------------------------------------
 
 
-@require_POST
-@access(WRITE)
+@access(WRITE, personal=True)
 def proposals_do(request: HttpRequest, public_id: str, what: str) -> HttpResponse:
-    """What is done with the names chosen, or to bring names in."""
+    """What is done with the names chosen, or to bring names in; whoever only opens the address again comes
+    to the list."""
+    if request.method != "POST":
+        return redirect("web:proposals", public_id=public_id)
     do = _DO.get(what)
     if do is None:
         raise NotFound(_("There is no %(what)s here.") % {"what": what})
-    return do(request, public_id, _actor(request))
+    try:
+        with transaction.atomic():
+            return do(request, public_id, _actor(request))
+    except (Invalid, Conflict) as wrong:
+        return _page(request, public_id, wrong=wrong)
 
 
 def _actor(request: HttpRequest) -> Actor:
@@ -483,7 +556,7 @@ def proposal(request: HttpRequest, public_id: str) -> HttpResponse:
     zh = (get_language() or "zh").startswith("zh")
     context = {
         "one": investigation,
-        "shown": _shown(row, tells=tells),
+        "shown": _shown(row, clock.zone(tz_of(investigation.territory_code)), tells=tells),
         "row": row,
         "tells": tells,
         "form": form,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_POST
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
 
 from bihuan.doors.web.access import access
 from bihuan.registry import access as registry_access
@@ -41,6 +43,15 @@ def theme(request: HttpRequest) -> HttpResponse:
         "theme", choice if choice in ("light", "dark") else "system", max_age=A_YEAR, samesite="Lax"
     )
     return answer
+
+
+@never_cache
+@require_safe
+@access(scope="anyone")
+def alive(request: HttpRequest) -> HttpResponse:
+    """Who is logged in ("" = nobody), and the token that forms need now: asked before a form is sent from a
+    page that has stood open (session.ts)."""
+    return JsonResponse({"who": request.user.get_username(), "token": get_token(request)})
 
 
 @require_POST
