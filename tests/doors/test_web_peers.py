@@ -122,6 +122,19 @@ def test_changed_on_the_page_number_and_key_stay(cast: Cast, theirs: Any) -> Non
     assert (after.name, after.serves, after.serial) == ("十堰疾控", ("420302",), before.serial + 1)
 
 
+def test_who_decided_what_stands_on_the_page_of_this_installation(cast: Cast, theirs: Any) -> None:
+    added(cast, theirs, theirs[1])
+    admin = browser(cast.administrator)
+    admin.post(reverse("web:peer_own"), OWN)
+    admin.post(reverse("web:peer_key"), {"newest": keys.own().newest.id, "sure": "on"})
+    admin.post(reverse("web:peer_suspend", args=[theirs[0]["installation"]]), {"reason": "密钥可能外泄"})
+    body = admin.get(reverse("web:peer_own")).content.decode()
+    for text in ("更换本系统密钥", "更改本系统名片", "已停止往来", "密钥可能外泄", "本系统首次命名"):
+        assert text in body
+    assert cast.administrator.actor.name in body
+    assert keys.fingerprint(keys.own().newest.public) in body
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"name": " "}, {"url": "http://bihuan.example"}, {"serves": "无此地"}, {"serves": "，"}, {"serves": ""}],

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from bihuan.doors.cli.given import to_write
 from bihuan.doors.cli.output import Json, show, table
 from bihuan.registry.actor import Actor
 from bihuan.tracing.actions.assistance import peers as verbs
@@ -37,7 +38,7 @@ def init(
 
 @app.command("show-key")
 def show_key(
-    out: Annotated[Path | None, typer.Option(help="Write the card to this file.")] = None,
+    out: Annotated[Path | None, typer.Option(callback=to_write, help="Write the card to this file.")] = None,
     json: Json = False,
 ) -> None:
     """Show our card (public keys only) and its fingerprint, to be read to the people who add us."""
@@ -113,6 +114,28 @@ def refused(
     rows = [
         {"at": row.at, "code": row.code, "claimed": row.claimed, "bytes": row.size}
         for row in queries.refusals(limit=limit)
+    ]
+    show(rows, json=json)
+
+
+@app.command()
+def history(
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    json: Json = False,
+) -> None:
+    """List who named this installation or changed its key, and who trusted or suspended others."""
+    rows = [
+        {
+            "at": row.at,
+            "what": row.what if json else row.label,
+            "installation": row.installation,
+            "name": row.name,
+            "fingerprint": row.fingerprint,
+            "by": row.by,
+            "door": row.door,
+            "reason": row.reason,
+        }
+        for row in queries.decisions(limit=limit)
     ]
     show(rows, json=json)
 

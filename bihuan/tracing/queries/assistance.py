@@ -29,6 +29,7 @@ from bihuan.tracing.models import (
     AssistanceNote,
     AssistanceRequest,
     Contact,
+    ExchangeDecision,
     ExchangeRefusal,
     Peer,
 )
@@ -62,12 +63,14 @@ __all__ = [
     "AssistanceRow",
     "AssistanceView",
     "Candidate",
+    "DecisionView",
     "HandOver",
     "MessageView",
     "PeerView",
     "allowed_fields",
     "candidates",
     "count_requests",
+    "decisions",
     "field_words",
     "find_request",
     "hand_over_of",
@@ -548,6 +551,48 @@ def old_keys() -> int:
     """How many keys of ours that were changed are still kept, because not every peer has the newest."""
     own = keys.load()
     return len(own.keys) - 1 if own else 0
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionView:
+    """Something that was decided about this installation (`is_own`) or another one: when, by whom through
+    which door, the fingerprint and territories it has had since, and why. `at` in UTC."""
+
+    at: datetime
+    what: str
+    label: str
+    is_own: bool
+    installation: str
+    name: str
+    fingerprint: str
+    url: str
+    serves: tuple[str, ...]
+    reason: str
+    by: str
+    door: str
+
+
+def decisions(*, limit: int = 50) -> list[DecisionView]:
+    """Who named this installation or changed its key, and who trusted or suspended others; newest first.
+    Raises NotAllowed without the right to administer."""
+    access.require("account.admin")
+    return [
+        DecisionView(
+            at=row.at,
+            what=row.what,
+            label=str(row.get_what_display()),
+            is_own=row.is_own,
+            installation=row.installation,
+            name=row.name,
+            fingerprint=row.fingerprint,
+            url=row.url,
+            serves=tuple(row.serves),
+            reason=row.reason,
+            by=row.by_name,
+            door=row.door,
+        )
+        for row in ExchangeDecision.objects.order_by("-id")[:limit]
+    ]
 
 
 def refusals(*, limit: int = 50) -> Sequence[ExchangeRefusal]:

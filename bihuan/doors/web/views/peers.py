@@ -23,10 +23,14 @@ from bihuan.registry.errors import BihuanError, Invalid
 from bihuan.tracing.actions.assistance import peers as verbs
 from bihuan.tracing.errors import UnknownPeer
 from bihuan.tracing.queries import assistance as queries
-from bihuan.tracing.queries.assistance import PeerView
+from bihuan.tracing.queries.assistance import DecisionView, PeerView
 
 RIGHT: Final = "account.admin"
 REFUSED_SHOWN: Final = 20
+DECISIONS_SHOWN: Final = 100
+"""The newest; `bihuan peers history` has them all."""
+_BY_WORKER: Final = gettext_lazy("by itself")
+_BY_COMMAND: Final = gettext_lazy("on the command line")
 _BETWEEN: Final = re.compile(r"[\n,;，；、]+")
 """What stands between two territories in a list that a person types."""
 
@@ -146,8 +150,25 @@ def peer_own(request: HttpRequest) -> HttpResponse:
                 )
             messages.success(request, text)
             return redirect("web:peers")
-    context = {"form": form, "own": card, "back": reverse("web:peers")}
+    decided = [_decided(one) for one in queries.decisions(limit=DECISIONS_SHOWN)]
+    context = {"form": form, "own": card, "decided": decided, "back": reverse("web:peers")}
     return render(request, "web/peers/own.html", context, status=422 if form.errors else 200)
+
+
+def _decided(one: DecisionView) -> dict[str, Any]:
+    return {
+        "at": one.at,
+        "label": one.label,
+        "about": _("this installation") if one.is_own else one.name,
+        "name": one.name if one.is_own else one.installation,
+        "reason": one.reason,
+        "by": _BY_WORKER if one.door == "worker" else one.by,
+        "way": _BY_COMMAND if one.door == "cli" else "",
+        "serves": [_place(code) for code in one.serves]
+        if one.what in ("named", "changed", "trusted")
+        else [],
+        "fingerprint": one.fingerprint,
+    }
 
 
 @access(RIGHT)

@@ -20,12 +20,13 @@ from bihuan.registry import scope
 from bihuan.registry.actor import Actor
 from bihuan.registry.outbox import retry_after
 from bihuan.registry.secrets import keyring
-from bihuan.tracing.actions.assistance import handover, lost, thread
+from bihuan.tracing.actions.assistance import decisions, handover, lost, thread
 from bihuan.tracing.models import (
     AssistanceDelivery,
     AssistanceMessage,
     AssistanceNote,
     AssistanceRequest,
+    Decided,
     Peer,
 )
 from bihuan.tracing.peers import envelope, keys, wire
@@ -112,8 +113,8 @@ def _note(peer: Peer, code: str) -> bool:
 def _drop_old_keys(own: keys.Identity) -> None:
     """Old keys go when every peer has confirmed the newest one, or there is none to tell."""
     behind = Peer.objects.filter(revoked_at__isnull=True).exclude(knows_key=own.newest.id)
-    if not behind.exists():
-        keys.forget_before(own.newest.id)
+    if not behind.exists() and keys.forget_before(own.newest.id):
+        decisions.of_ourselves(Decided.KEY_DROPPED, own, actor=Actor.system("assistance"))
 
 
 def _send_next(own: keys.Identity, silent: set[int], post: Post, now: datetime) -> str:

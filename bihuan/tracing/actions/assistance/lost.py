@@ -73,7 +73,9 @@ def send_copy(row: AssistanceRequest, unsaid: Container[str], *, at: datetime) -
     its request goes back there as a copy. False when that is not so, or the copy is on its way."""
     own = AssistanceMessage.unscoped.filter(request=row, is_own=True)
     asked = AssistanceMessage.unscoped.filter(request=row, said=Said.REQUEST).order_by("id").first()
-    if row.is_asking or asked is None or mark(asked.message) not in unsaid or own.exists():
+    if row.is_asking or row.peer is None or asked is None or own.exists():
+        return False
+    if mark(asked.message) not in unsaid:
         return False
     before = AssistanceDelivery.unscoped.filter(message=asked)
     if before.exists():
@@ -82,7 +84,7 @@ def send_copy(row: AssistanceRequest, unsaid: Container[str], *, at: datetime) -
     AssistanceDelivery.unscoped.create(
         message=asked,
         request=row,
-        peer_id=row.peer_id,
+        peer=row.peer,
         territory_code=row.territory_code,
         next_try_at=at,
         error=UNKNOWN_THREAD,

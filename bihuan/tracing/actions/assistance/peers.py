@@ -15,11 +15,13 @@ from django.utils.translation import gettext as _
 from bihuan.cases.actions.common import writing
 from bihuan.registry import access, clock, scope
 from bihuan.registry.actor import Actor
+from bihuan.tracing.actions.assistance import decisions
 from bihuan.tracing.errors import PeerInvalid, UnknownPeer
-from bihuan.tracing.models import Peer
+from bihuan.tracing.models import Decided, Peer
 from bihuan.tracing.peers import keys, wire
 
 RIGHT = "account.admin"
+_NOBODY = Actor.system("exchange")
 
 
 def require_whole() -> None:
@@ -51,7 +53,10 @@ def name_installation(
     require_whole()
     for code in codes:
         access.require(RIGHT, territory_code=code)
-    made = keys.name_it(name=name.strip()[: keys.LONGEST_NAME], url=url, serves=codes)
+    by, is_first = actor or _NOBODY, keys.load() is None
+    with writing(by):
+        made = keys.name_it(name=name.strip()[: keys.LONGEST_NAME], url=url, serves=codes)
+        decisions.of_ourselves(Decided.NAMED if is_first else Decided.CHANGED, made, actor=by)
     _log("named", made, actor)
     return made
 
@@ -62,9 +67,14 @@ def rotate_key(*, actor: Actor | None = None, newest: str = "") -> keys.Identity
     `newest` is the id of the key to be replaced: asked for the same one twice, only one is made.
     """
     require_whole()
-    if keys.load() is None:
+    before, by = keys.load(), actor or _NOBODY
+    if before is None:
         raise not_named()
-    made = keys.rotate(newest)
+    with writing(by):
+        made = keys.rotate(newest)
+        if made.newest.id == before.newest.id:
+            return made
+        decisions.of_ourselves(Decided.KEY_CHANGED, made, actor=by)
     _log("key_changed", made, actor)
     return made
 
@@ -116,6 +126,7 @@ def add_peer(card: Mapping[str, Any], *, actor: Actor) -> Peer:
                 "compare_error": "",
             },
         )
+        decisions.of_peer(Decided.TRUSTED, found, actor=actor)
         return found
 
 
@@ -189,6 +200,7 @@ def renew_peer(peer: Peer, card: Mapping[str, Any]) -> bool:
         return False
     peer.serial, peer.key = card["serial"], dict(card["key"])
     peer.save(update_fields=["serial", "key"])
+    decisions.of_peer(Decided.PEER_KEY, peer, actor=Actor.system(peer.name, door="exchange"))
     return True
 
 
@@ -204,6 +216,7 @@ def revoke_peer(installation: str, *, reason: str, actor: Actor) -> Peer:
         peer.revoked_at, peer.revoked_by = clock.now(), actor.name[:120]
         peer.revoked_reason = reason.strip()[:300]
         peer.save()
+        decisions.of_peer(Decided.REVOKED, peer, actor=actor, reason=peer.revoked_reason)
         return peer
 
 
