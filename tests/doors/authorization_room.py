@@ -271,7 +271,7 @@ def web_pages(facts: Facts) -> dict[str, list[dict[str, Any]]]:
         "assistance_one": [{"public_id": facts.request}],
         "peer_suspend": [{"installation": "N-0000000000"}],
         "assistance_do": [
-            {"public_id": facts.request, "said": said} for said in ("end", "answer", "request")
+            {"public_id": facts.request, "said": said} for said in ("end", "answer", "request", "link", "settle")
         ],
         "proposals": [{"public_id": facts.investigation}],
         "proposals_do": [
@@ -464,6 +464,8 @@ def api_bodies(facts: Facts) -> dict[str, Any]:
         "return_assistance": {"reason": "wrong_place"},
         "answer_assistance": {"outcome": "found"},
         "end_assistance": {},
+        "link_assistance": {"contact": facts.contact},
+        "settle_assistance": {},
         "create_import": None,
         "register_many_places": {"places": [{"name": "新店", "territory_code": GRID}]},
         "update_place": {"name": "改名"},

@@ -3,11 +3,14 @@ first."""
 
 from __future__ import annotations
 
-from datetime import date
+import json
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from bihuan.doors.cli.main import app
 from bihuan.registry import clock, scope
 from bihuan.registry.people import PersonInput
 from bihuan.tracing.actions import ContactInput, confirm_contact
@@ -16,9 +19,11 @@ from bihuan.tracing.models import AssistanceDelivery, AssistanceRequest, Contact
 from tests.cast import GRID, NEXT_COUNTY, OTHER_CITY, Cast
 from tests.doors.api_room import Api, token_for
 from tests.doors.web_room import browser
+from tests.rooms import test_handover as handover
 from tests.rooms.care_room import local
 from tests.rooms.exchange_room import SYSTEM, Line, pair
 from tests.rooms.test_exchange import ask, carry, there
+from tests.rooms.test_exchange_restored import forget, here
 
 NOON = local("02-14 12:00")
 NAME, PHONE = "欧阳晓岚", "13871234567"
@@ -195,3 +200,77 @@ def test_what_the_other_side_has_lost_is_said_and_closed_on_the_page(cast: Cast,
     assert "未能告知" in text
     assert "未送达，不再发送" in text
     assert (there(row).status, there(row).told) == ("deleted", None)
+
+
+def answered_and_lost(folder: Path) -> AssistanceRequest:
+    """A request between two installations that is answered and that the asking side does not take up again:
+    the asked side's row."""
+    asking, asked = pair(folder, asking="4203", asked=OTHER_CITY)
+    row = ask(asking)
+    carry(asking, Line(asking, asked))
+    with asked.acting():
+        verbs.accept(verbs.AcceptInput(there(row).public_id), actor=SYSTEM)
+        verbs.answer(there(row).public_id, outcome="found", actor=SYSTEM)
+    AssistanceDelivery.unscoped.filter(request=there(row)).update(error="not-asked")
+    return there(row)
+
+
+def taken_up(folder: Path) -> tuple[AssistanceRequest, Contact]:
+    """A request that the asking side had lost and took up again: its row, and the contact it is about."""
+    asking, asked = pair(folder, asking="4203", asked=OTHER_CITY)
+    line, contact = Line(asking, asked), handover.named()
+    row = handover.ask(asking, contact)
+    carry(asking, line)
+    handover.take(asked, row)
+    forget(row)
+    for minutes in range(3):
+        carry(asked, line, NOON + timedelta(minutes=minutes))
+    return here(row), contact
+
+
+def command(*words: str) -> dict[str, object]:
+    with scope.system():
+        done = CliRunner().invoke(app, ["assistance", *words, "--json"])
+    assert done.exit_code == 0, done.output
+    found: dict[str, object] = json.loads(done.output)
+    return found
+
+
+def test_what_the_other_side_has_lost_is_closed_by_the_api(cast: Cast, tmp_path: Path) -> None:
+    row = answered_and_lost(tmp_path)
+    city, close = Api(token_for(cast.other_city)), f"/assistance/{row.public_id}/settle"
+    assert "settle" in city.get(f"/assistance/{row.public_id}").json()["offers"]
+    assert Api(token_for(cast.neighbor)).post(close).status_code == 404
+    assert city.post(close).json()["status"] == "deleted"
+    row.refresh_from_db()
+    assert (row.status, row.told) == ("deleted", None)
+
+
+def test_what_the_other_side_has_lost_is_closed_by_the_command(cast: Cast, tmp_path: Path) -> None:
+    row = answered_and_lost(tmp_path)
+    assert command("settle", row.public_id)["status"] == "deleted"
+    assert command("show", row.public_id)["offers"] == []
+
+
+def test_what_is_not_lost_is_closed_by_nobody(cast: Cast, contact: Contact) -> None:
+    _here, there = asked(cast, contact)
+    refused = Api(token_for(cast.neighbor)).post(f"/assistance/{there}/settle")
+    assert (refused.status_code, refused.json()["type"]) == (409, "assistance-closed")
+
+
+def test_a_request_taken_up_again_is_linked_by_the_api(cast: Cast, tmp_path: Path) -> None:
+    row, contact = taken_up(tmp_path)
+    api, link = Api(token_for(cast.neighbor)), f"/assistance/{row.public_id}/link"
+    assert "link" in api.get(f"/assistance/{row.public_id}").json()["offers"]
+    assert api.post(link, {"contact": "K-0000000000"}).status_code == 404
+    assert Api(token_for(cast.other_city)).post(link, {"contact": contact.public_id}).status_code == 404
+    assert api.post(link, {"contact": contact.public_id}).json()["contact"] == contact.public_id
+    assert handover.state(contact) == "handed_over"
+
+
+def test_a_request_taken_up_again_is_linked_by_the_command(cast: Cast, tmp_path: Path) -> None:
+    row, contact = taken_up(tmp_path)
+    assert contact.public_id in command("show", row.public_id)["likely_contacts"]
+    command("link", row.public_id, "--contact", contact.public_id)
+    assert handover.state(contact) == "handed_over"
+    assert "likely_contacts" not in command("show", row.public_id)

@@ -58,6 +58,10 @@ def show_one(request: Annotated[str, typer.Argument(help="R-…")], json: Json =
     told: dict[str, object] = {"id": row.public_id, "side": row.side, "need": row.need, "status": row.status}
     told |= {"shared": list(found.request.shared), "told": found.is_told, "thread": found.request.thread}
     told |= {"contact": found.contact or None, "handed_over_at": found.request.handed_over_at}
+    told |= {"offers": sorted(found.offers)}
+    if queries.LINK in found.offers:
+        likely = queries.likely_contacts(request, on=clock.today())
+        told |= {"likely_contacts": [key for key, _name in likely]}
     messages = [
         {
             "said": m.said,
@@ -105,6 +109,24 @@ def ask(
         return
     row = verbs.ask(given, actor=ACTOR)
     show({"id": row.public_id, "status": row.status, "shared": list(row.shared)}, json=json)
+
+
+@app.command()
+def link(
+    request: Annotated[str, typer.Argument(help="R-…")],
+    contact: Annotated[str, typer.Option(help="K-…, the contact here that it is about.")],
+    json: Json = False,
+) -> None:
+    """Name the contact of a request that was lost here and taken up again from the other side's copy."""
+    row = verbs.link(request, contact=contact, actor=ACTOR)
+    show({"id": row.public_id, "status": row.status, "contact": contact}, json=json)
+
+
+@app.command()
+def settle(request: Annotated[str, typer.Argument(help="R-…")], json: Json = False) -> None:
+    """Close a request that the other side has lost and cannot take up: what it told is deleted here."""
+    row = verbs.settle_lost(request, actor=ACTOR)
+    show({"id": row.public_id, "status": row.status}, json=json)
 
 
 @app.command()

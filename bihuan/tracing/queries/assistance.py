@@ -53,6 +53,7 @@ from bihuan.tracing.rules.assistance import (
 
 __all__ = [
     "FIELD_CLASS",
+    "LINK",
     "LOST_THERE",
     "MOST_BYTES",
     "NEED_LABELS",

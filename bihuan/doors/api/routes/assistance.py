@@ -66,7 +66,8 @@ class MessageOut(Schema):
 
 class RequestWhole(Schema):
     """One request. `shared` names every field that crossed; `fields` what they hold, null for those not for
-    your role, {} after deletion."""
+    your role, {} after deletion. `offers` is what you may say or do now: request (send the draft), accept,
+    return, answer, end, deleted (delete before its time), link, settle."""
 
     request: RequestOut
     thread: str
@@ -77,6 +78,7 @@ class RequestWhole(Schema):
     question: str | None
     deleted: bool
     contact: str
+    offers: list[str]
     messages: list[MessageOut]
 
 
@@ -128,6 +130,12 @@ class AnswerIn(Schema):
     final: bool | None = None
 
 
+class LinkIn(Schema):
+    """`contact` is of this side, K-…"""
+
+    contact: str
+
+
 class StandsOut(Schema):
     id: str
     status: str
@@ -176,6 +184,7 @@ def get_assistance(call: Call, request_id: str) -> RequestWhole:
         question=found.question if health else None,
         deleted=not found.is_told,
         contact=found.contact,
+        offers=sorted(found.offers),
         messages=[_message(m, health=health) for m in found.messages],
     )
 
@@ -226,6 +235,19 @@ def answer_assistance(call: Call, request_id: str, body: AnswerIn) -> StandsOut:
     """Feed back what was found"""
     row = actions.answer(request_id, outcome=body.outcome, note=body.note, final=body.final, actor=call.actor)
     return _stands(row)
+
+
+@operation(router, "POST", "/assistance/{request_id}/link", right="assistance.write", response=StandsOut)
+def link_assistance(call: Call, request_id: str, body: LinkIn) -> StandsOut:
+    """Name the contact of a request that was lost here and taken up again from the other side's copy"""
+    row = actions.link(request_id, contact=body.contact, actor=call.actor)
+    return StandsOut(id=row.public_id, status=row.status, contact=body.contact)
+
+
+@operation(router, "POST", "/assistance/{request_id}/settle", right="assistance.write", response=StandsOut)
+def settle_assistance(call: Call, request_id: str) -> StandsOut:
+    """Close a request that the other side has lost and cannot take up: what it told is deleted here"""
+    return _stands(actions.settle_lost(request_id, actor=call.actor))
 
 
 @operation(router, "POST", "/assistance/{request_id}/end", right="assistance.write", response=StandsOut)
