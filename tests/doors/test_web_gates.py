@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,18 @@ def test_the_gate_of_a_closed_place_opens_to_send_what_the_device_keeps(cast: Ca
     assert "关闭于" in browser(cast.grid).get(f"/places/{gate}/").content.decode()
     browser(cast.community).post(f"/places/{gate}/active/", {"active": "1"})
     assert send(cast.grid, gate, sent(one("b"), by=cast.grid)).json()["closed"] == ""
+
+
+def test_a_gate_closed_lately_is_found_among_the_gates_until_nothing_of_it_is_taken(
+    cast: Cast, gate: str
+) -> None:
+    assert browser(cast.grid).get("/gate/").status_code == 302
+    browser(cast.community).post(f"/places/{gate}/active/", {"active": "0"})
+    page = browser(cast.grid).get("/gate/").content.decode()
+    assert f"/gate/{gate}/" in page
+    assert "近期关闭" in page
+    with clock.frozen(MORNING + timedelta(hours=49)):
+        assert f"/gate/{gate}/" not in browser(cast.grid).get("/gate/").content.decode()
 
 
 def test_a_list_is_loaded_whole_or_not_at_all(cast: Cast) -> None:

@@ -127,6 +127,11 @@ def list_places(given: PlaceFilter, *, cursor: str = "", size: int | None = None
     return Page(tuple(_rows(found)), following)
 
 
+def closed_lately(since: datetime, *, size: int) -> tuple[PlaceRow, ...]:
+    """Places within the scope that were closed since a moment, the newest first."""
+    return tuple(_rows(Place.objects.filter(closed_at__gte=since).order_by("-closed_at")[:size]))
+
+
 def count_places(given: PlaceFilter) -> int:
     return _filtered(given).count()
 

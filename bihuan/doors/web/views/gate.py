@@ -6,7 +6,7 @@ import base64
 import json
 import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ from bihuan.doors.web import seen, vite
 from bihuan.doors.web.access import access
 from bihuan.loops.queries import sight
 from bihuan.registry import access as registry_access
-from bihuan.registry import clock
+from bihuan.registry import clock, scope
 from bihuan.registry.errors import BihuanError, Invalid
 from bihuan.registry.purposes import purpose
 from bihuan.registry.queries import person_by_public_id
@@ -53,22 +53,35 @@ def gate_choice(request: HttpRequest) -> HttpResponse:
     """The gates of the post's territory; straight to the gate where there is one."""
     text = request.GET.get("q", "")
     page = queries.list_places(PlaceFilter(text=text), size=SHOWN)
-    if len(page.rows) == 1 and not text:
+    closed = () if text else _closed_lately()
+    if len(page.rows) == 1 and not text and not closed:
         return redirect("web:gate", public_id=page.rows[0].public_id)
-    gates = [
-        {
-            "name": name_of(row.name, row.name_en),
-            "href": reverse("web:gate", args=[row.public_id]),
-            "where": territories.below(row.territory_code),
-            "address": row.address,
-            "is_over": row.is_over,
-        }
-        for row in page.rows
-    ]
-    may_add = registry_access.may(None, "place.write").allowed
-    return render(
-        request, "web/gate/choice.html", {"gates": gates, "q": text, "more": page.next, "may_add": may_add}
-    )
+    context = {
+        "gates": [_choice(row) for row in page.rows],
+        "closed": [_choice(row) for row in closed],
+        "q": text,
+        "more": page.next,
+        "may_add": registry_access.may(None, "place.write").allowed,
+    }
+    return render(request, "web/gate/choice.html", context)
+
+
+def _choice(row: PlaceRow) -> dict[str, Any]:
+    return {
+        "name": name_of(row.name, row.name_en),
+        "href": reverse("web:gate", args=[row.public_id]),
+        "where": territories.below(row.territory_code),
+        "address": row.address,
+        "is_over": row.is_over,
+        "closed_at": row.closed_at,
+    }
+
+
+def _closed_lately() -> tuple[PlaceRow, ...]:
+    """Places closed so lately that devices may still keep what they recorded there."""
+    now, acting = clock.now(), scope.current()
+    hours = actions.rules_at(acting.lo if acting else "", now).unsent_hours
+    return queries.closed_lately(now - timedelta(hours=hours), size=SHOWN)
 
 
 @access("visits.record")
@@ -318,7 +331,7 @@ def _texts() -> dict[str, str]:
         "temperature": _("temperature"),
         "mask": _("mask"),
         "register": _("registration of the stranger"),
-        "rejected": _("Not taken:"),
+        "rejected": _("Not taken: %(why)s"),
         "recordedAt": _("%(n)s, recorded %(times)s"),
         "sendAgain": _("Send again"),
         "seen": _("Seen: remove"),

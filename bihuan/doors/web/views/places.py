@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 from django.views.decorators.http import require_POST
 
 from bihuan.doors.exchange.place_list import read_places
@@ -133,7 +133,8 @@ def _columns(days: dict[int, GateDay]) -> list[Column[PlaceRow]]:
         if day is None or day.percent is None:
             return Cell("–", export="")
         tone = "done" if day.percent == 100 else "soon"
-        return Cell(f"{day.percent} %", tone=tone, under=_("%(n)s entries") % {"n": day.entries})
+        under = ngettext("%(n)s entry", "%(n)s entries", day.entries) % {"n": day.entries}
+        return Cell(f"{day.percent} %", tone=tone, under=under)
 
     def load(row: PlaceRow) -> Cell:
         day = days.get(row.id)
@@ -154,7 +155,7 @@ def _columns(days: dict[int, GateDay]) -> list[Column[PlaceRow]]:
 
 
 def _name_cell(row: PlaceRow) -> Cell:
-    under = row.public_id if row.active else f"{row.public_id} · {_('closed')}"
+    under = row.public_id if row.active else f"{row.public_id} · {pgettext('place', 'closed')}"
     return Cell(
         name_of(row.name, row.name_en),
         href=reverse("web:place", args=[row.public_id]),

@@ -130,6 +130,7 @@ async function record(one: GateRecord): Promise<void> {
 }
 
 function show(text: string, tone: string): void {
+  said.hidden = false;
   said.textContent = text;
   said.className = `gate-said ${tone}`;
 }
@@ -223,7 +224,9 @@ async function heard(told: Answered): Promise<void> {
     await outbox.refuse(not.map(({ event, message, closed }) => ({ event, message, again: closed })));
     await outbox.drop(told.answers.filter((one) => one.status !== "rejected").map((one) => one.event));
   }
-  for (const one of not) if (!outbox || one.event === newest) show(`${t("rejected")} ${one.message}`, "late");
+  for (const one of not) {
+    if (!outbox || (one.event === newest && !told.closed)) show(t("rejected", { why: one.message }), "late");
+  }
   showClosed(told.closed);
   for (const [token, name] of Object.entries(told.names)) names.set(token, name);
   inside.textContent = told.limit === null ? t("inside", { n: told.inside }) : t("insideOf", { n: told.inside, limit: told.limit });
@@ -287,7 +290,8 @@ function paragraph(text: string, className = ""): HTMLParagraphElement {
 
 /** A closed place takes nothing new; what waits for it is sent. */
 function showClosed(since: string): void {
-  work.hidden = Boolean(since);
+  if (work.hidden === Boolean(since)) return;
+  work.hidden = said.hidden = Boolean(since);
   closed.hidden = !since;
   closed.querySelector("h2")!.textContent = since.charAt(0).toUpperCase() + since.slice(1);
   if (since) scanning?.abort();
@@ -308,7 +312,7 @@ function oneRefused(group: Refused): HTMLElement {
   const row = document.createElement("p");
   row.className = "btn-row";
   row.append(...(group.again ? [button(t("sendAgain"), () => outbox!.retry(group.events).then(send))] : []), seen);
-  line.append(paragraph(`${t("rejected")} ${group.message}`, "gate-why"), paragraph(t("recordedAt", { n: group.events.length, times })), row);
+  line.append(paragraph(t("rejected", { why: group.message }), "gate-why"), paragraph(t("recordedAt", { n: group.events.length, times })), row);
   return line;
 }
 
