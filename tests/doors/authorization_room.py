@@ -284,7 +284,7 @@ def web_pages(facts: Facts) -> dict[str, list[dict[str, Any]]]:
         "investigation_entry": [{"public_id": facts.investigation, "entry_id": facts.entry}],
         "investigation_do": [
             {"public_id": facts.investigation, "what": what}
-            for what in ("draft", "entry", "judge", "hypothesis", "standing", "close", "reopen")
+            for what in ("draft", "entry", "judge", "hypothesis", "standing", "close", "withdraw", "reopen")
         ],
         **{name: [{"public_id": facts.cluster}] for name in ("cluster", "cluster_edit", "cluster_do")},
     }
@@ -479,6 +479,7 @@ def api_bodies(facts: Facts) -> dict[str, Any]:
         "judge_hypothesis": {"standing": "possible"},
         "close_investigation": {"summary": "x"},
         "reopen_investigation": {"reason": "no reason"},
+        "withdraw_investigation": {"reason": "no reason"},
         "look_at_track": {"purpose": "no reason"},
         "look_at_met": {"purpose": "no reason"},
         "look_at_place": {

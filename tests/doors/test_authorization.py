@@ -138,9 +138,11 @@ def is_reading(visit: Visit) -> bool:
 
 
 def is_shown(answer: Answer) -> bool:
-    """The page itself, or the way from a case or contact to its person; a form that is only sent says so."""
+    """The page itself, or the way from a case or contact to its person; a form that is only sent says so, or
+    leads to its page."""
     to = answer.response.get("Location", "")
-    return answer.status in (200, 405) or to.startswith(("/people/", "/loops/", "/duties/"))
+    ways = ("/people/", "/loops/", "/duties/", "/investigations/")
+    return answer.status in (200, 405) or to.startswith(ways)
 
 
 def walk(reader: Reader, visits: list[Visit]) -> list[Answer]:
@@ -208,7 +210,7 @@ def test_who_is_not_logged_in_or_holds_no_post_gets_nothing(cast, facts, later, 
     let_in = {a.visit.name for a in answers if a.visit.url.startswith("/api/") and a.status != 401}
     assert let_in == set()
     open_pages = {a.visit.name for a in answers if not a.visit.url.startswith("/api/") and a.status == 200}
-    assert open_pages <= {"patterns", "no_post", "settings", "gate_worker"}
+    assert open_pages <= {"patterns", "no_post", "settings", "gate_worker", "alive"}
     assert state_of(COUNTY) == before
 
 

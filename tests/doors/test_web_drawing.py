@@ -100,12 +100,12 @@ def test_another_year_is_named():
 @pytest.mark.parametrize(
     ("length", "said"),
     [
-        (timedelta(hours=9, minutes=12), "9 时 12 分"),
-        (timedelta(hours=2), "2 时"),
-        (timedelta(days=3, hours=4, minutes=50), "3 天 4 时"),
+        (timedelta(hours=9, minutes=12), "9 小时 12 分"),
+        (timedelta(hours=2), "2 小时"),
+        (timedelta(days=3, hours=4, minutes=50), "3 天 4 小时"),
         (timedelta(days=12, hours=9), "12 天"),
         (timedelta(seconds=20), "0 分"),
-        (timedelta(hours=-1, minutes=-48), "1 时 48 分"),
+        (timedelta(hours=-1, minutes=-48), "1 小时 48 分"),
     ],
 )
 def test_lengths_are_said_in_two_units_at_most(length, said):

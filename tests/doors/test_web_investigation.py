@@ -167,6 +167,17 @@ def test_two_who_change_one_entry_do_not_write_over_each_other_unseen(
     assert (made.place_text, made.companions) == ("单位", "同事王某")
 
 
+def test_one_opened_for_the_wrong_case_is_undone_on_its_page(cast: Cast, world: Investigation) -> None:
+    post(cast.officer, "investigation_do", world.public_id, "draft", purpose="查行踪")
+    body = get(cast.officer, "investigation", world.public_id).content.decode()
+    assert "按误开撤销" in body
+    done = post(cast.officer, "investigation_do", world.public_id, "withdraw", reason="同名病例")
+    body = done.content.decode()
+    assert "误开流调" in body and "同名病例" in body  # noqa: PT018
+    person = get(cast.officer, "person", world.case.person.public_id).content.decode()
+    assert reverse("web:investigation_new", args=[world.case.public_id]) in person
+
+
 def test_an_entry_sent_twice_stands_once(cast: Cast, world: Investigation) -> None:
     told = {
         "day": "2020-02-11", "begin": "08:00", "end": "09:30", "place_text": "单位", "setting": "workplace",

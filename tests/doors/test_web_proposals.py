@@ -17,6 +17,7 @@ from bihuan.tracing import visits
 from bihuan.tracing.actions.investigate import close_investigation
 from bihuan.tracing.models import Contact, ContactProposal, Investigation, Place, Stranger, VisitLook
 from bihuan.tracing.queries.gates import stranger_place
+from bihuan.tracing.queries.investigations import find_investigation
 from tests.cast import COMMUNITY, NEXT_COUNTY, Cast, Member
 from tests.doors.web_room import browser
 from tests.rooms.care_room import do, local
@@ -279,7 +280,9 @@ def test_a_naming_in_error_is_taken_back(cast: Cast, world: Investigation, found
     assert answer.redirect_chain[-1][0] == reverse("web:proposals", args=[world.public_id])
     with scope.system():
         contact = Contact.objects.select_related("person").get()
+        told = find_investigation(world.public_id)
     assert contact.release_reason == "named_in_error"
+    assert told.contacts == 0, "taken back, she is not counted"
     assert "认错人" in read(get(cast.officer, "proposal", found["zhou"]))
     page = read(get(cast.officer, "person", contact.person.public_id))
     assert reverse("web:proposal", args=[found["zhou"]]) not in page

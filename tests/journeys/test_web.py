@@ -124,4 +124,4 @@ def test_keys_move_through_a_list_and_open_its_rows(page: Any, town: Any) -> Non
     assert page.locator("tr.at").count() == 1
     page.keyboard.press("Enter")
     page.wait_for_url("**/people/P-*/")
-    assert page.get_by_text("谁看过").first.is_visible()
+    assert page.get_by_text("查看记录").first.is_visible()

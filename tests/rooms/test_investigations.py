@@ -28,6 +28,7 @@ from bihuan.tracing.actions.investigate import (
     open_investigation,
     reopen_investigation,
     retract_entries,
+    withdraw_investigation,
 )
 from bihuan.tracing.errors import InvestigationClosed, InvestigationInvalid, InvestigationOpen
 from bihuan.tracing.models import CaseLink, Investigation, Pseudonym, SourceHypothesis, TrackEntry
@@ -157,6 +158,28 @@ def test_reopened_with_a_reason_it_is_worked_on_and_the_duty_stays_done(
     do(cast.officer, "02-13 19:00", close_investigation, world.public_id)
     duty = duties(world.case.public_id)["investigation#1"]
     assert (duty.state, duty.ended_at) == (1, local(NOW))
+
+
+def test_one_opened_for_the_wrong_case_is_closed_and_its_duty_is_owed_as_before(
+    cast: Cast, world: Investigation
+) -> None:
+    visited([(CASE, "market", "02-10 09:00", 60)])
+    do(cast.officer, NOW, draft_track, world.public_id, purpose="查行踪")
+    with pytest.raises(InvestigationInvalid):
+        do(cast.officer, NOW, withdraw_investigation, world.public_id, reason=" ")
+    do(cast.officer, NOW, withdraw_investigation, world.public_id, reason="同名病例")
+    with scope.system():
+        found = find_investigation(world.public_id, now=local(NOW))
+        assert (found.row.status, found.row.clock) == ("closed", "in_error")
+        assert found.looks, "what was looked at stays noted"
+    assert duties(world.case.public_id)["investigation#1"].state == 0
+    with pytest.raises(InvestigationClosed):
+        do(cast.officer, NOW, draft_track, world.public_id, purpose="再看")
+    again = opened(cast.officer, world.case)
+    do(cast.officer, NOW, add_entry, again.public_id, EntryInput(DAYS[0], place_text="单位"))
+    with pytest.raises(InvestigationInvalid):
+        do(cast.officer, NOW, withdraw_investigation, again.public_id, reason="同名病例")
+    assert_holds()
 
 
 def test_wrong_entries_are_named_row_by_row_and_none_is_recorded(cast: Cast, world: Investigation) -> None:

@@ -76,7 +76,7 @@ def say_due(at: datetime, now: datetime) -> str:
 
 
 def say_span(length: timedelta) -> str:
-    """9 时 12 分, 2 时, 3 天 4 时, 12 天: two units at most, none of them nought."""
+    """9 小时 12 分, 2 小时, 3 天 4 小时, 12 天: two units at most, none of them nought."""
     minutes = int(abs(length).total_seconds() // 60)
     days, rest = divmod(minutes, 24 * 60)
     hours, mins = divmod(rest, 60)

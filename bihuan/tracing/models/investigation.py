@@ -76,7 +76,8 @@ class Investigation(ScopedModel):
 
     `window_from` and `window_to` (UTC) bound what may be looked at: the days the case may have infected
     others, and, for where it came from, `source_from`. `window_to` None = until now. `due_at` is the clock of
-    the investigation duty. Times in UTC.
+    the investigation duty. `in_error`: it was opened for the wrong case; closed, and its duty is owed as
+    before. Times in UTC.
     """
 
     OPEN, CLOSED = "open", "closed"
@@ -98,6 +99,7 @@ class Investigation(ScopedModel):
     closed_by_name = models.CharField(max_length=120, blank=True)
     summary = models.TextField(blank=True)
     no_track_reason = models.CharField(max_length=300, blank=True)
+    in_error = models.BooleanField(default=False)
     recorded_at = models.DateTimeField()
 
     class Meta(ScopedModel.Meta):

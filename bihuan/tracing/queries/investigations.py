@@ -27,14 +27,13 @@ from bihuan.tracing.models import (
     SETTING_LABELS,
     SOURCE_LABELS,
     STANDING_LABELS,
-    Contact,
     Investigation,
     Place,
     SourceHypothesis,
     TrackEntry,
     VisitLook,
 )
-from bihuan.tracing.queries.lines import of_cases
+from bihuan.tracing.queries.named import count_for
 from bihuan.tracing.rules.recorded import is_of_carrier
 from bihuan.tracing.rules.track import (
     Certainty,
@@ -71,7 +70,8 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class InvestigationRow:
-    """One line of the list. `clock` is open, soon, late (still open), done or done_late. Times in UTC."""
+    """One line of the list. `clock` is open, soon, late (still open), done, done_late, or in_error (opened
+    for the wrong case and closed again). Times in UTC."""
 
     public_id: str
     case: str
@@ -230,7 +230,7 @@ def find_investigation(public_id: str, *, now: datetime | None = None) -> Invest
         conflicts=tuple(conflicts(stays)),
         hypotheses=_hypotheses(found),
         looks=tuple(VisitLook.objects.filter(investigation=found).order_by("-at", "-id")),
-        contacts=Contact.objects.filter(of_cases([found.case_id])).count(),
+        contacts=count_for([found.case_id]),
     )
 
 
@@ -262,6 +262,8 @@ def _row(one: Investigation, at: datetime) -> InvestigationRow:
 
 
 def _clock(one: Investigation, at: datetime) -> str:
+    if one.in_error:
+        return "in_error"
     if one.status == Investigation.CLOSED:
         late = one.due_at is not None and one.closed_at is not None and one.closed_at > one.due_at
         return "done_late" if late else "done"

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
+from django.db.models import Exists, OuterRef, Q
+
 from bihuan.cases.models import Case
 from bihuan.cases.queries import people
 from bihuan.cases.queries.people import PersonBrief
@@ -94,6 +96,14 @@ def namings_beside(contact: Contact, *, decisions: bool = False) -> list[NamedCo
 
 def _is_decision(source_key: str | None) -> bool:
     return (source_key or "").startswith(PROPOSAL_KEY)
+
+
+def count_for(case_ids: Sequence[int]) -> int:
+    """How many people within the scope are contacts of one of these cases by a naming that stands."""
+    ended = NamingEnd.objects.filter(contact=OuterRef("pk"), exposure__isnull=True)
+    own = Q(case__in=case_ids) & ~Exists(ended)
+    further = Exposure.objects.filter(case__in=case_ids, end__isnull=True)
+    return Contact.objects.filter(own | Q(pk__in=further.values("contact"))).count()
 
 
 def _decided(contact: Contact, person: PersonBrief | None, p: ContactProposal) -> NamedContact:

@@ -30,7 +30,8 @@ RIGHT, WRITE, LOOK = "investigation.view", "investigation.write", "visits.look"
 
 
 class InvestigationOut(Schema):
-    """`clock`: open, soon, late (still open), done, done_late."""
+    """`clock`: open, soon, late (still open), done, done_late, in_error (opened for the wrong
+    case and closed again)."""
 
     id: str
     case: str
@@ -443,6 +444,13 @@ def close_investigation(call: Call, investigation: str, body: CloseIn) -> Invest
         investigation, summary=body.summary, no_track_reason=body.no_track_reason, at=body.at,
         actor=call.actor,
     )  # fmt: skip
+    return _after(investigation)
+
+
+@operation(router, "POST", "/investigations/{investigation}/withdraw", right=WRITE, response=InvestigationOut)
+def withdraw_investigation(call: Call, investigation: str, body: ReopenIn) -> InvestigationOut:
+    """Close one opened for the wrong case; the duty to investigate stays as it is"""
+    investigate.withdraw_investigation(investigation, reason=body.reason, actor=call.actor)
     return _after(investigation)
 
 

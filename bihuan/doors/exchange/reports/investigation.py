@@ -63,7 +63,7 @@ def data_of(
         "lang": (get_language() or "zh")[:2],
         "facts": _facts(view, health="health" in shown),
         "missing": ", ".join(day.isoformat() for day in view.missing),
-        "no_track_reason": one.no_track_reason,
+        "no_track_reason": "" if one.in_error else one.no_track_reason,
         "entries": [_entry(entry, view, whole=whole) for entry in view.entries],
         "conflicts": _conflicts(view),
         "hypotheses": _hypotheses(view),
@@ -135,6 +135,7 @@ def _facts(view: InvestigationView, *, health: bool) -> list[tuple[str, str]]:
             _("Finished"),
             f"{_at(one.closed_at, view)} · {one.closed_by_name}" if one.closed_at else _("still open"),
         ),
+        *([(_("Opened in error"), one.no_track_reason or "–")] if one.in_error else []),
     ]
     return facts
 
@@ -204,6 +205,7 @@ def _conflicts(view: InvestigationView) -> list[str]:
 def _named(one: NamedContact, view: InvestigationView, *, whole: bool) -> dict[str, Any]:
     """A contact and why she is one. Where and when they met is told while the investigation is open; after
     it the days and the place stay."""
+    home = territory.find(one.territory_code)
     name = (one.person.name if whole else mask_name(one.person.name)) if one.person else _("out of sight")
     days = [day.isoformat() for day in dict.fromkeys((one.first, one.last)) if day is not None]
     met = [sentence(e, view.tz) for e in one.encounters] if view.row.status == "open" else []
@@ -211,7 +213,7 @@ def _named(one: NamedContact, view: InvestigationView, *, whole: bool) -> dict[s
     after = [part for part in (" – ".join(days), one.setting, minutes) if part]
     return {
         "name": name or _("name unknown"),
-        "id": f"{one.public_id} · {territory.name_path(one.territory_code)}",
+        "id": f"{one.public_id} · {home.label if home else one.territory_code}",
         "criterion": " · ".join(filter(None, (criterion_labels().get(one.criterion, ""), one.clause))),
         "reason": one.reason or _("Not stated"),
         "met": met or [" · ".join(after) or "–"],

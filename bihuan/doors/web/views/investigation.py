@@ -94,6 +94,8 @@ def _clock(row: InvestigationRow, now: datetime) -> dict[str, Any]:
         return {"tone": "late", "clock": _("Late"), "by": now - due}
     if row.clock == "done_late" and due is not None and ended is not None:
         return {"tone": "late", "clock": _("Closed late"), "by": ended - due}
+    if row.clock == "in_error":
+        return {"tone": "line", "clock": _("Opened in error"), "by": None}
     if row.clock == "done":
         return {"tone": "done", "clock": _("Closed in time"), "by": None}
     return {"tone": "soon" if row.clock == "soon" else "fact", "clock": _("Open"), "by": None}
@@ -327,6 +329,15 @@ def _close(request: HttpRequest, view: InvestigationView) -> str | _Back:
     return _filled("close_form", form, act)
 
 
+def _withdraw(request: HttpRequest, view: InvestigationView) -> str:
+    investigate.withdraw_investigation(
+        view.row.public_id,
+        reason=request.POST.get("reason", ""),
+        actor=request.actor,  # type: ignore[attr-defined]
+    )
+    return _("Closed as opened in error; the duty to investigate the case stays as it was.")
+
+
 def _reopen(request: HttpRequest, view: InvestigationView) -> str:
     investigate.reopen_investigation(
         view.row.public_id,
@@ -343,6 +354,7 @@ _STEPS: Final[dict[str, Callable[[HttpRequest, InvestigationView], str | _Back]]
     "hypothesis": _hypothesis,
     "standing": _standing,
     "close": _close,
+    "withdraw": _withdraw,
     "reopen": _reopen,
 }
 
@@ -378,6 +390,7 @@ def _page(request: HttpRequest, view: InvestigationView, **bad: forms.Form) -> H
         "crumbs": places.crumbs(request, row.territory_code),
         **_clock(row, now),
         "is_open": is_open,
+        "may_withdraw": may_write and is_open and not _is_worked_on(view),
         "may_write": may_write and is_open,
         "may_reopen": may_write and not is_open,
         "may_look": is_open and bool(registry_access.may(None, LOOK, territory_code=row.territory_code)),
@@ -408,6 +421,10 @@ def _page(request: HttpRequest, view: InvestigationView, **bad: forms.Form) -> H
     context |= bad
     context["opened"] = next(iter(bad), "")
     return render(request, "web/investigation/investigation.html", context, status=422 if bad else 200)
+
+
+def _is_worked_on(view: InvestigationView) -> bool:
+    return any(entry.certainty != "unconfirmed" for entry in view.entries)
 
 
 def _places(view: InvestigationView) -> list[tuple[str, str]]:

@@ -43,6 +43,8 @@ VIEW: Final = "investigation.view"
 WRITE: Final = "investigation.write"
 LOOK: Final = "visits.look"
 EXPORT: Final = "export.run"
+#: Names told of those that could not be decided so.
+WRONG_SHOWN: Final = 10
 #: Encounters of a row that are told at once; the others unfold.
 TOLD: Final = 3
 
@@ -151,6 +153,9 @@ def _page(
         "settings": [(k, v) for k, v in SETTING_LABELS if k in found.settings and tells],
         "is_open": is_open,
         "may_write": may,
+        "may_take_back": registry_access.may(
+            None, WRITE, territory_code=investigation.territory_code
+        ).allowed,
         "may_look": may
         and registry_access.may(None, LOOK, territory_code=investigation.territory_code).allowed,
         "bulk": may and given.part in ("open", "second", "dismissed", "elsewhere", "unknown"),
@@ -178,11 +183,16 @@ def _as_sent(
     """What was chosen and written, with what is wrong about it: nothing has to be typed again."""
     if wrong is None:
         return {}
-    told = wrong.details.get("errors") or []
+    told = (wrong.details.get("errors") or [])[:WRONG_SHOWN]
     return {
         "wrong": wrong,
         "wrong_lines": [
-            {"text": e["message"], "href": reverse("web:proposal", args=[e["field"]])} for e in told
+            {
+                "name": _name(reads.find_proposal(e["field"])[0]),
+                "text": e["message"],
+                "href": reverse("web:proposal", args=[e["field"]]),
+            }
+            for e in told
         ],
         "chosen": frozenset(request.POST.getlist("proposal")),
         "sent": {name: request.POST.get(name, "") for name in ("criterion", "need", "reason")},
@@ -263,6 +273,7 @@ def _shown(row: ProposalRow, tz: tzinfo, *, tells: bool) -> dict[str, Any]:
         "best_says": (best.zh if (get_language() or "zh").startswith("zh") else best.en) if best else "",
         "tone": {Counts.YES: "done", Counts.JUDGE: "line", Counts.NO: "soon"}[best.counts] if best else "",
         "criterion": criterion_labels().get(row.criterion, row.criterion),
+        "back": f"{reverse('web:proposal', args=[row.public_id])}#prop-reason",
     }
 
 

@@ -20,6 +20,7 @@ from bihuan.tracing.actions.investigate.life import (
     missing_days,
     open_investigation,
     reopen_investigation,
+    withdraw_investigation,
 )
 
 __all__ = [
@@ -39,4 +40,5 @@ __all__ = [
     "open_investigation",
     "reopen_investigation",
     "retract_entries",
+    "withdraw_investigation",
 ]

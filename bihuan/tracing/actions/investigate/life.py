@@ -25,8 +25,9 @@ from bihuan.tracing.errors import (
     InvestigationOpen,
     UnknownInvestigation,
 )
-from bihuan.tracing.models import Contact, Investigation, SourceHypothesis, TrackEntry
-from bihuan.tracing.queries.lines import of_cases
+from bihuan.tracing.models import ContactProposal, Investigation, SourceHypothesis, TrackEntry
+from bihuan.tracing.models.proposals import CONFIRMED, SENT
+from bihuan.tracing.queries.named import count_for
 from bihuan.tracing.rules.track import Certainty, days_of, untold
 
 RIGHT = "investigation.write"
@@ -175,7 +176,7 @@ def _tell(found: Investigation, *, at: Day, actor: Actor, now: datetime) -> None
         at=at,
         summary=found.summary,
         investigation=found.public_id,
-        contacts_found=Contact.objects.filter(of_cases([found.case_id])).count(),
+        contacts_found=count_for([found.case_id]),
         now=now,
     )
 
@@ -211,6 +212,29 @@ def finish_investigation(
     )
 
 
+def withdraw_investigation(
+    investigation_id: str, *, reason: str, actor: Actor, now: datetime | None = None
+) -> Investigation:
+    """It was opened for the wrong case: closed, with the reason; looks made in it stay noted. The duty to
+    investigate the case stays as it is. Raises InvestigationInvalid once anything was found out in it."""
+    at = moment_now(now)
+    with writing(actor), attributed(actor, reason=reason.strip()[:REASON]):
+        found = locked(investigation_id)
+        if not reason.strip():
+            raise wrong("reason", "required", _("Say how it came to be opened in error."))
+        too_long("reason", reason, REASON)
+        told = TrackEntry.objects.filter(investigation=found, retracted_at=None, certainty__in=_TOLD)
+        decided = ContactProposal.objects.filter(investigation=found, state__in=[CONFIRMED, SENT])
+        if told.exists() or decided.exists():
+            text = _("Something was found out in it already: it is closed as every other one.")
+            raise wrong("reason", "worked_on", text)
+        found.status, found.in_error, found.no_track_reason = Investigation.CLOSED, True, reason.strip()
+        found.closed_at, found.closed_by_name = at, actor.name
+        found.window_to = found.window_to or at
+        found.save()
+        return found
+
+
 def reopen_investigation(
     investigation_id: str, *, reason: str, actor: Actor, now: datetime | None = None
 ) -> Investigation:
@@ -227,7 +251,8 @@ def reopen_investigation(
         if other is not None:
             raise InvestigationOpen(other.public_id)
         found.status, found.closed_at, found.closed_by_name = Investigation.OPEN, None, ""
-        found.save(update_fields=["status", "closed_at", "closed_by_name"])
+        found.in_error = False
+        found.save(update_fields=["status", "closed_at", "closed_by_name", "in_error"])
         renew(found, now=at)
         return found
 
