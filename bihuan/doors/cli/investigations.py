@@ -47,6 +47,7 @@ def _show(console: Console, rows: list[InvestigationRow]) -> None:
     clocks = {
         "open": _("open"), "soon": _("due soon"), "late": _("late"), "done": _("closed in time"),
         "done_late": _("closed late"),
+        "in_error": _("opened in error"),
     }  # fmt: skip
     table(
         console,
