@@ -6,6 +6,8 @@ from datetime import date, timedelta
 
 import pytest
 
+from bihuan.care.actions import record_contact_test
+from bihuan.loops.actions import undo_completion
 from bihuan.loops.models import Duty, Loop
 from bihuan.registry import clock, outbox, scope
 from bihuan.registry.actions.people import register_person
@@ -21,6 +23,7 @@ from bihuan.tracing.models import AssistanceMessage, AssistanceNote, AssistanceR
 from bihuan.tracing.queries import assistance as reads
 from tests.cast import GRID, NEXT_COUNTY, Cast
 from tests.rooms.care_room import local
+from tests.rooms.exchange_room import pair
 
 NOON = local("02-14 12:00")
 NEXT_STREET = "420302001"
@@ -259,6 +262,71 @@ def test_a_draft_is_seen_by_nobody_else_until_it_is_sent(cast: Cast, contact: Co
         sent = verbs.send_draft(row.public_id, actor=cast.officer.actor)
     assert sent.status == "received"
     assert incoming(cast).thread == row.public_id
+
+
+def taken_in(cast: Cast, need: str, contact: Contact) -> AssistanceRequest:
+    """A request for that need, accepted and the person named a contact there: the asked side's row."""
+    asked(cast, contact, need=need)
+    with cast.neighbor.acting(), clock.frozen(NOON):
+        given = verbs.AcceptInput(incoming(cast).public_id, territory_code=NEXT_STREET, confirm=True)
+        return verbs.accept(given, actor=cast.neighbor.actor)
+
+
+def swept(cast: Cast, hours: float) -> tuple[str, str]:
+    """Where the request stands on the asked side after the worker came by."""
+    with clock.frozen(NOON + timedelta(hours=hours)):
+        verbs.sweep_assistance()
+        found = incoming(cast)
+    return found.status, found.outcome
+
+
+def test_what_was_taken_back_answers_nothing(cast: Cast, contact: Contact) -> None:
+    there = taken_in(cast, "locate", contact)
+    later = NOON + timedelta(minutes=30)
+    with cast.neighbor.acting(), clock.frozen(later):
+        made = there.made_contact
+        record_located(made.public_id, actor=cast.neighbor.actor)
+        loop = Loop.objects.get(subject_kind="contact", subject_ref=made.public_id)
+        done = Duty.objects.get(loop_id=loop.pk, kind="locate")
+    with scope.system(), clock.frozen(later):
+        undo_completion(done.pk, "认错了人", SYSTEM)
+    assert swept(cast, 1) == ("accepted", "")
+    with cast.neighbor.acting(), clock.frozen(later + timedelta(minutes=40)):
+        record_located(made.public_id, actor=cast.neighbor.actor)
+    assert swept(cast, 2) == ("answered", "found")
+
+
+def test_a_test_from_before_the_request_does_not_answer_that_one_is_asked_for(
+    cast: Cast, contact: Contact
+) -> None:
+    made = taken_in(cast, "sample", contact).made_contact
+
+    def test(**days: date) -> None:
+        with cast.neighbor.acting(), clock.frozen(NOON + timedelta(hours=1)):
+            record_contact_test(made.public_id, result="negative", actor=cast.neighbor.actor, **days)
+
+    test(sampled=date(2020, 2, 13), at=date(2020, 2, 14))
+    assert swept(cast, 1) == ("accepted", "")
+    test(sampled=date(2020, 2, 14), at=date(2020, 2, 14))
+    assert swept(cast, 2) == ("answered", "negative")
+
+
+def test_a_draft_sent_later_has_its_clock_from_then_and_goes_where_the_place_belongs_now(
+    cast: Cast, contact: Contact, tmp_path, settings
+) -> None:
+    given = verbs.AssistanceInput(
+        to_territory="420602", need="locate", reason="x", person_id=contact.person_id
+    )
+    with cast.officer.acting(), clock.frozen(NOON):
+        row = verbs.ask(given, actor=cast.officer.actor, send=False)
+    asking, asked_side = pair(tmp_path, asking="4203", asked="4206")
+    settings.BIHUAN_HOME = asking.home
+    with cast.officer.acting(), clock.frozen(NOON + timedelta(days=3)):
+        sent = verbs.send_draft(row.public_id, actor=cast.officer.actor)
+    assert sent.peer is not None
+    assert (sent.peer.installation, sent.status) == (asked_side.number, "sent")
+    assert not AssistanceRequest.unscoped.filter(side="asked").exists()
+    assert sent.reply_due_at == NOON + timedelta(days=3, hours=2)
 
 
 def test_what_was_told_is_not_readable_in_the_database(cast: Cast, contact: Contact) -> None:

@@ -145,17 +145,31 @@ def ask(
 
 
 def send_draft(request_id: str, *, actor: Actor, now: datetime | None = None) -> AssistanceRequest:
-    """Send a request that was kept as a draft. Raises UnknownAssistance, AssistanceClosed, NotAllowed."""
+    """Send a request that was kept as a draft, to whom the place belongs by now; the clock of the reply
+    begins. Raises UnknownAssistance, AssistanceClosed, AssistanceInvalid, NotAllowed."""
     at = moment_now(now)
     with writing(actor):
         row = thread.held(request_id)
         authorize(RIGHT, row.territory_code)
+        if row.status == Status.DRAFT:
+            _readdress(row, at)
         with scope.system():
             subject = row.person
             if row.number is not None:
                 subject = _person_behind(row.number)
             _send(row, subject, actor=actor, at=at)
         return row
+
+
+def _readdress(row: AssistanceRequest, at: datetime) -> None:
+    """Whom to send a draft to is as it is now: since it was written, an installation may have been added
+    that serves the place, or one be trusted no more."""
+    peer = _peer_for(row.other_territory, row.territory_code)
+    if row.number is not None and peer is not None:
+        raise _elsewhere()
+    row.peer, row.other_office = peer, office_of(row.other_territory, peer)
+    row.reply_due_at = reply_due(Need(row.need), row.other_territory, row.territory_code, at)
+    row.save(update_fields=["peer", "other_office", "reply_due_at"])
 
 
 def _store(plan: _Plan, actor: Actor, at: datetime) -> AssistanceRequest:
@@ -316,10 +330,14 @@ def _whom(given: AssistanceInput, peer: Peer | None) -> tuple[Person | None, Per
     assert given.keyed_number is not None
     county = counties_of([given.keyed_number]).get(given.keyed_number, "")
     if peer is not None or not county or not _lies_in(county, given.to_territory):
-        text = _("The register does not place this number in the territory asked.")
-        raise AssistanceInvalid([_fault("keyed_number", "elsewhere", text)])
+        raise _elsewhere()
     with scope.system():  # resolved here, and shown to nobody but the asked territory
         return None, _person_behind(given.keyed_number)
+
+
+def _elsewhere() -> AssistanceInvalid:
+    text = _("The register does not place this number in the territory asked.")
+    return AssistanceInvalid([_fault("keyed_number", "elsewhere", text)])
 
 
 def _reachable(person_id: int) -> Person:

@@ -115,13 +115,11 @@ def _take_back(contact: Contact, *, at: datetime, actor: Actor) -> None:
     contact.status = (Status.CONFIRMED if contact.lost_at is None else Status.LOST).value
     contact.handed_over_at = None
     contact.save(update_fields=["status", "handed_over_at"])
-    log = _log(contact)
-    gone = {event.data.get("event") for event in log if event.kind == RETRACTED}
-    for event in log:
+    for event in heard_of(contact):
         is_ours = event.kind == HANDED_OVER or (
             event.kind == LOOP_CLOSED and event.data.get("outcome") == OUTCOME
         )
-        if is_ours and event.pk not in gone:
+        if is_ours:
             _tell(contact, RETRACTED, {"event": event.pk, "reason": "returned"}, at=at, actor=actor)
 
 
@@ -156,10 +154,15 @@ def _tell(contact: Contact, kind: str, data: Mapping[str, Any], *, at: datetime,
 
 def _is_under_order(contact: Contact) -> bool:
     """Whether an observation order runs, by the contact's own log: orders are a matter of a room above."""
+    said = [event.data[_ORDER_RUNS] for event in heard_of(contact) if _ORDER_RUNS in event.data]
+    return bool(said and said[-1])
+
+
+def heard_of(contact: Contact) -> list[LogEvent]:
+    """What was recorded of a contact and not taken back since, in the order of when it was true."""
     log = _log(contact)
     gone = {event.data.get("event") for event in log if event.kind == RETRACTED}
-    said = [event.data[_ORDER_RUNS] for event in log if _ORDER_RUNS in event.data and event.pk not in gone]
-    return bool(said and said[-1])
+    return [event for event in log if event.pk not in gone]
 
 
 def _log(contact: Contact) -> list[LogEvent]:

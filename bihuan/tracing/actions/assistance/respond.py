@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Final
 
 from django.utils.translation import gettext as _
 
 from bihuan.cases.actions.common import authorize, moment_now, writing
 from bihuan.cases.models import Case
-from bihuan.loops.models import LogEvent, Subject
+from bihuan.loops.models import LogEvent
 from bihuan.registry import clock, scope, territory
 from bihuan.registry.actions.people import register_or_find
 from bihuan.registry.actor import Actor
@@ -152,17 +152,27 @@ def _feed_back_one(public_id: str, *, actor: Actor, at: datetime) -> int:
 
 
 def _told_by_loop(row: AssistanceRequest) -> Outcome | None:
-    """The furthest that the contact's own log has come."""
+    """The furthest that the contact's own log has come. What was taken back does not count, nor a specimen
+    from before the day on which the request came: another one is asked for."""
     assert row.made_contact is not None
-    subjects = Subject.objects.filter(kind="contact", ref=row.made_contact.public_id).values("id")
-    heard = LogEvent.objects.filter(subject_id__in=subjects)
-    kinds = set(heard.values_list("kind", flat=True))
-    if Need(row.need) is Need.SAMPLE and "contact.tested" in kinds:
-        data: dict[str, Any] = heard.filter(kind="contact.tested").order_by("-at", "-id")[0].data
-        result = data.get("result")
+    heard = handover.heard_of(row.made_contact)
+    kinds = {event.kind for event in heard}
+    tests = [event for event in heard if event.kind == "contact.tested" and _day_of(event) >= _came_on(row)]
+    if Need(row.need) is Need.SAMPLE and tests:
+        result = tests[-1].data.get("result")
         return Outcome(result) if result in (Outcome.POSITIVE, Outcome.NEGATIVE) else Outcome.SAMPLED
     found = [outcome for kind, outcome in _ANSWERS[Need(row.need)].items() if kind in kinds]
     return found[-1] if found else None
+
+
+def _came_on(row: AssistanceRequest) -> str:
+    return clock.local_day(row.created_at, territory.tz_of(row.territory_code)).isoformat()
+
+
+def _day_of(test: LogEvent) -> str:
+    """The day of the specimen, as far as it is known."""
+    own = clock.local_day(test.at, territory.tz_of(test.territory_code)).isoformat()
+    return str(test.data.get("sampled_on") or own)
 
 
 def _asked(request_id: str) -> AssistanceRequest:
