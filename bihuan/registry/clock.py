@@ -83,7 +83,7 @@ def zone(tz: str | ZoneInfo | None = None) -> ZoneInfo:
         return tz
     try:
         return ZoneInfo(tz or settings.TIME_ZONE)
-    except (ZoneInfoNotFoundError, ValueError) as problem:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as problem:  # OSError: too long for a file
         raise Invalid(
             _("Time zone “%(name)s” is unknown.") % {"name": tz},
             code="unknown-time-zone",
@@ -121,7 +121,11 @@ def advance(by: timedelta) -> datetime:
     """Move the clock by `by` (also backwards) from what it shows now."""
     _require_movable()
     forget()
-    return set_to(now() + by)
+    try:
+        at = now() + by
+    except OverflowError as problem:
+        raise Invalid(_("The clock cannot be moved that far."), code="out-of-time") from problem
+    return set_to(at)
 
 
 def reset() -> datetime:

@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 
 GRAPHML = ".graphml"
+MOST_DAYS = 36_500  # a hundred years
 
 File = Annotated[Path, typer.Argument(metavar="LINELIST", help="Cases: CSV, Parquet or JSON.")]
 Links = Annotated[
@@ -115,7 +116,10 @@ def stats_command(
     source: Source,
     infectious_before: Before = INFECTIOUS_BEFORE,
     unripe_days: Annotated[
-        int, typer.Option(min=0, help="Cases of the last N days are not asked how many they infected.")
+        int,
+        typer.Option(
+            min=0, max=MOST_DAYS, help="Cases of the last N days are not asked how many they infected."
+        ),
     ] = 0,
     out: Out = None,
     lang: Lang = "",

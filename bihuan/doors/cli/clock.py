@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 from django.utils.translation import gettext as _
 
+from bihuan.doors.cli.moments import the_moment
 from bihuan.doors.cli.output import Json, show
 from bihuan.registry import clock
 from bihuan.registry.errors import Invalid
@@ -32,7 +33,7 @@ def set_clock(
     tz: Zone = "",
 ) -> None:
     """Let the clock show this moment now, and run on from there."""
-    clock.set_to(_moment(to, tz))
+    clock.set_to(the_moment(to, tz=tz))
     _print(json, tz)
 
 
@@ -67,18 +68,6 @@ def _print(json: bool, tz: str) -> None:
     )
 
 
-def _moment(text: str, tz: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise Invalid(
-            _("“%(text)s” is no date or time.") % {"text": text},
-            code="bad-moment",
-            hint=_("Write 2020-02-05, 2020-02-05T08:00 or 2020-02-05T08:00+08:00."),
-        ) from None
-    return at if at.tzinfo else at.replace(tzinfo=clock.zone(tz or None))
-
-
 def _span(text: str) -> timedelta:
     found = re.fullmatch(r"([+-]?)((?:\d+[dhms])+)", text.strip().lower())
     if not found:
@@ -88,5 +77,8 @@ def _span(text: str) -> timedelta:
             hint=_("Write days, hours and minutes, such as 1d12h or 30m."),
         )
     parts = re.findall(r"(\d+)([dhms])", found[2])
-    span = sum((timedelta(**{_UNITS[unit]: int(number)}) for number, unit in parts), timedelta())
+    try:
+        span = sum((timedelta(**{_UNITS[unit]: int(number)}) for number, unit in parts), timedelta())
+    except OverflowError:
+        raise Invalid(_("“%(text)s” is too far.") % {"text": text}, code="bad-span") from None
     return -span if found[1] == "-" else span

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,9 +10,10 @@ from django.utils.translation import gettext as _
 from rich.console import Console
 
 from bihuan.care.queries.indicators import DAYS, Indicator, Indicators, tracing_indicators
+from bihuan.doors.cli.moments import moment_of, the_moment
 from bihuan.doors.cli.output import Json, show, table
 from bihuan.doors.exchange.passenger_list import read_passengers
-from bihuan.registry import audit, clock, territory
+from bihuan.registry import audit, territory
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Invalid
 from bihuan.registry.masking import mask_name
@@ -123,9 +123,7 @@ def manifest(
 
     bihuan contacts manifest I-7K2M9Q4TXW g1234.csv --kind train --ended 2020-02-11 --carriage 7 --sealed
     """
-    at = _moment(ended)
-    if at is None:
-        raise Invalid(_("Write a moment as 2020-02-14 or 2020-02-14T20:40."))
+    at = the_moment(ended, day_is_its_end=True)
     done = propose_manifest(
         investigation, read_passengers(file, encoding=encoding), vehicle=Vehicle(kind, sealed, vehicle),
         case_seat=Seat(carriage, row, room), day=at, actor=Actor.system("bihuan contacts", door="cli"),
@@ -155,7 +153,7 @@ def indicators(
     bihuan contacts indicators --territory 420303 --as-of 2020-02-14
     """
     code = territory.resolve(territory_code).code if territory_code else ""
-    found = tracing_indicators(code, as_of=_moment(as_of), days=days)
+    found = tracing_indicators(code, as_of=moment_of(as_of, day_is_its_end=True), days=days)
     data = {
         "territory": found.territory,
         "as_of": found.as_of,
@@ -170,19 +168,6 @@ def indicators(
         ],
     }  # fmt: skip
     show(data, json=json, human=lambda console: _tell(console, found))
-
-
-def _moment(text: str) -> datetime | None:
-    """A local moment; a day alone is its end; None for nothing. Raises Invalid."""
-    if not text:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise Invalid(_("Write a moment as 2020-02-14 or 2020-02-14T20:40.")) from error
-    if len(text) <= len("2020-02-14"):
-        at = at.replace(hour=23, minute=59)
-    return at if at.tzinfo else at.replace(tzinfo=clock.zone())
 
 
 def _tell(console: Console, found: Indicators) -> None:

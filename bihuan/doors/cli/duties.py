@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from rich.console import Console
 
 from bihuan.care.duties import do_duties, do_duty
-from bihuan.doors.cli.loops import moment_of
+from bihuan.doors.cli.moments import moment_of
 from bihuan.doors.cli.output import Json, show, table
 from bihuan.loops import actions, queries
 from bihuan.loops.queries import DutyFilter

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import sys
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -14,6 +15,7 @@ from django.utils.translation import gettext as _
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from bihuan.doors.cli.given import to_write
 from bihuan.doors.cli.grouped import grouped
 from bihuan.doors.cli.output import Json, show
 from bihuan.doors.exchange import jobs, mapping, run
@@ -46,23 +48,9 @@ AsOf = Annotated[
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Count, and write nothing.")]
-
-
-def _placed(path: Path | None) -> Path | None:
-    """Where it goes must be there before the work begins."""
-    if path is not None and not path.absolute().parent.is_dir():
-        raise Invalid(
-            _("There is no folder %(folder)s.") % {"folder": path.absolute().parent},
-            hint=_("Make it first, or name another place."),
-        )
-    if path is not None and path.is_dir():
-        raise Invalid(_("%(folder)s is a folder.") % {"folder": path}, hint=_("Name a file in it."))
-    return path
-
-
 Ledger = Annotated[
     Path | None,
-    typer.Option("--ledger", callback=_placed, help="Write what became of each row as CSV."),
+    typer.Option("--ledger", callback=to_write, help="Write what became of each row as CSV."),
 ]
 Again = Annotated[
     bool, typer.Option("--duplicates/--no-duplicates", help="Look whether people are known already.")
@@ -78,7 +66,10 @@ def guess_command(
 ) -> None:
     """Print a mapping for FILE that --map takes, with how sure each column is and why."""
     if kind not in (None, *KINDS):
-        raise Invalid(f"“{kind}” is no kind of list.", hint=f"One of: {', '.join(KINDS)}.")
+        raise Invalid(
+            _("“%(kind)s” is no kind of list.") % {"kind": kind},
+            hint=_("Use one of: %(list)s.") % {"list": ", ".join(KINDS)},
+        )
     table = open_table(file, hints=FileHints(sheet=sheet))
     proposed = jobs.propose(table, kind=kind)
     if json:
@@ -182,8 +173,8 @@ def status(
 def _mapping(file: Path, kind: str, map_: str | None) -> Mapping:
     if map_ is None:
         return jobs.propose(open_table(file), kind=None if kind == CONTACTS else kind)
-    path = Path(map_)
-    return mapping.load(jobs.shipped().get(map_, path) if not path.exists() else path)
+    is_file = os.path.exists(map_)  # False too for what no file can be called
+    return mapping.load(Path(map_) if is_file else jobs.shipped().get(map_, Path(map_)))
 
 
 def _go(job: ImportJob, *, dry_run: bool, ledger: Path | None, json: bool) -> None:

@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 from django.utils import timezone
-from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 from rich.console import Console
 
+from bihuan.doors.cli.epi.options import LANGUAGES, language
+from bihuan.doors.cli.given import to_write
 from bihuan.doors.cli.output import Json, show, table
 from bihuan.doors.exchange.reports import investigation_report
 from bihuan.registry import audit
@@ -68,13 +70,15 @@ def _show(console: Console, rows: list[InvestigationRow]) -> None:
 @app.command()
 def report(
     investigation: Annotated[str, typer.Argument(help="Number of the investigation, I-…")],
-    out: Annotated[Path, typer.Option("--out", help="The PDF to write; it must not exist yet.")],
+    out: Annotated[
+        Path, typer.Option("--out", callback=to_write, help="The PDF to write; it must not exist yet.")
+    ],
     lang: Annotated[str, typer.Option("--lang", help="zh-hans or en; default: that of the house.")] = "",
 ) -> None:
     """Write the report of an investigation as PDF. It holds names; that it was written is logged."""
     if out.exists():
         raise Invalid(_("%(path)s exists already.") % {"path": out}, hint=_("Choose another name."))
-    with audit.through("cli", name=_("command line")), override(lang or get_language()):
+    with audit.through("cli", name=_("command line")), override(LANGUAGES[language(lang)[:2]]):
         made = investigation_report(investigation)
     out.write_bytes(made)
     typer.echo(str(out))

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from rich.console import Console
 from rich.markup import escape
 
+from bihuan.doors.cli.moments import moment_of
 from bihuan.doors.cli.output import Json, show, table
 from bihuan.loops import actions, queries
 from bihuan.loops.queries import CheckResult, LoopDetail
@@ -22,20 +23,6 @@ from bihuan.registry.text import label
 app = typer.Typer(no_args_is_help=True, help="Loops: check that they hold, list, show, sweep, replan.")
 
 Territory = Annotated[str, typer.Option("--territory", help="Territory code; empty for everywhere.")]
-
-
-def moment_of(text: str) -> datetime | None:
-    """The instant a text names (local time if it has no zone); None for an empty one."""
-    if not text.strip():
-        return None
-    try:
-        at = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise Invalid(
-            _("“%(text)s” is no date or time.") % {"text": text},
-            hint=_("Write 2020-02-05, 2020-02-05T08:00 or 2020-02-05T08:00+08:00."),
-        ) from None
-    return at if at.tzinfo else at.replace(tzinfo=clock.zone())
 
 
 @app.command()

@@ -39,7 +39,7 @@ from typer.core import TyperGroup
 
 #: Command names that differ from the name of their file.
 NAMES = {"importing": "import", "exporting": "export"}
-NOT_COMMANDS = ("main", "output", "grouped")
+NOT_COMMANDS = ("main", "output", "grouped", "given", "moments")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Around = Callable[[], AbstractContextManager[None]]
@@ -95,7 +95,16 @@ class Rooms(TyperGroup):
             module = importlib.import_module(f"bihuan.doors.cli.{module_name}")
             found = typer.main.get_group(module.app)  # a group even while it holds one command only
             found.name = name
-        return found and _in_language(_within_around(found))
+        return found and _in_language(_within_around(_guarded(found)))
+
+
+def _guarded(command: Any) -> Any:
+    """Values nobody can mean are refused before the command begins."""
+    if "django.conf" not in sys.modules:
+        return command
+    from bihuan.doors.cli.given import guard
+
+    return guard(command)
 
 
 #: Where a line of Chinese may break: the help of a narrow terminal is cut off between spaces otherwise.
@@ -169,9 +178,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; errors of the house become a message and an exit code. Returns the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     set_up_django()
+    from django.db import DataError
     from django.db import Error as DatabaseError
 
-    from bihuan.doors.cli.output import complain, complain_of_database
+    from bihuan.doors.cli.output import complain, complain_of_database, complain_of_value
     from bihuan.registry.errors import BihuanError
 
     as_json = "--json" in words
@@ -181,6 +191,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return leaving.code if isinstance(leaving.code, int) else int(bool(leaving.code))
     except BihuanError as error:
         return complain(error, as_json=as_json)
+    except DataError as error:
+        return complain_of_value(error, as_json=as_json)
     except DatabaseError as error:
         return complain_of_database(error, as_json=as_json)
     except BrokenPipeError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json as json_module
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
@@ -13,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -46,9 +48,9 @@ def table(
     stand in local time; what is too wide goes on in the next line, and nothing is cut off."""
     flat = [_fields(row) for row in rows]
     names = list(columns or (flat[0] if flat else ()))
-    drawn = Table(title=title or None, show_header=any(name.strip() for name in names))
+    drawn = Table(title=escape(title) or None, show_header=any(name.strip() for name in names))
     for name in names:
-        drawn.add_column(name, overflow="fold")
+        drawn.add_column(escape(name), overflow="fold")
     for row in flat:
         drawn.add_row(*(escape(_cell(row.get(name))) for name in names))
     console.print(drawn)
@@ -94,6 +96,15 @@ def complain(error: BihuanError, *, as_json: bool) -> int:
     if error.hint:
         console.print(f"  → {escape(error.hint)}")
     return error.exit_code
+
+
+def complain_of_value(error: Exception, *, as_json: bool) -> int:
+    """A value the database cannot hold: too long, or out of its range. The value itself is not repeated."""
+    longest = re.search(r"character varying\((\d+)\)", str(error))
+    told = _("A value is too long: at most %(n)s signs.") if longest else _("A value is out of range.")
+    words = {"n": longest[1]} if longest else {}
+    hint = _("Shorten what was typed or what stands in the file; nothing was stored.")
+    return complain(Invalid(told % words, code="bad-value", hint=hint), as_json=as_json)
 
 
 def complain_of_database(error: Exception, *, as_json: bool) -> int:

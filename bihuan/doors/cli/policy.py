@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 import typer
 from django.conf import settings
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from rich.console import Console
 from rich.markup import escape
 
+from bihuan.doors.cli.epi.options import language
 from bihuan.doors.cli.main import needs_no_database
 from bihuan.doors.cli.output import Json, show, table
 from bihuan.loops import queries as loops
@@ -48,15 +48,11 @@ def _day(on: datetime | None) -> date:
     return on.date() if on else clock.local_day(clock.now(), settings.TIME_ZONE)
 
 
-def _lang(asked: str) -> str:
-    return asked or (get_language() or "zh")
-
-
 @app.command("list")
 @needs_no_database
 def list_packs(territory: Territory = "", on: On = None, lang: Lang = "", json: Json = False) -> None:
     """List the packs; with --territory or --on, those in force there and then, the narrowest first."""
-    spoken = _lang(lang)
+    spoken = language(lang)
     asked = bool(territory or on)
     rows = queries.packs_in_force(territory, _day(on), spoken) if asked else queries.all_packs(spoken)
 
@@ -83,8 +79,8 @@ def list_packs(territory: Territory = "", on: On = None, lang: Lang = "", json: 
 @needs_no_database
 def value(key: str, territory: Territory = "", on: On = None, lang: Lang = "", json: Json = False) -> None:
     """Show one value in force: what it means, the layer and clause that gave it, and what it covers."""
-    row = queries.rule_in_force(key, territory, _day(on), _lang(lang))
-    show(row, json=json, human=lambda console: _tell(console, row, _lang(lang)))
+    row = queries.rule_in_force(key, territory, _day(on), language(lang))
+    show(row, json=json, human=lambda console: _tell(console, row, language(lang)))
 
 
 def _tell(console: Console, row: queries.RuleRow, lang: str) -> None:
@@ -103,7 +99,7 @@ def _tell(console: Console, row: queries.RuleRow, lang: str) -> None:
 @needs_no_database
 def rules(territory: Territory = "", on: On = None, lang: Lang = "", json: Json = False) -> None:
     """List every rule in force at a place on a day, with layer, clause and sentence."""
-    spoken = _lang(lang)
+    spoken = language(lang)
     rows = queries.rules_in_force(territory, _day(on), spoken)
     policy = in_force(territory, _day(on))
 
@@ -128,7 +124,7 @@ def rules(territory: Territory = "", on: On = None, lang: Lang = "", json: Json 
 @needs_no_database
 def diff(a: str, b: str, lang: Lang = "", json: Json = False) -> None:
     """Compare two packs, each as it stands on its first day on the layers below it."""
-    rows = queries.diff(a, b, _lang(lang))
+    rows = queries.diff(a, b, language(lang))
 
     def human(console: Console) -> None:
         flat = [{"key": r.key, a: r.a_shown, b: r.b_shown, "": r.title} for r in rows]
@@ -161,7 +157,7 @@ def impact(
         transition="replan" if if_replanned else None,
         limit=limit,
     )
-    show(found, json=json, human=lambda console: _show_impact(console, found, _lang(lang)))
+    show(found, json=json, human=lambda console: _show_impact(console, found, language(lang)))
 
 
 def _show_impact(console: Console, found: loops.Impact, lang: str) -> None:

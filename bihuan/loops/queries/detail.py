@@ -17,8 +17,10 @@ from bihuan.loops.queries.duties import DutyFilter, DutyRow, find_duties, get_du
 from bihuan.loops.queries.reading import Moment, fence, is_open_sql, moment
 from bihuan.loops.rules.ladder import find_rungs
 from bihuan.registry import posts
+from bihuan.registry.errors import Invalid
 
 MOST_DUTIES = 5000
+LARGEST_ID = 2**63 - 1  # of a BigAutoField
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +151,17 @@ def find_loops(
         params["person"] = person_id
     if page:
         where.append("l.id < %(after)s")
-        params["after"] = int(page)
+        params["after"] = _after(page)
     rows = _ask(f"{_LOOP} WHERE {' AND '.join(where)} ORDER BY l.id DESC LIMIT %(limit)s", params)
     more, rows = len(rows) > limit, rows[:limit]
     return LoopPage(_loop_rows(rows), str(rows[-1][0]) if more else None)
+
+
+def _after(page: str) -> int:
+    """The number of the last loop of the page before."""
+    if not page.isdecimal() or int(page) > LARGEST_ID:
+        raise Invalid(_("The page mark “%(page)s” is not one of ours.") % {"page": page[:60]})
+    return int(page)
 
 
 def _loop_rows(rows: Sequence[tuple[Any, ...]]) -> list[LoopRow]:

@@ -21,6 +21,7 @@ from bihuan.epi.errors import EpiError, InputError
 from bihuan.epi.tables import Wanted, read_columns
 from bihuan.epi.tables.counts import UNKNOWN
 
+MOST_RESAMPLES = 100_000
 KINDS = ("delay", "serial-interval", "incubation")
 
 
@@ -77,7 +78,9 @@ def _asked(
         typer.Option(formats=DAY, help="Last day anything was seen: corrects for what had not ended."),
     ] = None,
     families: Annotated[str, typer.Option(help="Such as gamma,lognormal. Default: all that fit.")] = "",
-    bootstrap: Annotated[int, typer.Option(min=0, help="Intervals by this many resamples.")] = 0,
+    bootstrap: Annotated[
+        int, typer.Option(min=0, max=MOST_RESAMPLES, help="Intervals by this many resamples.")
+    ] = 0,
     where: Where = None,
     encoding: Encoding = "",
 ) -> Asked:

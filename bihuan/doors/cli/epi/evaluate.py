@@ -32,6 +32,7 @@ from bihuan.epi.series import Panel
 from bihuan.epi.tables import Counts, Wanted, open_table, read_columns
 from bihuan.epi.tables.roles import find
 
+MOST_DEVIATIONS = 1000  # an outbreak of so many standard deviations is seen without any method
 SIZES = "1,2,3,4,5,6,7,8,9,10"
 
 
@@ -57,7 +58,8 @@ def evaluate_command(
     newest: Annotated[int, typer.Option(min=2, help="Injected into the newest N periods.")] = 49,
     seed: Annotated[int, typer.Option(help="Of the injection.")] = 1,
     false_alarm_rate: Annotated[
-        float | None, typer.Option(help="Set all thresholds to this share of quiet periods, such as 0.02.")
+        float | None,
+        typer.Option(min=0, max=1, help="Set all thresholds to this share of quiet periods, such as 0.02."),
     ] = None,
     equal: Annotated[
         bool, typer.Option("--equal", help="Set all thresholds to the first one's own false-alarm rate.")
@@ -126,11 +128,13 @@ def _data(
     try:
         sizes = [float(word) for word in size.split(",")]
     except ValueError:
+        sizes = []
+    if not sizes or not all(0 < one <= MOST_DEVIATIONS for one in sizes):
         raise InputError(
-            f"sizes are numbers, such as 2,4,8; not {size!r}",
-            f"size 应为数字，如 2,4,8；现为 {size!r}",
+            f"sizes are numbers above 0 up to {MOST_DEVIATIONS}, such as 2,4,8; not {size!r}",
+            f"size 应为 0 以上、{MOST_DEVIATIONS} 以下的数字，如 2,4,8；现为 {size!r}",
             field="size",
-        ) from None
+        )
     return inject(read.panel, size=sizes, n_outbreaks=n_outbreaks, newest=newest, seed=seed)
 
 

@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from bihuan.doors.cli.epi.options import Encoding, Lang, language, on_file
 from bihuan.doors.cli.epi.output import working
+from bihuan.doors.cli.given import to_write
 from bihuan.doors.cli.grouped import grouped
 from bihuan.doors.cli.output import Json, show
 from bihuan.doors.cli.visits.options import Store, key_path, mapping_of, store_folder
@@ -29,7 +30,8 @@ from bihuan.epi.visits.spool import Spool
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE…")]
 RejectedFile = Annotated[
-    Path | None, typer.Option("--rejected", help="Write rows that were not taken to this CSV.")
+    Path | None,
+    typer.Option("--rejected", callback=to_write, help="Write rows that were not taken to this CSV."),
 ]
 Offset = Annotated[
     int, typer.Option(help="Minutes the clock of a new store is ahead of UTC.", min=-840, max=840)
