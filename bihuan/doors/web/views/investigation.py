@@ -278,7 +278,7 @@ def _judge(request: HttpRequest, view: InvestigationView) -> str:
     chosen = [int(text) for text in request.POST.getlist("entry") if text.isdigit()]
     actor = request.actor  # type: ignore[attr-defined]
     if not chosen:
-        return _("Nothing was chosen.")
+        raise Invalid(_("Nothing was chosen."), hint=_("Mark at least one entry."))
     if request.POST.get("certainty"):
         n = investigate.judge_entries(
             view.row.public_id, chosen, certainty=request.POST["certainty"], actor=actor
