@@ -184,7 +184,7 @@ _ALL = (
     ),
     Verb(
         "assistance.settle",
-        gettext_lazy("Close it here: the other side has lost it"),
+        gettext_lazy("Close: the other side has lost it"),
         "assistance",
         ASSIST,
         (),

@@ -129,7 +129,7 @@ def test_who_decided_what_stands_on_the_page_of_this_installation(cast: Cast, th
     admin.post(reverse("web:peer_key"), {"newest": keys.own().newest.id, "sure": "on"})
     admin.post(reverse("web:peer_suspend", args=[theirs[0]["installation"]]), {"reason": "密钥可能外泄"})
     body = admin.get(reverse("web:peer_own")).content.decode()
-    for text in ("更换本系统密钥", "更改本系统名片", "已停止往来", "密钥可能外泄", "本系统首次命名"):
+    for text in ("更换本系统密钥", "更改本系统名片", "停止信任", "密钥可能外泄", "本系统首次命名"):
         assert text in body
     assert cast.administrator.actor.name in body
     assert keys.fingerprint(keys.own().newest.public) in body

@@ -240,8 +240,6 @@ def _travel(found: AssistanceView) -> list[str]:
         "no-receipt": _("the answer was no receipt of theirs"),
         "unknown-key": _("sealed for a key that is gone there, it goes again with their new one"),
         "not-theirs": _("the other installation does not know that we serve the place that asks"),
-        "not-asked": _("the other installation has lost the request and cannot take it up again"),
-        "thread-taken": _("there is another request of this number there"),
     }
     waiting = [m for m in found.messages if m.is_sent and m.delivered_at is None and not m.is_settled]
     lines = [
@@ -249,7 +247,7 @@ def _travel(found: AssistanceView) -> list[str]:
         % {"what": m.label, "n": m.attempts, "why": why.get(m.error, m.error)}
         for m in waiting
         # what was not tried yet goes within a minute; of a request that is lost there speaks its own line
-        if m.error and m.error != queries.UNKNOWN_THREAD
+        if m.error and m.error not in queries.LOST_THERE
     ]
     return [*_lost(found, waiting), *_unanswered(found), *lines]
 
@@ -284,6 +282,12 @@ def _lost(found: AssistanceView, waiting: list[MessageView]) -> list[str]:
             "%(place)s has lost this request, as it happens when an installation comes back from an "
             "older backup. All that was said here goes there again, and nothing is taken twice. Until they "
             "accept it anew, take it that nobody there has the person: call them."
+        )
+    elif found.row.side == "asked" and errors & (queries.LOST_THERE - {queries.UNKNOWN_THREAD}):
+        text = _(
+            "%(place)s has lost this request, as it happens when an installation comes back from an "
+            "older backup, and cannot take it up again from the copy. Tell them the result by telephone, "
+            "record it here as the answer (or send the request back), and close it here."
         )
     elif found.row.side == "asked" and errors & queries.LOST_THERE:
         text = _(

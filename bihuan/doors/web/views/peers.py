@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any, Final
 
 from django import forms
@@ -120,9 +121,13 @@ def peers(request: HttpRequest) -> HttpResponse:
     return render(request, "web/peers/list.html", context)
 
 
-def _untold(rows: list[PeerView]) -> list[str]:
+def _untold(rows: list[PeerView]) -> str:
     """Who does not know our newest key yet."""
-    return [row.name for row in rows if row.revoked_at is None and not row.knows_our_key]
+    return _names(row for row in rows if row.revoked_at is None and not row.knows_our_key)
+
+
+def _names(rows: Iterable[PeerView]) -> str:
+    return str(_(", ")).join(row.name for row in rows)
 
 
 @access(RIGHT)
@@ -188,9 +193,9 @@ def peer_key(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "fingerprint": fingerprint,
-        "told": [row.name for row in rows if row.revoked_at is None],
+        "told": _names(row for row in rows if row.revoked_at is None),
         "untold": _untold(rows),
-        "suspended": [row.name for row in rows if row.revoked_at is not None],
+        "suspended": _names(row for row in rows if row.revoked_at is not None),
         "back": reverse("web:peers"),
     }
     return render(request, "web/peers/key.html", context, status=422 if form.errors else 200)
