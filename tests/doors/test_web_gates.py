@@ -220,11 +220,16 @@ def test_a_list_is_loaded_whole_or_not_at_all(cast: Cast) -> None:
             assert Place.objects.count() == n
 
 
-def test_the_store_is_shown_in_counts_to_whoever_may_see_logs(cast: Cast, gate: str) -> None:
+def test_the_whole_store_is_shown_in_counts_to_posts_of_all_the_installation_only(
+    cast: Cast, gate: str
+) -> None:
     send(cast.grid, gate, sent(one("a"), by=cast.grid))
-    page = browser(cast.inspector).get("/visits/")
-    assert page.status_code == 200
-    assert ID_NUMBER not in page.content.decode()
+    for who, whole in ((cast.administrator, True), (cast.province, True), (cast.inspector, False)):
+        answer = browser(who).get("/visits/")
+        page = answer.content.decode()
+        assert answer.status_code == 200
+        assert ID_NUMBER not in page
+        assert ("人员密钥编号" in page, "store" in answer.context, "南门" in page) == (whole, whole, True)
     assert browser(cast.community).get("/visits/").status_code == 403
 
 

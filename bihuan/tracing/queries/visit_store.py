@@ -8,15 +8,18 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
+from django.utils.translation import gettext as _
 
 from bihuan.epi.errors import EpiError
 from bihuan.epi.visits.spool import Spool, set_aside
-from bihuan.registry import clock
+from bihuan.registry import access, clock, posts
+from bihuan.registry.errors import NotAllowed
 from bihuan.tracing import visits
 from bihuan.tracing.models import VisitDeletion
 from bihuan.tracing.queries.places import GateDay, PlaceRow, gate_days, names_by_id
 
 _SHOWN = 30
+RIGHT = "audit.view"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +73,32 @@ class DeletionRow:
     by_name: str
 
 
+def is_whole() -> bool:
+    """Whether the post acted in may see logs of all that the installation serves: of the territories of all
+    its posts. The store is one folder and knows no territories, so its figures are of all of them."""
+    now = clock.now()
+    codes = sorted(
+        {
+            post.territory_code
+            for post in posts.directory().by_id.values()
+            if post.territory_code and (post.active_to is None or post.active_to > now)
+        }
+    )
+    return all(access.may(None, RIGHT, territory_code=code).allowed for code in {*codes[:1], *codes[-1:]})
+
+
+def require_whole() -> None:
+    """Raise NotAllowed unless figures of the whole store may be seen."""
+    access.require(RIGHT)
+    if not is_whole():
+        raise NotAllowed(
+            _("Figures of the whole store are shown to posts that cover all of the installation."),
+            hint=_("Those of a place stand on its page."),
+        )
+
+
 def view_store(language: str = "en") -> StoreView:
-    """The store of this installation, whole: it is one folder and knows no territories."""
+    """The store of this installation, whole, to whoever `is_whole`."""
     folder = visits.folder()
     if not (folder / "store.json").exists():
         return StoreView(False)

@@ -129,7 +129,11 @@ def record_visit_table(call: Call, file: File[UploadedFile], columns: Form[str] 
 
 @operation(router, "GET", "/visits/store", right="audit.view", response=StoreOut)
 def get_visit_store(call: Call) -> StoreOut:
-    """What the visit store holds and what was deleted of it: counts only"""
+    """What the visit store holds and what was deleted of it: counts only
+
+    Of all that the installation serves, so to posts only that cover all of it.
+    """
+    visit_store.require_whole()
     found = visit_store.view_store()
     return StoreOut(
         stays=found.stays,
