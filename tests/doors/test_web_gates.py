@@ -88,6 +88,12 @@ def test_what_cannot_be_read_is_refused_whole_and_not_repeated(cast: Cast, gate:
         assert ID_NUMBER not in answer.content.decode()
 
 
+def test_half_a_character_holds_up_nothing(cast: Cast, gate: str) -> None:
+    stranger = {"name": "外地人\ud83d", "phone": "13871234567", "origin": "襄阳\udc00"}
+    answer = send(cast.grid, gate, sent(one("a\ud800", who="", stranger=stranger), by=cast.grid))
+    assert [a["status"] for a in answer.json()["answers"]] == ["recorded"]
+
+
 def test_a_gate_elsewhere_is_not_found_and_an_officer_does_not_stand_at_one(cast: Cast, gate: str) -> None:
     assert send(cast.officer, gate, sent(one("a"))).status_code == 403
     assert browser(cast.officer).get(f"/gate/{gate}/").status_code == 403

@@ -29,7 +29,7 @@ from bihuan.tracing.actions.record_visits import ready_store
 from bihuan.tracing.errors import UnknownPlace
 from bihuan.tracing.models import GateCheck, GateHandOver, Place, PlaceAlert, Stranger
 from bihuan.tracing.queries.gates import strangers_of
-from bihuan.tracing.queries.places import find_place
+from bihuan.tracing.queries.places import PlaceFilter, find_place, list_places
 from bihuan.tracing.rules import codes
 from bihuan.tracing.rules.gates import Entry, how, missing
 from tests.cast import COMMUNITY, GRID, NEXT_COUNTY, Cast
@@ -199,6 +199,24 @@ def test_too_many_inside_raise_an_alert_that_ends_when_they_leave(cast: Cast, ga
         assert PlaceAlert.unscoped.get().ended_at is not None
 
 
+def test_an_alert_that_nobody_ended_is_over_with_its_day(cast: Cast, gate: str) -> None:
+    crowd = [passing(f"a{n}", who=f"1387123456{n}") for n in range(3)]
+    record(cast, gate, *crowd)
+    with cast.grid.acting(), clock.frozen(MORNING):
+        assert list_places(PlaceFilter(over=True)).rows[0].is_over
+    morrow = MORNING + timedelta(days=1)
+    midnight = local("06-02 00:00")
+    with cast.grid.acting(), clock.frozen(morrow):
+        assert not list_places(PlaceFilter(over=True)).rows
+        assert not list_places(PlaceFilter()).rows[0].is_over
+        assert find_place(gate).alerts[0].ended_at == midnight
+    again = [passing(f"b{n}", who=f"1387123456{n}", at=morrow) for n in range(3)]
+    record(cast, gate, *again, sent=morrow, at=morrow)
+    with scope.system():
+        alerts = PlaceAlert.unscoped.order_by("began_at").values_list("began_at", "ended_at")
+        assert list(alerts) == [(MORNING, midnight), (morrow, None)]
+
+
 def test_the_limit_comes_from_policy(cast: Cast, gate: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with cast.community.acting():
         change_place(gate, {"capacity": 100}, actor=cast.community.actor)
@@ -320,6 +338,11 @@ def test_an_entry_code_good_when_it_was_scanned_is_good_when_it_is_sent(
     code = codes.issue(number, key=key, on=MORNING.date() - timedelta(days=7))
     later = MORNING + timedelta(hours=30)
     (said,) = record(cast, gate, passing("a", who=code), sent=later, at=later)
+    assert said.status == "recorded"
+    midnight = local("06-02 00:00") + timedelta(seconds=20)  # by a clock that is half a minute behind
+    fresh = codes.issue(number, key=key, on=midnight.date())
+    behind = midnight - timedelta(seconds=30)
+    (said,) = record(cast, gate, passing("b", who=fresh, at=behind), sent=behind, at=midnight)
     assert said.status == "recorded"
 
 

@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -188,7 +188,7 @@ def _judge(
     if one.medical:
         return _Judged(one, GateAnswer(one.event, "recorded"), event=event, at=at)
     who = one.who or (one.stranger.phone if one.stranger else "")
-    number, problem = _number_of(who, rules, key=key, on=clock.local_day(at))
+    number, problem = _number_of(who, rules, key=key, on=clock.local_day(at), today=clock.local_day(now))
     if problem:
         return _Judged(one, GateAnswer(one.event, "rejected", problem))
     entry = gates.Entry(
@@ -204,15 +204,15 @@ def _judge(
     return _Judged(one, answer, number, event, at, gates.how(entry))
 
 
-def _number_of(who: str, rules: GateRules, *, key: bytes, on: Any) -> tuple[int, str]:
-    """The keyed number of what was scanned or typed, or what is wrong with it; 0 for nobody."""
+def _number_of(who: str, rules: GateRules, *, key: bytes, on: date, today: date) -> tuple[int, str]:
+    """The keyed number of what was scanned or typed on a day, or what is wrong with it; 0 for nobody."""
     text = "".join(who.split()).replace("-", "").upper()
     if not text:
         return 0, ""
     found = codes.read(text, key=key)
     if found is not None:
         number, issued = found
-        if not issued <= on <= issued + timedelta(days=rules.code_days):
+        if issued > today or on > issued + timedelta(days=rules.code_days):
             return 0, _("this entry code is over; ask for a new one, or type the identity number")
         return number, ""
     mobile = _MOBILE.fullmatch(text)
@@ -339,7 +339,11 @@ def _watch_limit(place: Place, rules: GateRules, at: datetime) -> None:
     day = clock.start_of_day(clock.local_day(at))
     inside = head_counts([place.pk], since=day).get(place.pk, 0)
     standing = PlaceAlert.objects.filter(place=place, ended_at=None).first()
-    if standing is not None and (inside <= limit or standing.began_at < day):
+    if standing is not None and standing.began_at < day:  # at midnight a gate counts anew
+        standing.ended_at = clock.start_of_day(clock.local_day(standing.began_at) + timedelta(days=1))
+        standing.save(update_fields=["ended_at"])
+        standing = None
+    if standing is not None and inside <= limit:
         standing.ended_at = at
         standing.save(update_fields=["ended_at"])
     elif standing is not None and inside > standing.most:

@@ -113,14 +113,15 @@ def change_place(
                 for name in sorted(unknown)
             ]
         )
-    all_facts = {name: getattr(place, name) for name in _CHANGEABLE} | dict(facts)
-    told = _cleaned(PlaceInput(**all_facts, store_id=place.store_id))
-    problems = _problems(0, told)
-    if problems:
-        raise _invalid(problems)
-    authorize_all("place.write", (place.territory_code, told.territory_code))
-    if _bring(place, told, at):
-        with writing(actor):
+    with writing(actor):
+        place = Place.objects.select_for_update().get(pk=place.pk)  # two who change it do not undo each other
+        all_facts = {name: getattr(place, name) for name in _CHANGEABLE} | dict(facts)
+        told = _cleaned(PlaceInput(**all_facts, store_id=place.store_id))
+        problems = _problems(0, told)
+        if problems:
+            raise _invalid(problems)
+        authorize_all("place.write", (place.territory_code, told.territory_code))
+        if _bring(place, told, at):
             place.save(update_fields=_WRITTEN)
             _end_alerts([place])
 

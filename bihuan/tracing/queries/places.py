@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 from django.db.models import Count, F, Q, QuerySet
@@ -119,6 +119,19 @@ class PlaceView:
         return self.limit is not None and self.day.inside > self.limit
 
 
+@dataclass(frozen=True, slots=True)
+class GateNow:
+    """What a gate's screen shows of its place: how many are inside, in less out, and how many may be."""
+
+    place: PlaceRow
+    inside: int
+    limit: int | None
+
+    @property
+    def is_over(self) -> bool:
+        return self.limit is not None and self.inside > self.limit
+
+
 def list_places(given: PlaceFilter, *, cursor: str = "", size: int | None = None) -> Page[PlaceRow]:
     """One page of places within the scope."""
     found, following = read_page(
@@ -138,22 +151,53 @@ def count_places(given: PlaceFilter) -> int:
 
 def find_place(public_id: str, *, as_of: datetime | None = None) -> PlaceView:
     """One place with today's figures. Raises UnknownPlace."""
-    place: Place | None = Place.objects.filter(public_id=public_id).first()
-    if place is None:
-        raise UnknownPlace(public_id)
+    place = _one(public_id)
     at = as_of or clock.now()
     begin = clock.start_of_day(clock.local_day(at))
-    percent = float(value("gate.head_count_percent", place.territory_code, at).value)
     alerts = PlaceAlert.objects.filter(place=place).order_by("-began_at")[:_ALERTS_SHOWN]
     return PlaceView(
         place=_rows([place])[0],
         day=gate_days([place.pk], since=begin, until=at).get(place.pk, GateDay()),
-        limit=gates.head_count_limit(place.capacity, percent),
+        limit=_limit(place, at),
         records=records_of(place.store_id, since=begin, until=at),
         required=tuple(value("gate.required_checks", place.territory_code, at).value),
-        alerts=tuple(AlertRow(a.began_at, a.ended_at, a.limit, a.most) for a in alerts),
+        alerts=tuple(AlertRow(a.began_at, _ended(a, begin), a.limit, a.most) for a in alerts),
         hand_overs=_hand_overs(place),
     )
+
+
+def gate_now(public_id: str) -> GateNow:
+    """One place as its gate's screen shows it, again and again: nothing of the visit store is read. Raises
+    UnknownPlace."""
+    place, now = _one(public_id), clock.now()
+    inside = head_counts([place.pk], since=clock.start_of_day(clock.local_day(now))).get(place.pk, 0)
+    return GateNow(_rows([place])[0], inside, _limit(place, now))
+
+
+def _one(public_id: str) -> Place:
+    place: Place | None = Place.objects.filter(public_id=public_id).first()
+    if place is None:
+        raise UnknownPlace(public_id)
+    return place
+
+
+def _limit(place: Place, at: datetime) -> int | None:
+    percent = float(value("gate.head_count_percent", place.territory_code, at).value)
+    return gates.head_count_limit(place.capacity, percent)
+
+
+def _standing() -> QuerySet[PlaceAlert]:
+    """Alerts of today that no record has ended: at midnight a gate begins to count anew."""
+    today = clock.start_of_day(clock.today())
+    rows: QuerySet[PlaceAlert] = PlaceAlert.objects.filter(ended_at=None, began_at__gte=today)
+    return rows
+
+
+def _ended(alert: PlaceAlert, today: datetime) -> datetime | None:
+    """When an alert ended: by a record, else at the end of its day."""
+    if alert.ended_at is not None or alert.began_at >= today:
+        return alert.ended_at
+    return clock.start_of_day(clock.local_day(alert.began_at) + timedelta(days=1))
 
 
 def _hand_overs(place: Place) -> tuple[HandOverRow, ...]:
@@ -260,7 +304,7 @@ def _filtered(given: PlaceFilter) -> QuerySet[Place]:
     if given.kind:
         rows = rows.filter(kind=given.kind)
     if given.over:
-        rows = rows.filter(id__in=PlaceAlert.objects.filter(ended_at=None).values("place_id"))
+        rows = rows.filter(id__in=_standing().values("place_id"))
     text = given.text.strip()
     if text:
         part = Q(name__icontains=text) | Q(name_en__icontains=text) | Q(address__icontains=text)
@@ -272,9 +316,7 @@ def _filtered(given: PlaceFilter) -> QuerySet[Place]:
 
 def _rows(found: Iterable[Place]) -> list[PlaceRow]:
     places = list(found)
-    over = set(
-        PlaceAlert.objects.filter(place__in=places, ended_at=None).values_list(F("place_id"), flat=True)
-    )
+    over = set(_standing().filter(place__in=places).values_list(F("place_id"), flat=True))
     return [
         PlaceRow(
             p.pk, p.public_id, p.store_id, p.name, p.name_en, p.kind, p.territory_code, p.address,

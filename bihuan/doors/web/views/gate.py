@@ -89,7 +89,7 @@ def _closed_lately() -> tuple[PlaceRow, ...]:
 def gate(request: HttpRequest, public_id: str) -> HttpResponse:
     """One gate. The page is kept by the device, so it holds nothing but the gate's own facts. Of a closed
     place it takes nothing new, and sends what the device still keeps."""
-    found = queries.find_place(public_id)
+    found = queries.gate_now(public_id)
     registry_access.require("visits.record", territory_code=found.place.territory_code)
     rules = actions.rules_at(found.place.territory_code, clock.now())
     about = {
@@ -117,7 +117,7 @@ def gate(request: HttpRequest, public_id: str) -> HttpResponse:
             "about": about,
             "required": rules.required,
             "fever": rules.fever,
-            "inside": found.day.inside,
+            "inside": found.inside,
             "limit": found.limit,
             "is_over": found.is_over,
         },
@@ -147,7 +147,7 @@ def gate_records(request: HttpRequest, public_id: str) -> HttpResponse:
     except BihuanError as error:
         who = _who(request) if isinstance(error, TakenByOther) else {}
         return JsonResponse({"error": error.code, "message": str(error), **who}, status=error.status)
-    found = queries.find_place(public_id)
+    found = queries.gate_now(public_id)
     told = [
         {
             "event": a.event, "status": a.status, "message": a.message, "missing": list(a.missing),
@@ -155,7 +155,7 @@ def gate_records(request: HttpRequest, public_id: str) -> HttpResponse:
         }
         for a in answers
     ]  # fmt: skip
-    counts = {"inside": found.day.inside, "limit": found.limit, "over": found.is_over}
+    counts = {"inside": found.inside, "limit": found.limit, "over": found.is_over}
     facts = {**counts, "closed": _closed(found.place), **_who(request)}
     return JsonResponse({"answers": told, "names": names, **facts})
 
@@ -286,7 +286,7 @@ def _record(one: dict[str, Any]) -> GateRecord:
 
 
 def _text(value: Any, most: int) -> str:
-    text = str(value).replace("\x00", "").strip()
+    text = str(value).encode(errors="replace").decode().replace("\x00", "").strip()  # halves of a character
     if len(text) > most:
         raise ValueError("text")
     return text
