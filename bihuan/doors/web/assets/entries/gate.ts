@@ -55,6 +55,7 @@ const t = (key: string, gaps: Record<string, string | number> = {}): string =>
 
 const turn = new TurnAtGate(about);
 const names = new Map<string, string>(); // in memory only
+const drawn = new Map<HTMLElement, string>();
 let outbox: Outbox | null = null;
 let known: Promise<unknown> = Promise.resolve();
 let sending: Promise<void> | null = null;
@@ -276,7 +277,10 @@ function button(text: string, act: () => Promise<void>): HTMLButtonElement {
   made.disabled = !navigator.onLine || !turn.taker;
   made.addEventListener("click", () => {
     made.disabled = true;
-    void act().catch(() => tell("offline", "soon")).finally(() => void countQueue());
+    void act().catch(() => tell("offline", "soon")).finally(() => {
+      drawn.clear(); // pressed buttons come back
+      void countQueue();
+    });
   });
   return made;
 }
@@ -297,8 +301,18 @@ function showClosed(since: string): void {
   if (since) scanning?.abort();
 }
 
+/** True when what is told differs from what stands there: an alert that did not change is not said again, and a
+ * button keeps its place under the finger. */
+function differs(box: HTMLElement, ...told: unknown[]): boolean {
+  const text = JSON.stringify([...told, navigator.onLine, turn.taker, turn.before, [...names]]);
+  if (drawn.get(box) === text) return false;
+  drawn.set(box, text);
+  return true;
+}
+
 /** What the server did not take, by reason: when it was recorded, never whom. */
 function showRefused(groups: Refused[]): void {
+  if (!differs(refused, groups)) return;
   refused.hidden = !groups.length;
   refused.dataset.n = String(groups.reduce((n, group) => n + group.events.length, 0));
   refused.replaceChildren(...groups.map(oneRefused));
@@ -321,6 +335,7 @@ const moment = (at: number): string =>
 
 /** In whose name is recorded; who took over without a network is told to log in. */
 function showWhose(): void {
+  if (!differs(whose)) return;
   const name = names.get(turn.taker);
   const parts: Node[] = [paragraph(turn.taker ? (name ? t("kept.name", { name }) : "") : t("kept.nobody"))];
   if (!turn.taker && navigator.onLine) {
@@ -335,6 +350,7 @@ function showWhose(): void {
 
 /** What others took and this device has not sent: how many and since when, never whom. */
 function showOthers(groups: Waiting[]): void {
+  if (!differs(others, groups)) return;
   others.hidden = !groups.length;
   others.dataset.n = String(groups.reduce((n, group) => n + group.n, 0));
   others.replaceChildren(...groups.map(oneOther));
