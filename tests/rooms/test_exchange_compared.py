@@ -11,17 +11,19 @@ from bihuan.loops.models import Loop
 from bihuan.registry import scope
 from bihuan.tracing.actions import assistance as verbs
 from bihuan.tracing.actions.assistance import compare
+from bihuan.tracing.actions.assistance.carry import envelope_of
 from bihuan.tracing.models import (
     AssistanceDelivery,
     AssistanceMessage,
     AssistanceRequest,
-    ExchangeRefusal,
     Peer,
 )
+from bihuan.tracing.peers import keys
 from bihuan.tracing.peers.envelope import Envelope
 from bihuan.tracing.peers.wire import NotDelivered
 from bihuan.tracing.queries.assistance import find_request, peers
 from bihuan.tracing.rules import comparing
+from bihuan.tracing.rules.assistance import Side
 from tests.rooms import test_handover as handover
 from tests.rooms.exchange_room import SYSTEM, House, Line
 from tests.rooms.test_exchange import NOON, ask, carry, fresh, there
@@ -90,9 +92,10 @@ def test_what_was_answered_before_the_backup_comes_back_too(houses, noon) -> Non
         verbs.answer(there(row).public_id, outcome="found", note="在家", actor=SYSTEM)
     carry(asked, line)
     forget(row)
-    assert worker(asked, line, NOON + HOUR) == 1
+    with asked.acting():
+        assert verbs.compare_all(now=NOON + HOUR, post=line.post) == 1
+    assert carry(asked, line, NOON + HOUR) == verbs.Delivered(delivered=2), "with a copy at once"
     assert (here(row).status, here(row).outcome) == ("answered", "found")
-    assert not ExchangeRefusal.objects.exists(), "it goes with a copy at once"
 
 
 def draft_again(row: AssistanceRequest) -> None:
@@ -304,3 +307,48 @@ def test_what_it_cannot_have_asked_is_not_taken_up_and_can_be_closed(houses, noo
     n = len(line.carried)
     worker(asked, line, NOON + 9 * HOUR)
     assert len(line.carried) == n
+
+
+def test_closed_here_as_lost_and_told_of_by_the_other_side_it_goes_there_after_all(houses, noon) -> None:
+    asking, asked, line = houses
+    row = ask(asking)
+    carry(asking, line)
+    take(asked, row)
+    with asked.acting():
+        verbs.answer(there(row).public_id, outcome="found", actor=SYSTEM)
+        AssistanceDelivery.objects.filter(request=there(row)).update(error="not-asked")
+        verbs.settle_lost(there(row).public_id, actor=SYSTEM)
+    worker(asking, line, NOON + HOUR)  # it had it all along
+    carry(asked, line, NOON + HOUR)
+    assert (fresh(row).status, fresh(row).outcome) == ("deleted", "found")
+
+
+def test_a_page_of_no_form_is_refused_and_changes_nothing(houses, noon) -> None:
+    asking, _asked, line = houses
+    ask(asking)
+    carry(asking, line)
+    with asking.acting():
+        own, peer = keys.own(), Peer.objects.get(revoked_at=None)
+        for threads in (None, {"x": {}}, {"R-0000000000": {"side": "asking", "said": "", "heard": []}}):
+            given = envelope_of(
+                own, peer, own.newest, message="ab" * 16, thread_id="", kind=compare.KIND, sequence=0,
+                content={"threads": threads}, said_at=NOON,
+            )  # fmt: skip
+            with pytest.raises(NotDelivered) as refused:
+                line.post("", given)
+            assert refused.value.code == "malformed"
+    assert AssistanceDelivery.unscoped.filter(delivered_at=None).count() == 0
+
+
+def test_a_page_tells_nothing_of_requests_with_others(houses, noon) -> None:
+    asking, asked, line = houses
+    row = ask(asking)
+    carry(asking, line)
+    AssistanceRequest.unscoped.filter(pk=there(row).pk).update(
+        peer=Peer.objects.get(installation=asked.number)
+    )
+    with asked.acting():
+        told = comparing.Told(row.thread, Side.ASKING, frozenset({"a" * 8}), frozenset())
+        peer = Peer.objects.get(installation=asking.number)
+        found = compare.heard(peer, {"threads": comparing.written([told])}, at=NOON)
+    assert found == {row.thread: {"unheard": ["a" * 8], "unsaid": []}}, "as of any that is not there"
