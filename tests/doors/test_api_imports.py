@@ -192,7 +192,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_a_file_that_cannot_be_read_is_a_clear_problem_and_changes_nothing(officer, what):
+def test_a_file_that_cannot_be_read_is_a_clear_problem_and_changes_nothing(officer, what, settings):
     name, content = BROKEN[what]
     before = state_of("42")
     answer = send(officer, content, name)
@@ -200,8 +200,9 @@ def test_a_file_that_cannot_be_read_is_a_clear_problem_and_changes_nothing(offic
     assert answer["Content-Type"] == "application/problem+json"
     [error] = answer.json()["errors"]
     assert error["field"] == "file"
-    assert error["message"]
+    assert error["message"].startswith(name), "by the name it was sent under"
     assert error["hint"], "the way out"
+    assert str(settings.BIHUAN_HOME) not in answer.content.decode()
     assert kept_files() == []
     assert state_of("42") == before
 

@@ -74,6 +74,25 @@ def test_a_table_is_taken_as_csv_and_as_parquet(cast: Cast, shop: str, tmp_path:
     assert (told["added"], told["duplicate"]) == (1, 0)
 
 
+@pytest.mark.parametrize("keep", [4, 300, -4])
+def test_a_broken_file_is_named_as_its_sender_knows_it_and_no_place_of_the_machine(
+    cast: Cast, shop: str, tmp_path: Path, keep: int
+) -> None:
+    import duckdb
+
+    path = tmp_path / "t.parquet"
+    duckdb.sql("SELECT range::VARCHAR event, 'p' person, 'shop-1' place FROM range(5000)").write_parquet(
+        str(path)
+    )
+    sent = io.BytesIO(path.read_bytes()[:keep])
+    sent.name = "南门 2月.parquet"
+    answer = Api(partner_token(cast.officer)).send("/visits/table", {"file": sent})
+    assert answer.status_code == 422
+    said = answer.content.decode()
+    assert "南门 2月.parquet" in said
+    assert not any(place in said for place in ("/proc", "/tmp", str(tmp_path)))
+
+
 def test_a_gate_of_another_county_is_rejected_as_unknown(cast: Cast, shop: str) -> None:
     told = Api(partner_token(cast.neighbor)).post("/visits", {"visits": [row("a")]}).json()
     assert (told["added"], told["reasons"][0]["reason"]) == (0, "unknown-place")

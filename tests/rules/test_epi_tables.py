@@ -16,6 +16,7 @@ import pytest
 
 from bihuan.epi.errors import InputError
 from bihuan.epi.tables import Columns, Counts, Reading, Wanted, files, read_columns, read_counts, write_rows
+from bihuan.epi.tables.called import called
 
 LONG = "date,district,count\n2020-02-03,A,4\n2020-02-04,A,5\n2020-02-03,B,0\n2020-02-05,B,7\n"
 
@@ -153,6 +154,20 @@ def test_two_dates_far_apart_are_days_and_two_weeks_apart_are_weeks(tmp_path):
 )
 def test_files_of_another_kind_are_refused_with_what_to_do(tmp_path, data, name, says):
     assert says in refusal(put(tmp_path, data, name)).en
+
+
+@pytest.mark.parametrize("size", [4, 200, 500, 2000])
+def test_a_broken_parquet_file_goes_by_its_name(tmp_path, size):
+    whole = write_rows(
+        [{"date": f"2020-01-{1 + i % 28:02d}", "n": i * i} for i in range(3000)], tmp_path / "a.parquet"
+    )
+    path = put(tmp_path, whole.read_bytes()[:size], "b.parquet")
+    other = called(path, "C:\\lists\\二月.parquet")
+    for given, name in ((path, "b.parquet"), (other, "二月.parquet")):
+        said = refusal(given)
+        assert name in said.en
+        assert name in said.zh
+        assert str(tmp_path) not in said.en + said.zh
 
 
 def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path, monkeypatch):

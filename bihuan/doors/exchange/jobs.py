@@ -20,6 +20,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from bihuan.epi.tables.called import called
 from bihuan.registry import access, clock, scope
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Invalid
@@ -88,7 +89,7 @@ def create_job(
     )
     path = file.resolve() if isinstance(file, Path) else _store(job, file)
     try:
-        open_table(path)
+        open_table(called(path, job.file_name))
         job.path = str(path)
         job.sha256, job.size = fingerprint(path)
         job.save()
@@ -160,7 +161,12 @@ def _seen() -> QuerySet[ImportJob]:
 
 def table_of(job: ImportJob, mapping: Mapping | None = None) -> Table:
     """The job's file, opened by the hints of its mapping."""
-    return open_table(Path(job.path), hints=mapping.file if mapping else None)
+    return open_table(file_of(job), hints=mapping.file if mapping else None)
+
+
+def file_of(job: ImportJob) -> Path:
+    """Where the job's file lies, by the name it came under."""
+    return called(Path(job.path), job.file_name)
 
 
 def guess_mapping(job: ImportJob) -> Mapping:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from django.utils.translation import gettext as _
 
 from bihuan.doors.exchange.reader import FileHints, open_table
+from bihuan.epi.tables.called import called
 from bihuan.registry.errors import Invalid
 from bihuan.tracing.rules.seats import Passenger, read_columns, read_passenger
 
@@ -52,7 +53,7 @@ def received(upload: Any) -> list[Passenger]:
     with tempfile.TemporaryDirectory(prefix="bihuan-passengers-") as folder:
         path = Path(folder) / ("list" + Path(upload.name or "").suffix[:6])
         path.write_bytes(upload.read(LARGEST + 1))
-        return read_passengers(path)
+        return read_passengers(called(path, upload.name or ""))
 
 
 def _is_number(passenger: Passenger) -> bool:

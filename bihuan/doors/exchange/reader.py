@@ -25,6 +25,8 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from bihuan.epi.tables.called import by_name
+
 from .errors import FileRefused
 from .limits import LIMITS, Limits
 
@@ -99,7 +101,8 @@ def open_table(
     Raises FileRefused: missing, empty, too big, binary junk, a zip bomb, password-protected, damaged,
     too many columns, a header that cannot be found. Reads at most the size limit; changes nothing.
     """
-    path, hints = Path(path), hints or FileHints()
+    path = path if isinstance(path, Path) else Path(path)  # one that is called otherwise stays so
+    hints = hints or FileHints()
     kind = _kind(path, limits)
     if kind == "csv":
         return _open_text(path, hints, limits)
@@ -170,7 +173,7 @@ def _damaged(path: Path, text: str = "") -> FileRefused:
         "file.damaged",
         _("%(file)s is damaged or not a spreadsheet.") % {"file": path.name},
         _("Open it in a spreadsheet program, save it again as .xlsx or .csv, and choose the new file."),
-        reason=text[:200],
+        reason=by_name(text, path)[:200],
     )
 
 

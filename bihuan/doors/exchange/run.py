@@ -26,6 +26,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from bihuan.cases.actions.common import insert_rows
+from bihuan.epi.tables.called import called
 from bihuan.registry import access, bulk, clock, posts, scope
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import BihuanError, Invalid
@@ -221,7 +222,7 @@ class _Runner:
     def __init__(self, job: ImportJob, *, progress: Progress | None, chunk: int) -> None:
         self.job, self.progress, self.chunk = job, progress, chunk
         self.next_chunk = min(chunk, _FIRST_CHUNK)
-        self.path = Path(job.path)
+        self.path = called(Path(job.path), job.file_name)
         self.mapping: ColumnMapping = mappings.loads(job.mapping, name=job.list_id or "mapping")
         zone = ZoneInfo(self.mapping.timezone)
         self.now, self.as_of = moment_of(job.as_of, zone)

@@ -19,6 +19,7 @@ import duckdb
 import numpy as np
 
 from bihuan.epi.errors import InputError
+from bihuan.epi.tables.called import by_name
 
 #: Larger files are refused: they belong into Parquet, or counted beforehand.
 LIMIT_BYTES = 4_000_000_000
@@ -91,7 +92,7 @@ def open_table(path: str | Path, *, encoding: str | None = None) -> Iterator[Tab
     """Open CSV (comma, semicolon, tab or bar; UTF-8, UTF-16 with its mark, or `encoding`; also gzipped),
     Parquet, or JSON (a list of objects, or one object a line).
     """
-    file = Path(path)
+    file = path if isinstance(path, Path) else Path(path)  # one that is called otherwise stays so
     kind, head = _kind(file)
     with duckdb.connect(":memory:", config=OFFLINE) as connection, tempfile.TemporaryDirectory() as folder:
         if kind == "parquet":
@@ -124,7 +125,9 @@ def first_bytes(path: Path) -> bytes:
             head = file.read(8)
     except OSError as error:
         raise InputError(
-            f"{path} cannot be read: {error}", f"{path} 无法读取：{error}", field="path"
+            f"{path.name} cannot be read: {error.strerror}",
+            f"{path.name} 无法读取：{error.strerror}",
+            field="path",
         ) from None
     if not head:
         raise InputError(f"{path.name} is empty", f"{path.name} 是空文件", field="path")
@@ -348,7 +351,7 @@ def _lines(text: str) -> list[Any]:
 
 def broken(path: Path, error: duckdb.Error) -> InputError:
     """What DuckDB says of a file, with the row and what to look for."""
-    said = str(error)
+    said = by_name(str(error), path)
     line = re.search(r"CSV Error on Line: (\d+)", said)
     wanted = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", said)
     en_at, zh_at = (f"row {line[1]} of ", f"第 {line[1]} 行") if line else ("", "")

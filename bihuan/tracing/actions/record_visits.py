@@ -84,10 +84,11 @@ def record_rows(rows: Sequence[Mapping[str, str]], *, now: datetime | None = Non
 
 
 def record_table(
-    data: bytes, *, columns: Mapping[str, str] | None = None, now: datetime | None = None
+    data: bytes, *, columns: Mapping[str, str] | None = None, name: str = "", now: datetime | None = None
 ) -> VisitsRecorded:
-    """Visits as a CSV (also gzipped) or Parquet table. `columns`: column to role, where names do not tell."""
-    return _recorded(_received(data, columns, now), first_row=1)
+    """Visits as a CSV (also gzipped) or Parquet table. `columns`: column to role, where names do not tell;
+    `name` of the file, as whoever sent it knows it."""
+    return _recorded(_received(data, columns, now, name=name), first_row=1)
 
 
 def merge_waiting(store: VisitStore | None = None) -> Merged | None:
@@ -148,7 +149,9 @@ def places_known(ids: Sequence[str]) -> dict[str, str]:
     return {one: found[one] for one in ids if one in found}
 
 
-def _received(data: bytes, columns: Mapping[str, str] | None, now: datetime | None) -> Received:
+def _received(
+    data: bytes, columns: Mapping[str, str] | None, now: datetime | None, *, name: str = ""
+) -> Received:
     access.require(RIGHT)
     store, key = ready_store()
     with told():
@@ -159,7 +162,7 @@ def _received(data: bytes, columns: Mapping[str, str] | None, now: datetime | No
             now=moment_now(now),
             most=MOST,
             given=columns,
-            name=str(_("the rows sent")),
+            name=name or str(_("the rows sent")),
         )
     names = done.batch.place_names
     assert names is not None

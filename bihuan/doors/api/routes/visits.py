@@ -124,7 +124,7 @@ def record_visit_table(call: Call, file: File[UploadedFile], columns: Form[str] 
     """
     if (file.size or 0) > TABLE_BYTES:
         raise problems.too_large(TABLE_BYTES)
-    return _told(record_table(file.read(), columns=_columns(columns)))
+    return _told(record_table(file.read(), columns=_columns(columns), name=file.name or ""))
 
 
 @operation(router, "GET", "/visits/store", right="audit.view", response=StoreOut)

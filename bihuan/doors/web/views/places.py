@@ -20,6 +20,7 @@ from bihuan.doors.web import places as territories
 from bihuan.doors.web.access import access
 from bihuan.doors.web.forms import add_errors
 from bihuan.doors.web.lists import Asked, Cell, Column, Filter, Found, ListSpec, respond
+from bihuan.epi.tables.called import called
 from bihuan.registry import access as registry_access
 from bihuan.registry import clock, scope, territory
 from bihuan.registry.errors import BihuanError, Invalid
@@ -271,7 +272,9 @@ def _load(upload: Any, territory_code: str, actor: Any) -> Any:
     with tempfile.TemporaryDirectory(prefix="bihuan-places-") as folder:
         path = Path(folder) / ("list" + Path(upload.name or "").suffix[:6])
         path.write_bytes(upload.read())
-        return register_places(read_places(path, territory_code=territory_code), actor=actor)
+        return register_places(
+            read_places(called(path, upload.name or ""), territory_code=territory_code), actor=actor
+        )
 
 
 def _facts(form: PlaceForm) -> dict[str, Any]:
