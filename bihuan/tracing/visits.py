@@ -5,13 +5,14 @@ Nobody asks the store about a person except through `actions.looks`, which wants
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
 
 from bihuan.epi.visits import VisitStore, secret
+from bihuan.epi.visits.batch import DAY_MINUTES, LONGEST_MINUTES
 from bihuan.epi.visits.numbers import keyed_number
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -68,6 +69,22 @@ def minute_of(store: VisitStore, at: datetime) -> int:
 def moment_of(store: VisitStore, minute: int) -> datetime:
     """When a minute of the store's clock was, in UTC."""
     return _EPOCH + timedelta(minutes=minute - offset_minutes(store))
+
+
+def holds_any(store: VisitStore, since: datetime, until: datetime) -> bool:
+    """Whether the store holds any day of [since, until]: days that were deleted, or never came in, hold no
+    answer."""
+    first = (minute_of(store, since) - LONGEST_MINUTES) // DAY_MINUTES
+    return bool(store.segments(first, minute_of(store, until) // DAY_MINUTES))
+
+
+def held_from(store: VisitStore, since: datetime, until: datetime) -> date | None:
+    """The first day (of the store's clock) of which anything is held, where [since, until] begins before it;
+    else None."""
+    held = store.segments(until=minute_of(store, until) // DAY_MINUTES)
+    if not held or held[0].day <= minute_of(store, since) // DAY_MINUTES:
+        return None
+    return date(1970, 1, 1) + timedelta(days=held[0].day)
 
 
 def offset_minutes(store: VisitStore) -> int:

@@ -4,7 +4,7 @@ look is seen by whom it concerned."""
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -300,6 +300,25 @@ def test_without_a_store_there_is_nothing_to_see_and_nothing_to_note(cast: Cast)
     visited([(UNKNOWN, "market", "02-10 08:00", 61)])
     found = do(cast.officer, "02-12 18:00", look_met, one.public_id, purpose=WHY)
     assert (found.state, found.look_id) == ("no_number", None)
+
+
+def test_of_days_that_are_not_held_nobody_is_said_not_to_have_been_seen(
+    cast: Cast, world: Investigation
+) -> None:
+    from bihuan.tracing import visits
+
+    visited([(CASE, "market", "02-11 08:00", 60)])
+    store = visits.open_store()
+    assert store is not None
+    store.forget((local("02-11 00:00").date() - date(1970, 1, 1)).days)
+    drafted = do(cast.officer, "02-12 18:00", look_track, world.public_id, purpose=WHY)
+    assert (drafted.state, drafted.held_from) == ("found", date(2020, 2, 11))
+    store.forget((local("02-20 00:00").date() - date(1970, 1, 1)).days)
+    for look in (look_track, look_met):
+        found = do(cast.officer, "02-12 18:00", look, world.public_id, purpose=WHY)
+        assert (found.state, found.rows) == ("not_held", ())
+    with scope.system():
+        assert VisitLook.objects.count() == 3, "that it was asked is noted all the same"
 
 
 def test_an_entry_told_lets_nobody_look_at_its_place_by_another_name(

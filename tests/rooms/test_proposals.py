@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -254,6 +255,18 @@ def second_case(cast: Cast):
     """Another case at the bath on the 11th and at the market on the 12th, where 周小明 was too."""
     case = a_case(cast.officer, person=li(id_number=SECOND, address="x"))
     return opened(cast.officer, case)
+
+
+def test_somebody_named_twice_by_one_sentence_is_one_person(cast, scene):
+    told = {"last": local("02-11 20:00"), "setting": "dining", "place": "家宴", "minutes": 90}
+    given = PersonInput(territory_code=GRID, name="郑春", phone="13900001234")
+    first, again = (
+        do(cast.officer, WHEN, name_person, scene.public_id, given, **told) for _twice in range(2)
+    )
+    assert (first.pk, again.minutes, len(again.encounters)) == (again.pk, 90, 1)
+    sister = replace(given, phone="13900005678")
+    other = do(cast.officer, WHEN, name_person, scene.public_id, sister, **told)
+    assert other.person_id != first.person_id, "another phone is another person until somebody joins them"
 
 
 def test_the_same_person_of_two_cases_is_one_contact_and_the_longest_obligation_wins(cast, scene):

@@ -5,18 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
 
 from bihuan.cases.actions.common import authorize, moment_now, writing
-from bihuan.registry import scope
+from bihuan.registry import clock, scope
 from bihuan.registry.actions.people import register_or_find
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Conflict, Invalid, NotFound
 from bihuan.registry.models import Person
-from bihuan.registry.people import PersonInput
+from bihuan.registry.people import PersonInput, prepare
 from bihuan.tracing.actions.looks import Meeting, MetLook, MetRow, look_met
 from bihuan.tracing.errors import InvestigationClosed, UnknownInvestigation, UnknownProposal
 from bihuan.tracing.models import ContactProposal, Investigation
@@ -36,8 +36,8 @@ _FACTS = (
 @dataclass(frozen=True, slots=True)
 class Proposed:
     """What a search for contacts brought: rows made, brought up to date, unchanged, and decided ones that
-    met the case again since. `state` is the look's (found, no_store, no_number, not_seen); `total` keyed
-    numbers were met, of whom the first ones are kept."""
+    met the case again since. `state` (found, no_store, no_number, not_held, not_seen) and `held_from` are the
+    look's; `total` keyed numbers were met, of whom the first ones are kept."""
 
     state: str
     made: int
@@ -46,6 +46,7 @@ class Proposed:
     again: int
     total: int
     persons: tuple[int, ...] = ()
+    held_from: date | None = None
 
 
 def find_contacts(
@@ -107,7 +108,8 @@ def propose(look: MetLook, *, actor: Actor, now: datetime | None = None) -> Prop
         ContactProposal.objects.bulk_update(again, ["later"], batch_size=_BATCH)
         same = len(rows) - len(fresh) - len(changed) - len(again)
         persons = tuple(sorted({row.person_id for row in rows if row.person_id is not None}))
-        return Proposed(look.state, len(fresh), len(changed), same, len(again), look.total, persons)
+        told = (len(fresh), len(changed), same, len(again))
+        return Proposed(look.state, *told, look.total, persons, look.held_from)
 
 
 def _facts(row: MetRow, found: Investigation) -> dict[str, Any]:
@@ -214,20 +216,23 @@ def name_person(
     now: datetime | None = None,
 ) -> ContactProposal:
     """Somebody said who was with the case: register her unless her document number is known, and propose her.
-    `person` is the facts, or the public id of somebody known. Raises Invalid, NotFound,
-    InvestigationClosed."""
+    `person` is the facts, or the public id of somebody known; the same told again (sent twice) makes nobody
+    new. Raises Invalid, NotFound, InvestigationClosed."""
     at = moment_now(now)
     with writing(actor):
         found = held(investigation_id)
         authorize(RIGHT, found.territory_code)
         if last > at:
             raise Invalid(_("An exposure cannot lie in the future."), code="exposure-in-future")
-        person_id = _person(person, actor)
         told = {
             "case": found.case.public_id, "other": [], "place": "", "place_id": "", "place_name": place[:200],
             "setting": setting, "from": (first or last).isoformat(), "to": last.isoformat(),
             "minutes": int(minutes), "named": True,
         }  # fmt: skip
+        same = _told_before(found, told, person)
+        if same is not None:
+            return same
+        person_id = _person(person, actor)
         known = (
             ContactProposal.objects.select_for_update(of=("self",))
             .filter(investigation=found, person_id=person_id, state=PROPOSED)
@@ -244,6 +249,20 @@ def name_person(
         known.last_at = max(filter(None, (known.last_at, last)))
         known.save()
         return known
+
+
+def _told_before(
+    found: Investigation, told: dict[str, Any], person: PersonInput | str
+) -> ContactProposal | None:
+    """The proposal that this very sentence made: the same place and time of somebody of the same name and
+    numbers."""
+    rows = ContactProposal.objects.filter(investigation=found, encounters__contains=[told])
+    if isinstance(person, str):
+        return rows.filter(person__public_id=person).first()
+    asked = prepare(person, on=clock.today())
+    return rows.filter(
+        person__name=asked.name, person__id_index=asked.id_index, person__phone_index=asked.phone_index
+    ).first()
 
 
 def resolve(

@@ -233,7 +233,7 @@ class StayOut(Schema):
 
 
 class TrackLookOut(Schema):
-    """`state`: found, no_store, no_number, not_seen."""
+    """`state`: found, no_store, no_number, not_held (of these days nothing is held), not_seen."""
 
     state: str
     since: datetime

@@ -251,7 +251,7 @@ def _draft(request: HttpRequest, view: InvestigationView) -> str | _Back:
                 done.supported,
             )
             text += " " + more % {"n": done.supported}
-        return text
+        return " ".join(filter(None, (text, proposals.held_words(done.look.held_from))))
 
     return _filled("draft_form", form, act)
 
@@ -260,6 +260,7 @@ def _state_words() -> Mapping[str, str]:
     return {
         "no_store": _("There are no entry records in this installation."),
         "no_number": _("The register holds no identity number or phone of this person to look by."),
+        "not_held": _("No entry records of these days are held: they were deleted, or never came in."),
         "not_seen": _("No gate recorded this person."),
     }
 

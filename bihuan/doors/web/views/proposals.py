@@ -323,15 +323,25 @@ def _find(request: HttpRequest, public_id: str, actor: Actor) -> HttpResponse:
     words = {
         "no_store": _("No entry record has come in yet; there is nothing to look into."),
         "no_number": _("The register holds neither an identity number nor a phone of the case."),
+        "not_held": _("No entry records of these days are held: they were deleted, or never came in."),
         "not_seen": _("No gate recorded the case in these days."),
     }
     if found.state in words:
         messages.warning(request, words[found.state])
     else:
         told = {"new": found.made, "changed": found.updated + found.again, "total": found.total}
-        text = _("%(total)s were there; %(new)s new names, %(changed)s with more to tell.")
-        messages.success(request, text % told)
+        text = _("%(total)s were there; %(new)s new names, %(changed)s with more to tell.") % told
+        messages.success(request, " ".join(filter(None, (text, held_words(found.held_from)))))
     return redirect("web:proposals", public_id=public_id)
+
+
+def held_words(since: date | None) -> str:
+    """That days before were asked for of which nothing is held; "" where none were."""
+    if since is None:
+        return ""
+    return _("Entry records are held from %(day)s on; of the days before there are none.") % {
+        "day": since.isoformat()
+    }
 
 
 def _confirm(request: HttpRequest, public_id: str, actor: Actor) -> HttpResponse:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from math import expm1
 from typing import Literal
 
@@ -37,8 +37,9 @@ MARGIN_KEY = "contact.presence_margin_minutes"
 AT_MOST = 500
 
 #: found; no_store: nothing was ever written to it; no_number: the register holds neither an identity number
-#: nor a phone of the case (or has held it for less than a minute); not_seen: no gate recorded the case.
-State = Literal["found", "no_store", "no_number", "not_seen"]
+#: nor a phone of the case (or has held it for less than a minute); not_held: of the days asked for nothing is
+#: held, as they were deleted or never came in; not_seen: no gate recorded the case.
+State = Literal["found", "no_store", "no_number", "not_held", "not_seen"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class MetRow:
 class MetLook:
     """What one look showed. `total` keyed numbers were met, of whom the first AT_MOST are in `rows`;
     `look_id` is the note of it (None where there was nothing to look into). Times in UTC, `margin` in
-    minutes."""
+    minutes; `held_from` as in `track.TrackLook`."""
 
     state: State
     investigation: str
@@ -95,6 +96,7 @@ class MetLook:
     total: int
     rows: tuple[MetRow, ...]
     second: tuple[MetRow, ...] = ()
+    held_from: date | None = None
 
 
 def look_met(
@@ -123,15 +125,24 @@ def look_met(
         store = visits.open_store()
         keys = case_numbers(gate) if store is not None else []
         own = small_numbers(store, keys) if store is not None else []
-        if store is None or not own:
+        state = state_of(store, keys, own, begin, end)
+        if store is None or state != "found":
             note = noted(gate, "met", persons=(), rows=0, since=begin, until=end).pk if keys else None
-            return MetLook(state_of(store, keys), gate.investigation.public_id, note, begin, end, near, 0, ())
+            return MetLook(state, gate.investigation.public_id, note, begin, end, near, 0, ())
         return _Asked(gate, store, own, begin, end, near).look(second_order)
 
 
-def state_of(store: VisitStore | None, keys: list[int]) -> State:
-    """Why there is nothing to see of a case."""
-    return "no_store" if store is None else "not_seen" if keys else "no_number"
+def state_of(
+    store: VisitStore | None, keys: list[int], own: list[int], since: datetime, until: datetime
+) -> State:
+    """Whether there is anything to look into, and why not. `own` are those of `keys` the store knows."""
+    if store is None:
+        return "no_store"
+    if not keys:
+        return "no_number"
+    if not visits.holds_any(store, since, until):
+        return "not_held"
+    return "found" if own else "not_seen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +176,7 @@ class _Asked:
         )  # fmt: skip
         return MetLook(
             "found", self.gate.investigation.public_id, look.pk, self.since, self.until, self.margin,
-            first.size, rows, second,
+            first.size, rows, second, visits.held_from(self.store, self.since, self.until),
         )  # fmt: skip
 
     def _weights(self, windows: Windows) -> dict[str, float]:

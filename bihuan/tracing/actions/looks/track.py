@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from bihuan.cases.actions.common import writing
 from bihuan.epi.visits import VisitStore, trace
@@ -36,7 +36,8 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class TrackLook:
-    """What one look at the records of a case showed, in order of time. Times in UTC."""
+    """What one look at the records of a case showed, in order of time. Times in UTC. `held_from`: the first
+    day of which anything is held, where days before it were asked for."""
 
     state: State
     investigation: str
@@ -44,6 +45,7 @@ class TrackLook:
     since: datetime
     until: datetime
     rows: tuple[Recorded, ...]
+    held_from: date | None = None
 
 
 def look_track(
@@ -64,11 +66,13 @@ def look_track(
         keys = case_numbers(gate) if store is not None else []
         own = small_numbers(store, keys) if store is not None else []
         public_id = gate.investigation.public_id
+        state = state_of(store, keys, own, begin, end)
         if store is None or not keys:
-            return TrackLook(state_of(store, keys), public_id, None, begin, end, ())
-        rows = visits_of(store, own, begin, end) if own else ()
+            return TrackLook(state, public_id, None, begin, end, ())
+        rows = visits_of(store, own, begin, end) if state == "found" else ()
         note = noted(gate, "track", persons=(), rows=len(rows), since=begin, until=end)
-        return TrackLook("found" if own else "not_seen", public_id, note.pk, begin, end, rows)
+        held = visits.held_from(store, begin, end) if state == "found" else None
+        return TrackLook(state, public_id, note.pk, begin, end, rows, held)
 
 
 def visits_of(store: VisitStore, own: list[int], since: datetime, until: datetime) -> tuple[Recorded, ...]:
