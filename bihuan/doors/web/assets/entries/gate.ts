@@ -304,7 +304,7 @@ function showClosed(since: string): void {
 /** True when what is told differs from what stands there: an alert that did not change is not said again, and a
  * button keeps its place under the finger. */
 function differs(box: HTMLElement, ...told: unknown[]): boolean {
-  const text = JSON.stringify([...told, navigator.onLine, turn.taker, turn.before, [...names]]);
+  const text = JSON.stringify([...told, navigator.onLine, turn.taker]);
   if (drawn.get(box) === text) return false;
   drawn.set(box, text);
   return true;
@@ -335,7 +335,7 @@ const moment = (at: number): string =>
 
 /** In whose name is recorded; who took over without a network is told to log in. */
 function showWhose(): void {
-  if (!differs(whose)) return;
+  if (!differs(whose, turn.before, [...names])) return;
   const name = names.get(turn.taker);
   const parts: Node[] = [paragraph(turn.taker ? (name ? t("kept.name", { name }) : "") : t("kept.nobody"))];
   if (!turn.taker && navigator.onLine) {
@@ -350,7 +350,7 @@ function showWhose(): void {
 
 /** What others took and this device has not sent: how many and since when, never whom. */
 function showOthers(groups: Waiting[]): void {
-  if (!differs(others, groups)) return;
+  if (!differs(others, groups, [...names])) return;
   others.hidden = !groups.length;
   others.dataset.n = String(groups.reduce((n, group) => n + group.n, 0));
   others.replaceChildren(...groups.map(oneOther));
