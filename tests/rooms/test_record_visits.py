@@ -12,10 +12,10 @@ from django.utils import translation
 from bihuan.epi.visits.store import VisitStore
 from bihuan.registry import clock
 from bihuan.registry.errors import NotAllowed
-from bihuan.tracing.actions.places import PlaceInput, register_places
+from bihuan.tracing.actions.places import PlaceInput, close_place, register_places
 from bihuan.tracing.actions.record_visits import merge_waiting, record_rows, record_table, spool
 from bihuan.tracing.errors import VisitsFull, VisitsInvalid
-from bihuan.tracing.queries.places import records_of
+from bihuan.tracing.queries.places import names_of, records_of
 from tests.cast import COMMUNITY, NEXT_COUNTY, Cast
 from tests.rooms.care_room import local
 
@@ -54,6 +54,25 @@ def test_every_row_is_added_a_duplicate_or_rejected_for_a_reason(shops: Cast) ->
     assert {(r.reason, r.n) for r in first.reasons} == {("bad-start", 1), ("unknown-place", 1)}
     assert next(r.rows for r in first.reasons if r.reason == "bad-start") == (2,)
     assert (again.rows, again.added, again.duplicate) == (3, 1, 2)
+
+
+def test_a_closed_place_takes_what_was_before_its_closing_and_says_of_the_rest_since_when(
+    shops: Cast,
+) -> None:
+    with shops.community.acting():
+        register_places([PlaceInput("药店", COMMUNITY, store_id="b")], actor=shops.community.actor)
+        shop = names_of(["shop"])["shop"].public_id
+        close_place(shop, actor=shops.community.actor, now=local("02-20 09:00"))
+    done = send(
+        shops,
+        visit("a", start="2020-02-20 08:59"), visit("b", start="2020-02-20 09:01"),
+        visit("c", place=shop, start="2020-02-20 10:00"), visit("d", place="b", start="2020-02-20 10:00"),
+    )  # fmt: skip
+    assert (done.rows, done.added, done.rejected) == (4, 2, 2)
+    (reason,) = done.reasons
+    assert (reason.reason, reason.n, reason.said) == ("place-closed", 2, "shop")
+    assert "2020-02-20 09:00" in reason.message
+    assert [records_of(one, since=local("02-20 00:00"), until=NOW) for one in ("shop", "b")] == [1, 1]
 
 
 def test_a_place_of_another_county_is_as_unknown_as_one_that_is_none(shops: Cast) -> None:

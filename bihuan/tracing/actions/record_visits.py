@@ -12,12 +12,13 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 from django.db.models import Q
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -32,6 +33,7 @@ from bihuan.registry import access
 from bihuan.tracing import visits
 from bihuan.tracing.errors import VisitsFull, VisitsInvalid
 from bihuan.tracing.models import Place
+from bihuan.tracing.queries.places import closed_since
 
 RIGHT: Final = "visits.record"
 #: Rows in one call; longer files are read by `bihuan visits ingest`.
@@ -41,6 +43,8 @@ PATIENCE: Final = 3.0
 SHOWN: Final = 20
 COLUMNS: Final = ("event", "person", "place", "start", "end", "temperature", "how")
 UNKNOWN_PLACE: Final = "unknown-place"
+PLACE_CLOSED: Final = "place-closed"
+_HELD: Final = ("event", "person_key", "place", "start", "end", "temperature", "how")
 #: A table without a header has people where names of columns should be: errors do not repeat them.
 _NUMBERS: Final = re.compile(r"\d{5,}[\dXx]?")
 
@@ -79,8 +83,7 @@ def record_rows(rows: Sequence[Mapping[str, str]], *, now: datetime | None = Non
     writer.writeheader()
     for row in rows:
         writer.writerow({name: " ".join(str(row.get(name, "")).splitlines()) for name in COLUMNS})
-    done = _received(text.getvalue().encode(), None, now)
-    return _recorded(done, first_row=2)
+    return _recorded(*_received(text.getvalue().encode(), None, now), first_row=2)
 
 
 def record_table(
@@ -88,7 +91,7 @@ def record_table(
 ) -> VisitsRecorded:
     """Visits as a CSV (also gzipped) or Parquet table. `columns`: column to role, where names do not tell;
     `name` of the file, as whoever sent it knows it."""
-    return _recorded(_received(data, columns, now, name=name), first_row=1)
+    return _recorded(*_received(data, columns, now, name=name), first_row=1)
 
 
 def merge_waiting(store: VisitStore | None = None) -> Merged | None:
@@ -138,20 +141,40 @@ def told() -> Iterator[None]:
         raise VisitsInvalid(text, errors=[wrong]) from None
 
 
-def places_known(ids: Sequence[str]) -> dict[str, str]:
-    """Of ids as gates write them (theirs, or ours beginning with L-): those of open places at which the post
-    acted in may record, to the id in the store."""
-    rows = Place.objects.filter(Q(store_id__in=ids) | Q(public_id__in=ids), active=True)
+def places_known(ids: Sequence[str]) -> tuple[dict[str, str], list[Place]]:
+    """Of ids as gates write them (theirs, or ours beginning with L-): those of places at which the post acted
+    in may record, to the id in the store; and which of these places are closed."""
     found: dict[str, str] = {}
-    for public_id, store_id, code in rows.values_list("public_id", "store_id", "territory_code"):
-        if access.may(None, RIGHT, territory_code=code):
-            found |= {public_id: store_id, store_id: store_id}
-    return {one: found[one] for one in ids if one in found}
+    closed: list[Place] = []
+    for place in Place.objects.filter(Q(store_id__in=ids) | Q(public_id__in=ids)):
+        if access.may(None, RIGHT, territory_code=place.territory_code):
+            found |= {place.public_id: place.store_id, place.store_id: place.store_id}
+            closed += [place] if place.closed_at else []
+    return {one: found[one] for one in ids if one in found}, closed
+
+
+def _before_closing(done: Received, closed: Sequence[Place], store: VisitStore) -> list[Reason]:
+    """Leave out rows that begin after the minute in which their place was closed; why, by place."""
+    names = [] if done.batch.place_names is None else [str(name) for name in done.batch.place_names]
+    good = np.ones(done.batch.size, bool)
+    reasons: list[Reason] = []
+    for place in closed:
+        if place.closed_at is None or place.store_id not in names:
+            continue
+        here = done.batch.place == names.index(place.store_id)
+        late = here & (done.batch.start > visits.minute_of(store, place.closed_at))
+        if late.any():
+            text = closed_since(place.closed_at, place.territory_code)
+            reasons.append(Reason(PLACE_CLOSED, text, int(late.sum()), (), place.store_id))
+            good &= ~late
+    if reasons:
+        done.batch = replace(done.batch, **{name: getattr(done.batch, name)[good] for name in _HELD})
+    return reasons
 
 
 def _received(
     data: bytes, columns: Mapping[str, str] | None, now: datetime | None, *, name: str = ""
-) -> Received:
+) -> tuple[Received, list[Reason]]:
     access.require(RIGHT)
     store, key = ready_store()
     with told():
@@ -166,17 +189,19 @@ def _received(
         )
     names = done.batch.place_names
     assert names is not None
-    return at_known_places(done, places_known([str(name) for name in names]))
+    known, closed = places_known([str(name) for name in names])
+    done = at_known_places(done, known)
+    return done, _before_closing(done, closed, store)
 
 
-def _recorded(done: Received, *, first_row: int) -> VisitsRecorded:
+def _recorded(done: Received, closed: list[Reason], *, first_row: int) -> VisitsRecorded:
     settled: Settled | None = Settled(0, 0, 0)
     if done.batch.size:
         with told():
             waiting = spool()
             settled = waiting.settle(waiting.put(done.batch), seconds=PATIENCE)
     kept = settled or Settled(0, 0, 0)
-    reasons = _reasons(done, first_row, kept.refused)
+    reasons = _reasons(done, first_row, kept.refused) + closed
     return VisitsRecorded(
         rows=done.rows,
         added=kept.added,
@@ -199,7 +224,7 @@ def _reasons(done: Received, first_row: int, refused: int) -> list[Reason]:
         Reason(word, rows[0][1], len(rows), tuple(r[0] for r in rows[:SHOWN]), rows[0][2])
         for word, rows in found.items()
     ]
-    text = _("no open place of this id where this post may record; register it first")
+    text = _("no place of this id where this post may record; register it first")
     reasons += [Reason(UNKNOWN_PLACE, text, n, (), place[:120]) for place, n in done.strange.items()]
     if refused:
         text = _("this day was deleted from the store and does not come back")
