@@ -132,6 +132,20 @@ def test_a_browser_with_a_detector_of_its_own_loads_none(with_camera: Open, gate
     assert not [url for url in asked if "qr-reader" in url]
 
 
+def test_a_detector_that_fails_is_replaced(with_camera: Open, gate: str) -> None:
+    phone = with_camera(DEVICE, ALLOW, shows=ID_NUMBER)
+    phone.add_init_script(
+        """window.BarcodeDetector = class {
+            static async getSupportedFormats() { return ["qr_code"]; }
+            async detect() { throw new DOMException("", "NotSupportedError"); }
+        }"""
+    )
+    log_in(phone, "grid")
+    kept(phone, gate)
+    scan(phone)
+    expect(phone.locator("#who")).to_have_value(ID_NUMBER)
+
+
 def test_a_code_of_something_else_is_not_taken_and_the_camera_is_stopped_by_hand(
     with_camera: Open, gate: str
 ) -> None:

@@ -1,5 +1,5 @@
-// Scanning at a gate: the browser's own detector (Chrome on Android, on a Mac), else a reader of ours (Safari, Firefox,
-// Chrome elsewhere). Pictures stay in memory, and the camera is off as soon as a code was read.
+// Scanning at a gate: the browser's own detector (Chrome on a Mac, and on an Android that has Google's services), else
+// a reader of ours (Safari, Firefox, Chrome elsewhere). Pictures stay in memory, and the camera is off as soon as a code was read.
 export interface Reader { detect(source: HTMLVideoElement): Promise<{ rawValue: string }[]> }
 
 interface Native {
@@ -29,9 +29,7 @@ export async function readerFile(): Promise<string> {
   return (await native()) ? "" : (await import("./qr-reader")).address;
 }
 
-async function reader(): Promise<Reader> {
-  const own = await native();
-  if (own) return own;
+async function ours(): Promise<Reader> {
   const { QrReader } = await import("./qr-reader").catch(() => { throw new DOMException("", "ReaderMissing"); });
   return new QrReader();
 }
@@ -40,14 +38,18 @@ async function reader(): Promise<Reader> {
  * Throws what the camera throws. */
 export async function readCode(video: HTMLVideoElement, stop: AbortSignal, strange: () => void): Promise<string> {
   if (!navigator.mediaDevices) throw new DOMException("", "SecurityError"); // not over https
-  const codes = await reader();
+  let codes = (await native()) ?? (await ours());
   const stream = await camera(stop);
   try {
     video.srcObject = stream;
     video.hidden = false;
     await video.play();
     for (const until = Date.now() + PATIENCE_MS; Date.now() < until && !stop.aborted && !document.hidden;) {
-      const text = (await codes.detect(video).catch(() => []))[0]?.rawValue.trim();
+      const found = await codes.detect(video).catch(async () => {
+        codes = await ours(); // the browser's own says that it can, and cannot
+        return [];
+      });
+      const text = found[0]?.rawValue.trim();
       if (text && READABLE.test(text)) return text;
       if (text) strange();
       await new Promise((next) => setTimeout(next, PAUSE_MS));
