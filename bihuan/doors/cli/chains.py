@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from django.utils.translation import gettext as _
 
+from bihuan.doors.cli.epi import columns
 from bihuan.doors.cli.epi.options import Encoding, Lang, Out, Where, conditions, language, on_file
 from bihuan.doors.cli.epi.output import Answer, check_outs, give, working
 from bihuan.doors.cli.grouped import grouped
@@ -175,6 +176,7 @@ def graph_command(
         facts=facts,
         sentences=_impossible(read.graph, spoken),
         rows=lambda: _mark_rows(drawn),
+        columns=columns.MARKS,
         notes=read.notes,
         draw=lambda path: _draw(drawn, path, spoken),
     )
@@ -206,6 +208,7 @@ def export_command(
         facts={"file": str(source.file), "cases": read.graph.n, "links": int(read.graph.source.size)},
         sentences=_impossible(read.graph, spoken),
         rows=lambda: case_rows(read.graph) if cases else link_rows(read.graph),
+        columns=columns.CASES if cases else columns.LINKS,
         notes=read.notes,
     )
     for path in out:
@@ -256,6 +259,7 @@ def infectors_command(
         facts={"file": str(source.file), "cases": len(dated)},
         sentences=[found.explain(spoken), *(found.explain(spoken, case=one.case) for one in found.cases)],
         rows=lambda: found.rows(least=least),
+        columns=columns.INFECTORS,
         notes=_without_onset(len(read.cases) - len(dated), spoken) + _without_case(read.without, spoken),
         draw=lambda path: found.plot(lang=spoken, path=str(path)),
     )

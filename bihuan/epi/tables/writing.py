@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from enum import Enum
 from pathlib import Path
@@ -23,19 +23,28 @@ _FORMULA = re.compile(r"^[=+\-@\t\r|＝＋－＠]")
 _NUMBER = re.compile(r"^[+-]?[\d.]+$")
 
 
-def write_rows(rows: Iterable[Mapping[str, Any]], path: str | Path) -> Path:
+#: Columns by name, and what stands in them: str, int, float, bool or date.
+Schema = Mapping[str, type]
+
+
+def write_rows(rows: Iterable[Mapping[str, Any]], path: str | Path, *, columns: Schema | None = None) -> Path:
     """Write rows as CSV (UTF-8 with mark, for spreadsheets), Parquet or JSON; the file appears whole or not
-    at all. Rows must have the same keys.
+    at all. Rows must have the same keys. `columns`: what an answer without rows has, and what stands in a
+    column where no cell tells. InputError for a table without rows and columns.
     """
     target, found = Path(path), [dict(row) for row in rows]
     check_suffix(target)
+    if not found and not columns and target.suffix.lower() != ".json":
+        raise InputError(
+            f"there are no rows to write to {target.name}", f"没有可写入 {target.name} 的行", field="path"
+        )
     part = target.with_name(f".{target.name}.part")
     try:
         if target.suffix.lower() == ".json":
             text = json.dumps([_plain(row) for row in found], ensure_ascii=False, indent=1)
             part.write_text(text + "\n", encoding="utf-8")
         else:
-            _by_duckdb(found, part, csv=target.suffix.lower() == ".csv")
+            _by_duckdb(found, part, csv=target.suffix.lower() == ".csv", columns=columns or {})
         part.replace(target)
     except (OSError, duckdb.Error) as error:
         part.unlink(missing_ok=True)
@@ -59,9 +68,12 @@ def check_suffix(path: Path, more: tuple[str, ...] = ()) -> None:
         raise InputError(f"there is no folder {path.parent}", f"没有文件夹 {path.parent}", field="path")
 
 
-def _by_duckdb(rows: list[dict[str, Any]], part: Path, *, csv: bool) -> None:
-    names = list(rows[0]) if rows else ["nothing"]
-    given = {f"c{i}": _column([row.get(name) for row in rows], csv) for i, name in enumerate(names)}
+def _by_duckdb(rows: list[dict[str, Any]], part: Path, *, csv: bool, columns: Schema) -> None:
+    names = list(rows[0]) if rows else list(columns)
+    given = {
+        f"c{i}": _column([row.get(name) for row in rows], csv, meant=columns.get(name, str))
+        for i, name in enumerate(names)
+    }
     heads = ", ".join(f'c{i}{_cast(column)} AS "{_head(name)}"' for (i, name), column in _pairs(names, given))
     where = "'" + str(part).replace("'", "''") + "'"
     with duckdb.connect(":memory:", config=OFFLINE) as connection:
@@ -82,18 +94,32 @@ def _head(name: str) -> str:
     return name.replace('"', '""')
 
 
+#: A column in which no cell is known, by what would stand in it; of texts it is as any other.
+_EMPTY: dict[type, Callable[[int], NDArray[Any]]] = {
+    bool: lambda n: np.ma.masked_all(n, dtype=bool),
+    int: lambda n: np.ma.masked_all(n, dtype=np.int64),
+    float: lambda n: np.ma.masked_all(n, dtype=np.float64),
+    date: lambda n: np.full(n, np.datetime64("NaT"), dtype="datetime64[s]"),
+}
+
+
 def _cast(column: NDArray[Any]) -> str:
     if column.dtype.kind == "M":
         return "::DATE" if column.dtype == np.dtype("datetime64[s]") else "::TIMESTAMP"
     return "::VARCHAR" if column.dtype == object else ""
 
 
-def _column(values: list[Any], csv: bool) -> NDArray[Any]:
+def _column(values: list[Any], csv: bool, *, meant: type = str) -> NDArray[Any]:
     known = [value for value in values if value is not None]
+    if not known and meant in _EMPTY:
+        return _EMPTY[meant](len(values))
     if known and all(isinstance(value, (bool, np.bool_)) for value in known) and len(known) == len(values):
         return np.array(values, dtype=bool)
     if known and len(known) == len(values) and all(isinstance(v, (int, np.integer)) for v in known):
         return np.array(values, dtype=np.int64)
+    if known and meant is int and all(isinstance(v, (int, np.integer)) for v in known):
+        missing = [value is None for value in values]
+        return np.ma.array([value or 0 for value in values], mask=missing, dtype=np.int64)
     if known and all(isinstance(value, (int, float, np.number)) for value in known):
         return np.ma.masked_invalid([np.nan if value is None else float(value) for value in values])
     if known and all(type(value) is date for value in known):

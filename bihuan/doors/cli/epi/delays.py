@@ -13,6 +13,7 @@ import typer
 from django.utils.translation import gettext as _
 
 from bihuan import epi
+from bihuan.doors.cli.epi.columns import DELAYS
 from bihuan.doors.cli.epi.options import DAY, Encoding, Lang, Out, Where, conditions, language, on_file
 from bihuan.doors.cli.epi.output import Answer, check_outs, give, working
 from bihuan.doors.cli.grouped import grouped
@@ -127,6 +128,7 @@ def delays(
             f"{name}{':' if name else ''} {one.explain(spoken)}".strip() for name, one in found.items()
         ],
         rows=lambda: _rows(found, asked.by),
+        columns=({asked.by: str} if asked.by else {}) | dict(DELAYS),
         notes=[f"{name}: {error.text(spoken)}" for name, error in failed.items()],
         draw=_drawing(_drawn(found, plot), spoken),
     )

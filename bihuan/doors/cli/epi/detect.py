@@ -15,6 +15,7 @@ import typer
 from django.utils.translation import gettext as _
 
 from bihuan import epi
+from bihuan.doors.cli.epi import columns
 from bihuan.doors.cli.epi.marks import Marks, marks_of, warnings_told
 from bihuan.doors.cli.epi.options import Lang, Out, Source, language, on_counts, said
 from bihuan.doors.cli.epi.output import Answer, check_outs, give, listed, periods, working
@@ -135,6 +136,7 @@ def detect(
         shown=_shown(found, read.panel, facts, spoken),
         sentences=list(_sentences(found, alarm, spoken)),
         rows=lambda: _rows(found, spoken, alarms_only=alarms),
+        columns=_columns(found, marks),
         notes=said(read.notes, spoken) + warnings_told(found.warnings, spoken),
         draw=lambda path: _draw(found, alarm, plot, spoken, path),
     )
@@ -264,6 +266,13 @@ def _rows(found: Found, lang: str, *, alarms_only: bool) -> Iterator[dict[str, A
             text = part.explain(lang, series=i, time=time) if row["alarm"] else ""
             yield {**row, **q, "explained": text}
         first += n
+
+
+def _columns(found: Found, marks: Sequence[Mark]) -> columns.Schema:
+    """Those of the rows, also where there is no alarm to write."""
+    marked = columns.MARKED if marks else {}
+    q = {} if found.q is None else columns.Q_VALUE
+    return {**columns.ALARMS, **marked, **q, **columns.EXPLAINED}
 
 
 def _draw(found: Found, alarm: np.ndarray, name: str, lang: str, path: Path) -> None:

@@ -21,7 +21,7 @@ from bihuan.epi.errors import InputError
 from bihuan.epi.figures import SUFFIXES as PICTURES
 from bihuan.epi.series import FREQUENCY_ZH, Frequency
 from bihuan.epi.tables import write_rows
-from bihuan.epi.tables.writing import check_suffix
+from bihuan.epi.tables.writing import Schema, check_suffix
 
 Row = Mapping[str, Any]
 PATIENCE = 2.0  # seconds of silence before somebody who waits is told
@@ -76,7 +76,7 @@ NAMES_ZH = {
 @dataclass
 class Answer:
     """One command's result: facts of the whole, sentences for people, rows, and how to draw it. `shown` says
-    a fact to people otherwise than to programs.
+    a fact to people otherwise than to programs; `columns` are those of the rows, where there may be none.
     """
 
     facts: dict[str, Any]
@@ -86,6 +86,7 @@ class Answer:
     draw: Callable[[Path], Any] | None = None
     written: list[Path] = field(default_factory=list)
     shown: Mapping[str, str] = field(default_factory=dict)
+    columns: Schema | None = None
 
 
 def check_outs(outs: Sequence[Path] | None) -> list[Path]:
@@ -107,7 +108,7 @@ def give(answer: Answer, *, outs: Sequence[Path], json: bool) -> None:
                 )
             answer.draw(path)
         else:
-            write_rows(answer.rows(), path)
+            write_rows(answer.rows(), path, columns=answer.columns)
         answer.written.append(path)
     document: dict[str, Any] = {}
     if json:

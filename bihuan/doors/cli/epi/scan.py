@@ -10,6 +10,7 @@ import numpy as np
 import typer
 from django.utils.translation import gettext as _
 
+from bihuan.doors.cli.epi.columns import CLUSTERS
 from bihuan.doors.cli.epi.options import Lang, Out, Source, language, on_counts, said
 from bihuan.doors.cli.epi.output import Answer, check_outs, give, periods, working
 from bihuan.doors.cli.epi.parameters import Set, settings
@@ -87,6 +88,7 @@ def scan(
         sentences=[found.explain(spoken, cluster=one.rank) for one in found.clusters]
         or [found.explain(spoken)],
         rows=found.rows,
+        columns=CLUSTERS,
         shown={"periods": periods(found.n_periods, panel.frequency)},
         notes=said([*read.notes, *notes], spoken),
         draw=lambda path: found.plot(locations=points, lang=spoken, path=str(path)),

@@ -10,6 +10,7 @@ import numpy as np
 import typer
 from django.utils.translation import gettext as _
 
+from bihuan.doors.cli.epi import columns
 from bihuan.doors.cli.epi.options import Lang, Out, language, on_file
 from bihuan.doors.cli.epi.output import Answer, check_outs, give, working
 from bihuan.doors.cli.grouped import grouped
@@ -74,6 +75,7 @@ def contacts(
         facts=facts, sentences=_told(first, why, spoken),
         notes=notes_on(opened, read, first.size > 0, spoken),
         rows=lambda: [*_named(opened, first, order=1), *(_named(opened, then, order=2) if then else ())],
+        columns=columns.CANDIDATES_BY_DAY if by_day.is_by_day(opened) else columns.CANDIDATES,
     )  # fmt: skip
     give(answer, outs=outs, json=json)
 

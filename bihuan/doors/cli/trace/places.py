@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from django.utils.translation import gettext as _
 
+from bihuan.doors.cli.epi import columns
 from bihuan.doors.cli.epi.options import Lang, Out, language, on_file
 from bihuan.doors.cli.epi.output import Answer, check_outs, give, working
 from bihuan.doors.cli.grouped import grouped
@@ -66,7 +67,8 @@ def place_command(
         "people": len({row["person"] for row in rows}),
     }  # fmt: skip
     lines = [f"{row['from']} – {row['to']}  {row['person']}" for row in rows[:1000]]
-    give(Answer(facts=facts, sentences=lines, rows=lambda: rows), outs=outs, json=json)
+    answer = Answer(facts=facts, sentences=lines, rows=lambda: rows, columns=columns.PRESENT)
+    give(answer, outs=outs, json=json)
 
 
 @on_file
@@ -114,7 +116,9 @@ def common_command(
     facts = {"cases": read.windows.size, "found": len(rows)} | ({} if any_time else {"block": block})
     notes = notes_on(opened, read, bool(rows), spoken)
     notes += [] if any_time else _only_cases(read, opened, spoken, sort)
-    give(Answer(facts=facts, sentences=said, rows=lambda: rows, notes=notes), outs=outs, json=json)
+    kind = columns.DRAWN if any_time else columns.COMMON_BY_DAY if days else columns.COMMON
+    answer = Answer(facts=facts, sentences=said, rows=lambda: rows, notes=notes, columns=kind)
+    give(answer, outs=outs, json=json)
 
 
 #: Above this share of cases among all people of a store, chance cannot be told from the rest.
