@@ -207,6 +207,13 @@ def test_when_both_hold_the_same_nothing_goes_and_nothing_is_told_of_anybody(hou
         assert [one.compared_at for one in peers() if one.installation == asked.number] == [NOON + HOUR]
 
 
+def test_with_nothing_open_nobody_is_asked_and_nothing_is_claimed(houses, noon) -> None:
+    asking, asked, line = houses
+    assert worker(asking, line, NOON) == 0
+    assert line.carried == []
+    assert Peer.objects.get(installation=asked.number).compared_at is None
+
+
 def test_an_old_page_heard_again_changes_nothing(houses, noon) -> None:
     asking, asked, line = houses
     contact = handover.named()

@@ -38,7 +38,7 @@ OLDER_HOURS: Final = 24
 """When such a one is asked again: it may have been updated, and each asking is a refusal in its list."""
 _MOST_PAGES: Final = 20
 """Of one peer in one run, so that it does not keep the others waiting: two thousand threads a minute."""
-_OF_PEER: Final = ("unreachable", "not-recognized", "revoked", "no-receipt")
+_OF_PEER: Final = ("unreachable", "not-recognized", "revoked", "no-receipt", "unknown-key")
 """Errors that are the peer's, not one message's: a comparison that passes takes them back."""
 
 
@@ -89,8 +89,8 @@ def _open(peer: Peer) -> list[AssistanceRequest]:
 
 
 def _whole(peer: Peer, at: datetime) -> None:
-    done: dict[str, Any] = {"compare_after": 0, "compare_error": ""}
-    Peer.objects.filter(id=peer.pk).update(compared_at=at, **done)
+    if peer.compare_after:  # else nothing is open, and nobody was asked
+        Peer.objects.filter(id=peer.pk).update(compared_at=at, compare_after=0, compare_error="")
 
 
 def _failed(peer: Peer, code: str, at: datetime) -> None:
