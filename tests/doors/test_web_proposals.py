@@ -107,6 +107,25 @@ def test_each_part_lists_its_own_and_says_why(cast: Cast, world: Investigation, 
     assert "孙" not in elsewhere, "only the county is told of somebody who lives elsewhere"
 
 
+def test_records_kept_for_an_open_investigation_are_not_said_to_have_gone(
+    cast: Cast, world: Investigation, found: Any
+) -> None:
+    with scope.system():
+        person = ContactProposal.objects.get(public_id=found["zhou"]).person.public_id
+    assert "删除" in read(get(cast.officer, "person", person))
+    later = read(get(cast.officer, "person", person, when="03-20 12:00"))
+    assert "仍需要而继续保存" in later
+    assert "于 2月25日 删除" not in later
+
+
+def test_a_name_whose_days_of_observation_are_over_says_so(
+    cast: Cast, world: Investigation, found: Any
+) -> None:
+    words = "观察期已于 2020-02-24 届满"
+    assert words not in read(get(cast.officer, "proposals", world.public_id))
+    assert words in read(get(cast.officer, "proposals", world.public_id, when="03-01 12:00"))
+
+
 def test_filters_narrow_the_list(cast: Cast, world: Investigation, found: Any) -> None:
     def lists(**query: Any) -> bool:
         return found["zhou"] in read(get(cast.officer, "proposals", world.public_id, **query))

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 import numpy as np
 
 from bihuan.epi.errors import EpiError
+from bihuan.registry import clock
 from bihuan.tracing import visits
 from bihuan.tracing.actions.forget_visits import due
 from bihuan.tracing.actions.pseudonyms import keys_of
@@ -17,13 +18,14 @@ from bihuan.tracing.actions.pseudonyms import keys_of
 @dataclass(frozen=True, slots=True)
 class HeldVisits:
     """`days` with visits between `first` and `last`; the last goes on `until`, unless an investigation or a
-    cluster needs it longer (`is_held`)."""
+    cluster needs it longer (`is_held`). `is_kept`: that day has passed, and one of them needs it still."""
 
     days: int
     first: date
     last: date
     until: date
     is_held: bool
+    is_kept: bool = False
 
 
 def visits_held(person_id: int, *, now: datetime | None = None) -> HeldVisits | None:
@@ -52,4 +54,6 @@ def visits_held(person_id: int, *, now: datetime | None = None) -> HeldVisits | 
     rule = due(now)
     first, last = (date(1970, 1, 1) + timedelta(days=day) for day in (min(days), max(days)))
     is_held = any(day <= last for _id, day in rule.holding)
-    return HeldVisits(len(days), first, last, last + timedelta(days=rule.days + 1), is_held)
+    until = last + timedelta(days=rule.days + 1)
+    is_kept = is_held and until <= clock.local_day(now or clock.now())
+    return HeldVisits(len(days), first, last, until, is_held, is_kept)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any, Final
 
 from django import forms
@@ -22,6 +22,7 @@ from bihuan.doors.exchange.passenger_list import received
 from bihuan.doors.web import exporting, places, seen
 from bihuan.doors.web.access import access
 from bihuan.loops.queries import sight
+from bihuan.policy.values import value
 from bihuan.registry import access as registry_access
 from bihuan.registry import clock, territory
 from bihuan.registry.actor import Actor
@@ -128,6 +129,7 @@ def _page(
     found = reads.list_proposals(public_id, given)
     investigation = found.investigation
     tz = clock.zone(tz_of(investigation.territory_code))
+    days = _days_observed(investigation.territory_code)
     is_open = investigation.status == investigation.OPEN
     may = is_open and registry_access.may(None, WRITE, territory_code=investigation.territory_code).allowed
     if tells:
@@ -146,7 +148,7 @@ def _page(
         "given": given,
         "filtered": given != ProposalFilter(part=given.part),
         "tabs": _tabs(found, given),
-        "rows": [_shown(row, tz, tells=tells) for row in found.rows],
+        "rows": [_shown(row, tz, days, tells=tells) for row in found.rows],
         "tells": tells,
         "may_export": registry_access.may(None, EXPORT, territory_code=investigation.territory_code).allowed,
         "places": found.places if tells else (),
@@ -251,7 +253,23 @@ def _said(quote: Any) -> str:
 # --- one row ------------------------------------------------------------------------------------------
 
 
-def _shown(row: ProposalRow, tz: tzinfo, *, tells: bool) -> dict[str, Any]:
+def _days_observed(territory_code: str) -> int:
+    """How many days a close contact is observed under the policy in force, at a site and at home."""
+    now = clock.now()
+    return sum(
+        int(value(f"observation.{key}", territory_code, now).value or 0) for key in ("days", "home_days")
+    )
+
+
+def _observed_until(row: ProposalRow, tz: tzinfo, days: int) -> date | None:
+    """The last day of observation, where it has passed already: whoever decides should know."""
+    if row.last_at is None or row.state != "proposed":
+        return None
+    last = row.last_at.astimezone(tz).date() + timedelta(days=days)
+    return last if last < clock.now().astimezone(tz).date() else None
+
+
+def _shown(row: ProposalRow, tz: tzinfo, days: int, *, tells: bool) -> dict[str, Any]:
     best = row.candidates[0] if row.candidates and tells else None
     told = [sentence(e, tz) for e in row.encounters] if tells else []
     return {
@@ -265,6 +283,7 @@ def _shown(row: ProposalRow, tz: tzinfo, *, tells: bool) -> dict[str, Any]:
             (_("encounters"), round(row.parts[1])),
             (_("further cases"), round(row.parts[2])),
         ],
+        "over": _observed_until(row, tz, days),
         "told": told[:TOLD],
         "more": told[TOLD:],
         "later": [sentence(e, tz) for e in row.later] if tells else [],
@@ -577,7 +596,12 @@ def proposal(request: HttpRequest, public_id: str) -> HttpResponse:
     zh = (get_language() or "zh").startswith("zh")
     context = {
         "one": investigation,
-        "shown": _shown(row, clock.zone(tz_of(investigation.territory_code)), tells=tells),
+        "shown": _shown(
+            row,
+            clock.zone(tz_of(investigation.territory_code)),
+            _days_observed(investigation.territory_code),
+            tells=tells,
+        ),
         "row": row,
         "tells": tells,
         "form": form,
