@@ -124,20 +124,18 @@ def history(
     json: Json = False,
 ) -> None:
     """List who named this installation or changed its key, and who trusted or suspended others."""
-    rows = [
+    rows = queries.decisions(limit=limit)
+    short = [
         {
             "at": row.at,
-            "what": row.what if json else row.label,
-            "installation": row.installation,
+            "what": f"{row.label} ({row.reason})" if row.reason else row.label,
             "name": row.name,
             "fingerprint": row.fingerprint,
             "by": row.by,
-            "door": row.door,
-            "reason": row.reason,
         }
-        for row in queries.decisions(limit=limit)
+        for row in rows
     ]
-    show(rows, json=json)
+    show(rows, json=json, human=lambda console: table(console, short))
 
 
 def _own_card() -> tuple[dict[str, Any], str]:
