@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from django.utils import translation
 
 from bihuan.doors.cli.main import Rooms
@@ -16,21 +17,22 @@ def helps(command: Any) -> list[str]:
     return [text for text in told if text]
 
 
-def trace_in(language: str) -> Any:
+def room_in(language: str, room: str = "trace") -> Any:
     with translation.override(language):
-        return Rooms(name="bihuan").get_command(None, "trace")
+        return Rooms(name="bihuan").get_command(None, room)
 
 
-def test_help_of_tracing_is_chinese_for_who_speaks_chinese():
-    told = helps(trace_in("zh-hans"))
-    assert len(told) > 20
+@pytest.mark.parametrize(("room", "at_least"), [("trace", 20), ("peers", 15), ("assistance", 15)])
+def test_help_of_tracing_is_chinese_for_who_speaks_chinese(room: str, at_least: int):
+    told = helps(room_in("zh-hans", room))
+    assert len(told) > at_least
     assert [text for text in told if not any("一" <= c <= "鿿" for c in text)] == []
 
 
 def test_examples_in_help_stay_as_they_are_typed():
-    told = trace_in("zh-hans").commands["common"].help
+    told = room_in("zh-hans").commands["common"].help
     assert told.endswith("bihuan trace common --cases cases.csv --days-before 14")
 
 
 def test_help_of_tracing_is_english_for_who_speaks_english():
-    assert trace_in("en").help.startswith("Tracing: who was present")
+    assert room_in("en").help.startswith("Tracing: who was present")
