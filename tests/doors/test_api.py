@@ -187,7 +187,10 @@ def test_a_case_in_a_territory_that_is_not_there_names_the_field(officer):
 def test_contacts_are_named_and_paged_through(officer, cast):
     people = [{"name": name, "sex": "U"} for name in ("赵一", "钱二", "孙三", "李四", "周五")]
     body = {
-        "contacts": [{"person": p, "territory_code": GRID, "exposure_last": "2020-02-12"} for p in people]
+        "contacts": [
+            {"person": p, "territory_code": GRID, "exposure_last": "2020-02-12", "criterion": "dining: 家宴"}
+            for p in people
+        ]
     }
     made = officer.post("/contacts/batch", body)
     assert made.status_code == 201, made.content.decode()
@@ -201,6 +204,7 @@ def test_contacts_are_named_and_paged_through(officer, cast):
     assert sorted(seen) == sorted(made.json()["ids"])
     one = officer.get(f"/contacts/{seen[0]}").json()
     assert one["contact"]["exposure_last"] == "2020-02-12"
+    assert one["contact"]["whys"] == [{"case": None, "criterion": "dining: 家宴", "setting": ""}]
 
 
 def test_a_cursor_of_another_list_is_refused(officer):

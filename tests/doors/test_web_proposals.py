@@ -251,6 +251,21 @@ def test_every_name_that_leaves_as_a_file_says_why(cast: Cast, world: Investigat
     assert (row["理由"], row["时间地点"]) == ("同桌交谈", "")
 
 
+def test_who_does_not_see_health_cannot_ask_for_the_contacts_of_a_case(
+    cast: Cast, world: Investigation, found: Any
+) -> None:
+    decide(cast.officer, world, "confirm", found["zhou"], criterion="other", reason="同桌交谈")
+    with scope.system():
+        contact = Contact.objects.get().public_id
+    one, other = world.case.public_id, "C-0000000000"
+    assert contact in read(get(cast.officer, "contacts", case=one))
+    assert contact not in read(get(cast.officer, "contacts", case=other))
+    for case in (one, other):
+        body = read(get(cast.inspector, "contacts", case=case))
+        assert contact in body, "the filter is none of hers, and narrows nothing"
+        assert "同桌交谈" not in body
+
+
 def test_what_was_chosen_and_written_stays_when_it_cannot_be_done(
     cast: Cast, world: Investigation, found: Any
 ) -> None:

@@ -27,8 +27,18 @@ MOST = 5000
 OF_HEALTH = ("exposure_kind", "setting", "exposure_first", "exposure_last", "symptomatic_at")
 
 
+class WhyOut(Schema):
+    """One naming that stands. `case` null = not known or out of sight; `criterion` as it was recorded: a word
+    of the edition and the reason ("other: …"), or words of a list."""
+
+    case: str | None
+    criterion: str
+    setting: str
+
+
 class ContactOut(Schema):
-    """A contact in the list. What belongs to the field class health is null for a role without it."""
+    """A contact in the list; `whys`: the namings that stand, the record's own first. What belongs to the
+    field class health is null for a role without it."""
 
     id: str
     local_id: str
@@ -46,6 +56,7 @@ class ContactOut(Schema):
     exposure_first: date | None
     exposure_last: date | None
     symptomatic_at: datetime | None
+    whys: list[WhyOut] | None
 
 
 class ContactPage(Schema):
@@ -259,6 +270,9 @@ def contact_out(row: ContactRow, shown: frozenset[str]) -> ContactOut:
         release_reason=row.release_reason,
         owed=owed(row.owed),
         case=(row.case or None) if health else None,
+        whys=[WhyOut(case=why.case or None, criterion=why.criterion, setting=why.setting) for why in row.whys]
+        if health
+        else None,
         **{name: getattr(row, name) if health else None for name in OF_HEALTH},
     )
 

@@ -278,8 +278,8 @@ def contact_list(request: HttpRequest) -> HttpResponseBase:
         find=find,
         filters=[
             Filter("status", _("Status"), STATUS_LABELS),
-            *([Filter("exposure_kind", _("Exposure"), EXPOSURE_LABELS)] if seen.HEALTH in shown else []),
-            Filter("case", _("Source case")),
+            *([Filter("exposure_kind", _("Exposure"), EXPOSURE_LABELS),
+               Filter("case", _("Source case"))] if seen.HEALTH in shown else []),
             Filter("late", _("Something late"), yes_no()),
         ],
         default_sort="-confirmed_at",
