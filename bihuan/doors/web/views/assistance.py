@@ -243,7 +243,11 @@ def _travel(found: AssistanceView) -> list[str]:
     }
     waiting = [m for m in found.messages if m.is_sent and m.delivered_at is None and not m.is_settled]
     lines = [
-        _("“%(what)s” is on its way, tried %(n)s times: %(why)s.")
+        ngettext(
+            "“%(what)s” is on its way, tried %(n)s time: %(why)s.",
+            "“%(what)s” is on its way, tried %(n)s times: %(why)s.",
+            m.attempts,
+        )
         % {"what": m.label, "n": m.attempts, "why": why.get(m.error, m.error)}
         for m in waiting
         # what was not tried yet goes within a minute; of a request that is lost there speaks its own line
