@@ -29,7 +29,7 @@ from bihuan.tracing.actions.record_visits import ready_store
 from bihuan.tracing.errors import UnknownPlace
 from bihuan.tracing.models import GateCheck, GateHandOver, Place, PlaceAlert, Stranger
 from bihuan.tracing.queries.gates import strangers_of
-from bihuan.tracing.queries.places import PlaceFilter, find_place, list_places
+from bihuan.tracing.queries.places import PlaceFilter, closed_lately, find_place, gate_now, list_places
 from bihuan.tracing.rules import codes
 from bihuan.tracing.rules.gates import Entry, how, missing
 from tests.cast import COMMUNITY, GRID, NEXT_COUNTY, Cast
@@ -258,6 +258,25 @@ def test_what_a_gate_recorded_before_its_place_was_closed_is_taken_and_later_one
     assert len(stays(home)) == 2
     with scope.system():
         assert GateCheck.unscoped.count() == 2
+
+
+def test_a_place_is_closed_and_heard_from_again_by_the_role_of_the_doors(cast: Cast, gate: str) -> None:
+    crowd = [passing(f"a{n}", who=f"1387123456{n}") for n in range(3)]
+    record(cast, gate, *crowd)
+    noon = MORNING + timedelta(hours=4)
+    with cast.community.acting(), clock.frozen(noon), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL ROLE bihuan_door")
+        close_place(gate, actor=cast.community.actor)
+        said = record_gate(gate, [passing("b")], sent_at=noon, actor=cast.community.actor)
+        lately = closed_lately(MORNING, size=9)
+        seen = gate_now(gate)
+        cursor.execute("RESET ROLE")
+    assert [a.status for a in said] == ["recorded"]
+    assert ([row.public_id for row in lately], seen.inside, seen.is_over) == ([gate], 4, True)
+    with scope.system():
+        assert PlaceAlert.unscoped.get().ended_at == noon
+    with cast.neighbor.acting():
+        assert closed_lately(MORNING, size=9) == ()
 
 
 def test_a_device_whose_clock_is_wrong_recorded_before_the_closing_by_ours(cast: Cast, gate: str) -> None:
