@@ -135,6 +135,22 @@ def test_a_confirmation_makes_a_contact_whose_street_owes_the_duties(cast, scene
     assert_holds()
 
 
+def test_a_long_reason_stays_whole_with_the_decision_and_the_record_says_that_it_goes_on(cast, scene):
+    found(cast, scene)
+    why = "同桌交谈" * 60
+    done = confirm(cast, rows()["周小明"].public_id, reason=why)
+    with scope.system():
+        kept = Contact.objects.get(public_id=done.contacts[0]).criterion
+    assert len(kept) == 120 and kept.endswith("…")  # noqa: PT018
+    assert rows()["周小明"].reason == why
+
+
+def test_a_clause_nobody_has_read_for_this_edition_says_so_with_the_decision(cast, scene):
+    found(cast, scene)
+    confirm(cast, rows()["周小明"].public_id)
+    assert rows()["周小明"].clause.endswith("（未核实）")
+
+
 def test_confirming_twice_is_confirming_once(cast, scene):
     found(cast, scene)
     first = confirm(cast, rows()["周小明"].public_id)

@@ -28,6 +28,7 @@ from bihuan.tracing.queries.named import PROPOSAL_KEY
 from bihuan.tracing.rules.criteria import EXPOSURE_OF, Criterion, counted_kinds
 
 _BATCH: Final = 500
+_LONGEST: Final = 120  # of the criterion a contact record keeps
 _DECIDED = (
     "state", "criterion", "clause", "reason", "decided_at", "decided_by_account_id", "decided_by_post_id",
     "decided_by_name", "contact", "request",
@@ -204,9 +205,14 @@ def _input(
         setting="；".join(name for name in places if name)[:200],
         exposure_first=first,
         exposure_last=last,
-        criterion=f"{kind.value}: {reason.strip()}"[:120],
+        criterion=_kept(f"{kind.value}: {reason.strip()}"),
         source_key=f"{key_of(proposal)}{at.isoformat()}",  # taken back, it can be confirmed anew
     )
+
+
+def _kept(text: str) -> str:
+    """As much as a contact record holds, and that it goes on; the whole reason stays with the proposal."""
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
 def key_of(proposal: ContactProposal) -> str:

@@ -28,7 +28,8 @@ def contact_policy(territory_code: str, on: datetime) -> ContactPolicy:
 
 
 def _quoted(value: Value) -> Quoted:
+    """As the pack says it; a clause whose text nobody has read for this edition says so, wherever it goes."""
     source = value.source.get("zh") or value.source.get("en") or ""
-    return Quoted(
-        value.sentence("zh"), value.sentence("en"), (value.clause or source or value.pack)[:160], value.pack
-    )
+    doubt = "" if value.confidence == "verified" else "（未核实）"
+    clause = (value.clause or source or value.pack)[: 160 - len(doubt)] + doubt
+    return Quoted(value.sentence("zh"), value.sentence("en"), clause, value.pack)
