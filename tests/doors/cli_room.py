@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,6 @@ class Leaf:
         return [p for p in self.command.params if not getattr(p, "is_flag", False) and p.name != "help"]
 
 
-@cache
 def installation() -> Any:
     """The whole command line, with the commands on the installation itself."""
     main.set_up_django()

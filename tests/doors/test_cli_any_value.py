@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterator
 from datetime import date
 from itertools import product
@@ -12,7 +13,9 @@ from typing import Any
 import pytest
 from django.db import transaction
 from django.utils import translation
+from django.utils.translation import pgettext
 
+from bihuan.doors.cli import output
 from bihuan.doors.cli.main import run
 from bihuan.registry import clock
 from bihuan.registry.people import PersonInput
@@ -188,6 +191,24 @@ def test_an_empty_column_is_refused_with_what_it_means(
         assert run(["epi", "delays", file, "--from", "", "--to", "date_report"]) == 2
     said = " ".join(capsys.readouterr().err.split())
     assert said.startswith("✗ --from is empty. → Write after --from: Column of the first date;")
+
+
+def test_figures_and_columns_have_words_in_chinese(
+    world: dict[str, Any], bihuan: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare: dict[str, str] = {}
+
+    def called(key: str) -> str:
+        word = pgettext("figure", key)
+        if word == key and re.fullmatch("[a-z_ ]*[a-z][a-z_ ]*", key):
+            bare[key] = leaf.name
+        return word
+
+    monkeypatch.setattr(output, "called", called)
+    for leaf in leaves():
+        if leaf.name not in APART and leaf.words[0] != "drill":
+            bihuan(*leaf.words, *WORDS.get(leaf.name, "").format(**world).split())
+    assert not bare, f"without a Chinese word (msgctxt “figure”): {bare}"
 
 
 def test_the_words_that_are_walked_are_those_of_a_command_that_does_its_work(

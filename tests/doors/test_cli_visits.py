@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import json
 import shutil
 from collections.abc import Callable
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from django.utils import translation
 
 from bihuan.doors.cli.main import run
@@ -237,20 +235,5 @@ def test_figures_are_told_in_the_language_of_who_reads(bihuan, home, table):
         assert [key for key in keys if key not in english] == []
         with translation.override("zh-hans"):
             chinese = bihuan(*words)[1]
-            told = {key: translation.pgettext("visits", key) for key in keys}
+            told = {key: translation.pgettext("figure", key) for key in keys}
         assert [key for key, word in told.items() if word == key or word not in chinese] == []
-
-
-@pytest.mark.parametrize("room", ["visits", "trace", "chains", "places", "assistance", "importing"])
-def test_help_speaks_chinese_whole(room):
-    def said(command):
-        yield from (told.help for told in (command, *command.params) if getattr(told, "help", None))
-        for child in getattr(command, "commands", {}).values():
-            yield from said(child)
-
-    module = importlib.import_module(f"bihuan.doors.cli.{room}")
-    with translation.override("zh-hans"):
-        helps = [text.split("\n\n") for text in said(typer.main.get_group(module.app))]
-        texts = [text for help_ in helps for text in help_ if not text.startswith("bihuan ")]  # an example
-        assert len(texts) > 10
-        assert [text for text in texts if translation.gettext(text) == text] == []

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bihuan.doors.cli.output import Json, show, table
+from bihuan.doors.cli.output import Json, figures, show, table
 from bihuan.registry import clock
 from bihuan.registry.actor import Actor
 from bihuan.registry.masking import mask_name
@@ -76,7 +76,7 @@ def show_one(request: Annotated[str, typer.Argument(help="R-…")], json: Json =
     ]
 
     def human(console: Console) -> None:
-        table(console, [{"": key, " ": value} for key, value in told.items()])
+        figures(console, told)
         table(console, messages)
 
     show({**told, "messages": messages}, json=json, human=human)

@@ -118,10 +118,14 @@ def _in_language(command: Any) -> Any:
     for child in getattr(command, "commands", {}).values():
         _in_language(child)
     for told in (command, *command.params):
-        text = getattr(told, "help", None)
-        if text:
-            told.help = "\n\n".join(_translated(paragraph) for paragraph in text.split("\n\n"))
+        _speak(told)
     return command
+
+
+def _speak(told: Any) -> None:
+    text = getattr(told, "help", None)
+    if text:
+        told.help = "\n\n".join(_translated(paragraph) for paragraph in text.split("\n\n"))
 
 
 def _translated(paragraph: str) -> str:
@@ -186,7 +190,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
     as_json = "--json" in words
     try:
-        typer.main.get_command(app).main(args=words, prog_name="bihuan", standalone_mode=True)
+        whole = typer.main.get_command(app)
+        _speak(whole)
+        whole.main(args=words, prog_name="bihuan", standalone_mode=True)
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else int(bool(leaving.code))
     except BihuanError as error:

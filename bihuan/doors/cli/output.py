@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -37,8 +38,17 @@ def show(data: Any, *, json: bool, human: Callable[[Console], None] | None = Non
     elif isinstance(data, Sequence) and not isinstance(data, str):
         table(console, data)
     else:
-        fields = plain(data)
-        table(console, [{"": key, " ": value} for key, value in fields.items()] if fields else [])
+        figures(console, plain(data))
+
+
+def figures(console: Console, found: Mapping[str, Any]) -> None:
+    """Print facts of one thing, a line each, under the words people have for them."""
+    table(console, [{"": called(key), " ": value} for key, value in found.items()])
+
+
+def called(key: str) -> str:
+    """What people call a figure or a column; programs read its key."""
+    return pgettext("figure", key) if key.strip() else key
 
 
 def table(
@@ -50,7 +60,7 @@ def table(
     names = list(columns or (flat[0] if flat else ()))
     drawn = Table(title=escape(title) or None, show_header=any(name.strip() for name in names))
     for name in names:
-        drawn.add_column(escape(name), overflow="fold")
+        drawn.add_column(escape(called(name)), overflow="fold")
     for row in flat:
         drawn.add_row(*(escape(_cell(row.get(name))) for name in names))
     console.print(drawn)
@@ -128,6 +138,8 @@ def _cell(value: Any) -> str:
     value = plain(value)
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
     if isinstance(value, (dict, list)):
         return json_module.dumps(value, ensure_ascii=False)
     return str(value)

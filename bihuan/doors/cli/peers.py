@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from bihuan.doors.cli.given import to_write
-from bihuan.doors.cli.output import Json, show, table
+from bihuan.doors.cli.output import Json, figures, show, table
 from bihuan.registry.actor import Actor
 from bihuan.tracing.actions.assistance import peers as verbs
 from bihuan.tracing.queries import assistance as queries
@@ -149,8 +149,7 @@ def _show_card(json: bool) -> None:
     card, fingerprint = _own_card()
 
     def human(console: Console) -> None:
-        pairs = [("installation", card["installation"]), ("name", card["name"]), ("url", card["url"])]
-        pairs += [("serves", ", ".join(card["serves"])), ("fingerprint", fingerprint)]
-        table(console, [{"": key, " ": value} for key, value in pairs])
+        told = {name: card[name] for name in ("installation", "name", "url")}
+        figures(console, told | {"serves": ", ".join(card["serves"]), "fingerprint": fingerprint})
 
     show({"card": card, "fingerprint": fingerprint}, json=json, human=human)

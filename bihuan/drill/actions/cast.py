@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from bihuan.drill.queries import owed_by_post
 from bihuan.drill.setting import CITY, COUNTY, NEXT_CITY, NEXT_COUNTIES, PROVINCE, START, TOWN
 from bihuan.registry import clock, posts
 from bihuan.registry.actions import organizations, staffing
 from bihuan.registry.actor import Actor
-from bihuan.registry.errors import Conflict
+from bihuan.registry.errors import Conflict, NotFound
 from bihuan.registry.models import Account
 
 PASSWORD = "bihuan-2020"
@@ -96,5 +97,7 @@ def hire(password: str = PASSWORD) -> list[DemoAccount]:
 def _post(wanted: DemoAccount) -> posts.PostView:
     here = posts.of_territory(wanted.territory_code, below=wanted.busiest)
     fitting = [post for post in here if post.function == wanted.function]
+    if not fitting:
+        raise NotFound(_("The drill has not been staffed here."), hint=_("bihuan drill play does so."))
     owed = owed_by_post([post.id for post in fitting]) if wanted.busiest else {}
     return max(fitting, key=lambda post: owed.get(post.id, 0))

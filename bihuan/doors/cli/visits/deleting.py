@@ -17,7 +17,6 @@ from bihuan.doors.cli.epi.options import DAY, on_file
 from bihuan.doors.cli.epi.output import working
 from bihuan.doors.cli.output import Json, show, table
 from bihuan.doors.cli.visits.options import Store, store_folder, today
-from bihuan.doors.cli.visits.told import show_figures
 from bihuan.epi.errors import InputError
 from bihuan.epi.visits import VisitStore, deletions, snapshot
 
@@ -45,7 +44,7 @@ def forget(
         )
     with working(_("deleting")):
         done = opened.forget(day, by=f"{deletions.STORE_ALONE} ({_login()})", at=_utc())
-    show_figures(asdict(done) | {"record": str(opened.folder / "retention.log")}, json=json)
+    show(asdict(done) | {"record": str(opened.folder / "retention.log")}, json=json)
 
 
 @on_file

@@ -16,7 +16,6 @@ from bihuan.doors.cli.epi.options import on_file
 from bihuan.doors.cli.epi.output import working
 from bihuan.doors.cli.output import Json, show
 from bihuan.doors.cli.visits.options import Store, store_folder, today
-from bihuan.doors.cli.visits.told import show_figures
 from bihuan.epi.visits import VisitStore
 
 
@@ -31,7 +30,7 @@ def compact(store: Store = None, json: Json = False) -> None:
     opened = VisitStore(store_folder(store))
     with working(_("compacting")):
         days = opened.compact(today=today(opened), least=2)
-    show_figures({"days": days, "segments": opened.stats().segments}, json=json)
+    show({"days": days, "segments": opened.stats().segments}, json=json)
 
 
 @on_file
@@ -41,7 +40,7 @@ def stats(store: Store = None, json: Json = False) -> None:
     found = opened.stats()
     days = [segment.day for segment in opened.segments()]
     per = max(found.stays, 1)
-    show_figures(
+    show(
         asdict(found)
         | {
             "first_day": _date(min(days)) if days else None,

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
 from rich.console import Console
 from rich.markup import escape
 
-from bihuan.doors.cli.output import show, table
+from bihuan.doors.cli.output import table
 from bihuan.doors.exchange.reader import safe_cell
 from bihuan.epi.visits.ingest import Ingested, Rejected
-
-
-def show_figures(figures: Mapping[str, Any], *, json: bool) -> None:
-    """Figures of a store, a line each: programs read their keys, people the words for them."""
-    lines = [{"": pgettext("visits", key), " ": value} for key, value in figures.items()]
-    show(figures, json=json, human=lambda console: table(console, lines))
 
 
 @contextmanager
