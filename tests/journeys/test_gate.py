@@ -280,3 +280,4 @@ def test_what_is_not_taken_is_said_at_once_and_stays_until_it_was_seen(phone: An
     phone.reload()
     phone.wait_for_selector("html[data-ready=yes]", state="attached")
     expect(refused).to_be_hidden()
+    phone.wait_for_load_state("networkidle")

@@ -129,6 +129,7 @@ def test_a_browser_with_a_detector_of_its_own_loads_none(with_camera: Open, gate
     kept(phone, gate)
     scan(phone)
     expect(phone.locator("#who")).to_have_value("13871234567")
+    phone.wait_for_load_state("networkidle")
     assert not [url for url in asked if "qr-reader" in url]
 
 
