@@ -55,6 +55,12 @@ def test_it_is_opened_from_the_case(cast: Cast) -> None:
     assert "正在进行" in again.content.decode() or made.public_id in again.content.decode()
 
 
+def test_a_case_without_a_day_of_onset_says_from_when_it_asks(cast: Cast) -> None:
+    one = opened(cast.officer, a_case(cast.officer, date_onset=None))
+    assert "无发病日期" in get(cast.officer, "investigation_new", one.case.public_id).content.decode()
+    assert "发病日期不详" in get(cast.officer, "investigation", one.public_id).content.decode()
+
+
 def test_the_list_shows_the_clock(cast: Cast, world: Investigation) -> None:
     body = get(cast.officer, "investigations").content.decode()
     assert reverse("web:investigation", args=[world.public_id]) in body

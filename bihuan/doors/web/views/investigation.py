@@ -400,6 +400,7 @@ def _page(request: HttpRequest, view: InvestigationView, **bad: forms.Form) -> H
         "unconfirmed": row.unconfirmed,
         "missing": [_date(day) for day in view.missing],
         "gap": timedelta(hours=view.gap),
+        "no_onset": is_open and view.case.date_onset is None,
         "window": _window(view),
         "clashes": clashes.values(),
         "retracted": [_said(entry, view, shown) for entry in view.retracted],
