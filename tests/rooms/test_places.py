@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from bihuan.doors.exchange.place_list import read_places
 from bihuan.registry.errors import NotAllowed
 from bihuan.tracing.actions.places import PlaceInput, change_place, close_place, register_places
 from bihuan.tracing.errors import PlaceInvalid, UnknownPlace
@@ -52,6 +55,22 @@ def test_what_a_list_tells_anew_is_changed_and_what_was_is_kept(cast: Cast) -> N
         assert Place.objects.get(store_id="gate-1").capacity == 40
         history = apps.get_model("tracing.PlaceEvent").objects.filter(store_id="gate-1")
         assert 80 in history.values_list("capacity", flat=True)
+
+
+def test_a_list_changes_nothing_that_it_does_not_tell(cast: Cast, tmp_path: Path) -> None:
+    path = tmp_path / "places.csv"
+    path.write_text("name,store_id,active,territory_code\n汉江商场,gate-1,,\n", encoding="utf-8")
+    with cast.officer.acting():
+        _pk, public_id = register_places([shop()], actor=cast.officer.actor).places[0]
+        close_place(public_id, actor=cast.officer.actor)
+        done = register_places(read_places(path, territory_code=COUNTY), actor=cast.officer.actor)
+        place = Place.objects.get(public_id=public_id)
+        assert (done.changed, place.name, place.active, place.capacity) == (1, "汉江商场", False, 80)
+        assert (place.kind, place.territory_code) == ("shop", COMMUNITY)
+        path.write_text("name,store_id,active,capacity\n汉江商场,gate-1,yes,\n", encoding="utf-8")
+        register_places(read_places(path, territory_code=COUNTY), actor=cast.officer.actor)
+        place.refresh_from_db()
+        assert (place.active, place.capacity) == (True, None)
 
 
 def test_wrong_rows_are_named_and_nothing_is_recorded(cast: Cast) -> None:

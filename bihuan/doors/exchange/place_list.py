@@ -28,6 +28,8 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "active": ("active", "在用", "是否在用"),
 }
 _NO: Final = frozenset({"0", "no", "false", "否", "关闭", "停用"})
+#: Of these an empty cell says nothing: a known place stays where it is, and as open or closed as it is.
+_STANDING: Final = ("territory_code", "active")
 _NUMBERS: Final = {"latitude": float, "longitude": float, "capacity": int}
 
 
@@ -95,6 +97,7 @@ def _facts(told: Mapping[str, str], territory_code: str) -> dict[str, Any]:
     facts["kind"] = _kind(told.get("kind", "")) or "unknown"
     facts["territory_code"] = _territory(told.get("territory_code", "") or territory_code)
     facts["active"] = told.get("active", "").casefold() not in _NO
+    facts["told"] = frozenset(told) - {name for name in _STANDING if not told.get(name)}
     return facts
 
 

@@ -31,7 +31,8 @@ _WRITTEN = (*_CHANGEABLE, "closed_at")
 @dataclass(frozen=True, slots=True)
 class PlaceInput:
     """A place as told. `store_id` is the id its gate writes into entry records ("" = the public id it gets);
-    `kind` a word of SettingKind; `capacity` the most people at once (None = no limit); degrees in WGS 84."""
+    `kind` a word of SettingKind; `capacity` the most people at once (None = no limit); degrees in WGS 84.
+    `told` names the facts that a place which is known already is brought to (None = all); others stay."""
 
     name: str
     territory_code: str
@@ -43,6 +44,7 @@ class PlaceInput:
     longitude: float | None = None
     capacity: int | None = None
     active: bool = True
+    told: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,7 @@ def _name(one: PlaceInput) -> tuple[str, str]:
 
 def _new(one: PlaceInput, at: datetime) -> Place:
     facts = asdict(one)
+    del facts["told"]
     public_id = place_id()
     facts |= {"store_id": one.store_id or public_id, "closed_at": None if one.active else at}
     return Place(public_id=public_id, recorded_at=at, **facts)
@@ -177,7 +180,8 @@ def _new(one: PlaceInput, at: datetime) -> Place:
 
 def _bring(place: Place, one: PlaceInput, at: datetime) -> bool:
     """Set what differs; whether anything did. A place that closes is closed since `at`."""
-    differing = [name for name in _CHANGEABLE if getattr(place, name) != getattr(one, name)]
+    told = [name for name in _CHANGEABLE if one.told is None or name in one.told]
+    differing = [name for name in told if getattr(place, name) != getattr(one, name)]
     for name in differing:
         setattr(place, name, getattr(one, name))
     if "active" in differing:

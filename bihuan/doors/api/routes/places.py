@@ -92,7 +92,8 @@ class PlaceQuery(Schema):
 
 
 class PlaceIn(Schema):
-    """A place. One whose `store_id` is known already is brought to what is told; "" = the id it gets here."""
+    """A place. One whose `store_id` is known already is brought to what is told, and to nothing that is not;
+    "" = the id it gets here."""
 
     name: str = Field(min_length=1, max_length=200)
     territory_code: str = Field(min_length=1, max_length=40)
@@ -162,7 +163,7 @@ def register_many_places(call: Call, body: PlacesIn) -> PlacesOut:
     for row, one in enumerate(body.places):
         facts: dict[str, Any] = one.dict()
         facts["territory_code"] = place_of_record(one.territory_code, row=row)
-        given.append(PlaceInput(**facts))
+        given.append(PlaceInput(**facts, told=frozenset(one.model_fields_set)))
     done = register_places(given, actor=call.actor)
     return PlacesOut(
         ids=[public_id for _pk, public_id in done.places],
