@@ -80,6 +80,7 @@ def files(folder: Path) -> dict[str, Path]:
         "stays": "person,place,start,end\nd1,shop/school,2020-02-08,2020-02-09\n",
         "near": "t,i,j\n0,1,2\n20,1,2\n40,2,3\n",
         "asked": "person,onset\nANNA,2020-02-09\nBERT,2020-02-09\n",
+        "diaries": "reporter,contact,told\nANNA,BERT,long\nBERT,CARL,short\n",
         "weights": "place,weight\ncafe,2\n",
         "places": "name,kind,capacity,id\n超市,shop,80,shop-1\n",
         "passengers": "name,id_number,carriage,row\n周小明,,7,3\n",

@@ -67,6 +67,7 @@ WORDS = {
     "token create": "--name A --post {post}", "token revoke": "1",
     "trace": "--cases {asked}", "trace common": "--cases {asked} --at-least 2",
     "trace place": "cafe --from 2020-02-08 --to 2020-02-08",
+    "trace recalled": "--diaries {diaries} --from 2020-02-08 --to 2020-02-08",
     "visits ingest": "{visits}", "visits ingest-days": "{stays} --store {folder}/stays",
     "visits ingest-near": "{near} --store {folder}/near --map t=time --map i=person --map j=other",
     "visits forget": "--before 2020-01-01",

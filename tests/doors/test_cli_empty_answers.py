@@ -57,6 +57,11 @@ ASKED: dict[str, tuple[str, dict[str, str], Any]] = {
         {"{asked}": "{long_ago}"},
         columns.COMMON_BY_DAY,
     ),
+    "recalled": (
+        "trace recalled --diaries {diaries} --from 2020-02-08 --to 2020-02-08",
+        {},
+        columns.RECALLED,
+    ),
     "drawn": ("trace common --cases {asked} --any-time", {"{asked}": "{long_ago}"}, columns.DRAWN),
 }
 

@@ -150,3 +150,62 @@ def test_figures_of_a_trace_are_called_in_chinese(home: Path, capsys):
     assert "candidates" not in out
     assert main.run(["trace", "common", "--cases", file, "--any-time", "--lang", "zh"]) == 0
     assert "None" not in capsys.readouterr().out
+
+
+DIARIES = """reporter,contact,told
+ANNA,BERT,long
+BERT,ANNA,long
+BERT,CARL,short
+BERT,DORA,short
+CARL,EMIL,short
+CARL,CARL,short
+"""
+
+
+def diaries(home: Path, text: str = DIARIES) -> str:
+    path = home / "diaries.csv"
+    path.write_text(text, "utf-8")
+    return str(path)
+
+
+DAY = ("--from", "2020-02-08", "--to", "2020-02-08")
+
+
+def test_what_was_recalled_is_held_against_what_was_recorded(home: Path, capsys):
+    found = asked(capsys, "recalled", "--diaries", diaries(home), *DAY, "--minutes", "15,60", "--lang", "en")
+    assert (found["writers"], found["entries"], found["strangers"]) == (3, 6, 2)
+    assert [tuple(row.values()) for row in found["rows"]] == [
+        ("records", "0–14", 2, 1, 0.5, 10),  # bus: Bert named Carl, Carl did not name Bert
+        ("records", "15–59", 2, 2, 1, 30),
+        ("records", "60+", 0, 0, None, None),
+        ("diaries", "long", 2, 2, 1, 30),
+        ("diaries", "short", 2, 1, 0.5, 10),  # Dora was in the park, alone
+    ]
+    assert not any(name in json.dumps(found) for name in ("ANNA", "BERT", "CARL", "DORA"))
+
+
+def test_only_records_of_the_time_the_diaries_tell_of_count(home: Path, capsys):
+    found = asked(
+        capsys,
+        *("recalled", "--diaries", diaries(home), "--from", "2020-02-08 17:00", "--to", "2020-02-08 23:00"),
+    )
+    assert (found["writers"], found["strangers"]) == (2, 5)
+    assert sum(row["contacts"] for row in found["rows"] if row["of"] == "records") == 2
+
+
+def test_diaries_in_other_words_are_told_which_column_is_which(home: Path, capsys):
+    file = diaries(home, "from_whom,met\nANNA,BERT\n")
+    assert main.run(["trace", "recalled", "--diaries", file, *DAY, "--lang", "en"]) == 2
+    assert "--map COLUMN=reporter" in " ".join(capsys.readouterr().err.split())
+    told = asked(
+        capsys, "recalled", "--diaries", file, *DAY, "--map", "from_whom=reporter", "--map", "met=contact"
+    )
+    assert told["rows"][-1] == {
+        "of": "diaries", "class": "", "contacts": 1, "known": 1, "share": 1.0, "median_minutes": 30.0
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("minutes", ["", "0,5", "15,5", "5,5", "x"])
+def test_classes_begin_one_after_the_other(home: Path, capsys, minutes: str):
+    words = ("recalled", "--diaries", diaries(home), *DAY, "--minutes", minutes)
+    assert main.run(["trace", *words, "--lang", "en"]) == 2

@@ -22,6 +22,7 @@ import pytest
 from django.test import override_settings
 
 from bihuan.doors.cli import main
+from bihuan.epi.recalled import read_diaries, recalled
 from bihuan.epi.visits import VisitStore, by_day, secret
 from bihuan.epi.visits.batch import DAY_MINUTES
 from bihuan.epi.visits.numbers import keyed_number
@@ -31,7 +32,6 @@ from tests.conftest import ROOT
 HOW_TO = ROOT / "docs" / "how-to" / "trace-real-data.md"
 RESULTS = ROOT / "docs" / "reference" / "tracing.md"
 MALL = "宝坻区百货大楼"
-CLASSES = ((0, 5), (5, 15), (15, 60), (60, 10**6))
 Pairs = dict[tuple[int, int], int]
 
 
@@ -86,7 +86,7 @@ def shown(*cells: object) -> str:
 
 
 def test_the_page_has_its_commands():
-    assert len(commands()) == 12
+    assert len(commands()) == 13
 
 
 # --- China, January 2020 ------------------------------------------------------------------------------------
@@ -226,31 +226,30 @@ def test_what_knowing_the_room_of_the_day_finds_of_those_contacts(
 
 def test_what_diaries_recalled_of_the_contacts_that_badges_measured(played: Played):
     """One day, students who kept a diary and wore a badge: recall by minutes measured, and what they told."""
-    store = VisitStore(played.out / "school")
-    day = (date(2013, 12, 5) - date(1970, 1, 1)).days
-    met = pairs(store, day)
-    wore = {person for pair in met for person in pair}
-    told = [
-        (played.number(row["reporter"]), played.number(row["contact"]), int(row["duration_class"]))
-        for row in read(played.data / "contacts_highschool_2013" / "contact_diaries.csv")
-    ]
-    wrote = {reporter for reporter, _c, _d in told} & wore
-    diary, results = {(a, b) for a, b, _d in told}, RESULTS.read_text("utf-8")
-    both_ways = [(a, b, m) for (x, y), m in met.items() for a, b in ((x, y), (y, x)) if a in wrote]
-    for low, high in CLASSES:
-        measured = [(a, b) for a, b, m in both_ways if low <= m < high]
-        hit = sum(pair in diary for pair in measured)
-        said = shown(f"{low} to {high - 1}" if high < 10**6 else "60 and more", len(measured), hit,
-                     f"{hit / len(measured):.0%}")  # fmt: skip
+    rows, results = played.table("recalled.csv"), RESULTS.read_text("utf-8")
+    measured = [row for row in rows if row["of"] == "records"]
+    for words, row in zip(("0 to 4", "5 to 14", "15 to 59", "60 and more"), measured, strict=True):
+        said = shown(words, row["contacts"], row["known"], f"{float(row['share']):.0%}")
         assert said in results, said
-    for words, told_as in (("under 5", 1), ("5 to 15", 2), ("15 to 60", 3), ("over 60", 4)):
-        named = [tuple(sorted((a, b))) for a, b, d in told if d == told_as and a in wrote and b in wore]
-        minutes = [met[pair] for pair in named if pair in met]
-        said = shown(
-            words, len(named), len(minutes), f"{len(minutes) / len(named):.0%}", f"{np.median(minutes):g}"
+    named = [row for row in rows if row["of"] == "diaries"]
+    for words, row in zip(("under 5", "5 to 15", "15 to 60", "over 60"), named, strict=True):
+        cells = (
+            row["contacts"],
+            row["known"],
+            f"{float(row['share']):.0%}",
+            f"{float(row['median_minutes']):g}",
         )
-        assert said in results, said
-    assert f"{len(wrote)} students" in results
+        assert shown(words, *cells) in results, cells
+
+
+def test_the_students_who_wrote_and_wore_a_badge_are_counted(played: Played):
+    store = VisitStore(played.out / "school")
+    diaries = played.data / "contacts_highschool_2013" / "contact_diaries.csv"
+    told = read_diaries(store, diaries, key=lambda: played.key)
+    day = (date(2013, 12, 5) - date(1970, 1, 1)).days * DAY_MINUTES
+    found = recalled(store, told, since=day, until=day + DAY_MINUTES - 1)
+    assert f"{found.writers} students" in RESULTS.read_text("utf-8")
+    assert found.strangers + sum(one.contacts for one in found.named) == found.entries == 502
 
 
 def test_one_student_asks_through_the_command(played: Played):

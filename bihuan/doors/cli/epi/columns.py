@@ -50,4 +50,7 @@ PRESENT: Schema = {"person": int, "keyed_number": str, "from": str, "to": str}
 _CHANCE: Schema = {"n_cases": int, "cases": str, "stays": int, "expected": float, "p": float, "q": float}
 COMMON: Schema = {"place": str, "from": str, "to": str, **_CHANCE}
 COMMON_BY_DAY: Schema = {"place": str, "day": str, **_CHANCE, "precision": str}
+RECALLED: Schema = {
+    "of": str, "class": str, "contacts": int, "known": int, "share": float, "median_minutes": float
+}  # fmt: skip
 DRAWN: Schema = {"place": str, "n_cases": int, "cases": str, "days": int, "first": str, "last": str}

@@ -70,6 +70,9 @@ NAMES_ZH = {
     "to": "至",
     "stays": "停留数",
     "people": "人数",
+    "writers": "写日记并有记录者",
+    "entries": "日记条数",
+    "strangers": "不在记录中而剔除的条数",
 }
 
 

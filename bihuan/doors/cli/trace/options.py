@@ -47,8 +47,8 @@ class CaseList:
 
     def read(self, store: VisitStore, path: Path, *, days_before: int, until_onset: bool = False) -> Cases:
         return read_cases(
-            store, path, key=_key, days_before=days_before, until_onset=until_onset, encoding=self.encoding,
-            given=self.roles, where=self.where, skip_undated=self.skip_undated,
+            store, path, key=key_of_people, days_before=days_before, until_onset=until_onset,
+            encoding=self.encoding, given=self.roles, where=self.where, skip_undated=self.skip_undated,
         )  # fmt: skip
 
 
@@ -127,7 +127,8 @@ def _settings(given: list[str] | None) -> dict[str, str]:
     return found
 
 
-def _key() -> bytes:
+def key_of_people() -> bytes:
+    """The key under which the store knows people."""
     return secret.load_key(key_path())
 
 

@@ -51,7 +51,7 @@ def place_command(
     bihuan trace place P0000017 --from "2020-02-08 13:00" --to "2020-02-08 15:00"
     """
     outs, opened = check_outs(out), VisitStore(store_folder(store))
-    begin, end = _time(since, "from", opened)[0], _time(until, "to", opened)[1]
+    begin, end = span(since, until, opened)
     if opened.places.find(place) < 0:
         raise InputError(f"the store knows no place {place!r}", f"库中没有场所 {place!r}", field="place")
     found = trace.present_at(opened, place, begin, end)
@@ -127,6 +127,11 @@ _MANY_CASES = 0.2
 
 def _keyed(store: VisitStore, person: int) -> str:
     return f"{int(store.people.keys[person]):016x}"
+
+
+def span(since: str, until: str, store: VisitStore) -> tuple[int, int]:
+    """First and last minute of the store's clock; a day as end means to its end."""
+    return _time(since, "from", store)[0], _time(until, "to", store)[1]
 
 
 def _time(text: str, field: str, store: VisitStore) -> tuple[int, int]:
