@@ -311,7 +311,7 @@ def test_of_days_that_are_not_held_nobody_is_said_not_to_have_been_seen(
     store = visits.open_store()
     assert store is not None
     store.forget((local("02-11 00:00").date() - date(1970, 1, 1)).days)
-    drafted = do(cast.officer, "02-12 18:00", look_track, world.public_id, purpose=WHY)
+    drafted = do(cast.officer, "02-12 18:00", draft_track, world.public_id, purpose=WHY).look
     assert (drafted.state, drafted.held_from) == ("found", date(2020, 2, 11))
     store.forget((local("02-20 00:00").date() - date(1970, 1, 1)).days)
     for look in (look_track, look_met):
@@ -319,6 +319,9 @@ def test_of_days_that_are_not_held_nobody_is_said_not_to_have_been_seen(
         assert (found.state, found.rows) == ("not_held", ())
     with scope.system():
         assert VisitLook.objects.count() == 3, "that it was asked is noted all the same"
+    day = {"since": local("02-11 08:00"), "until": local("02-11 10:00")}
+    there = do(cast.officer, "02-12 18:00", look_place, world.public_id, "market", purpose=WHY, **day)
+    assert (there.state, there.total) == ("not_held", 0)
 
 
 def test_an_entry_told_lets_nobody_look_at_its_place_by_another_name(

@@ -281,6 +281,8 @@ class PresentOut(Schema):
 
 
 class PlaceLookOut(Schema):
+    """`state`: found, no_store, not_held (of these days nothing is held)."""
+
     state: str
     place: PlaceRef
     total: int
@@ -307,8 +309,11 @@ class CommonOut(Schema):
 
 
 class CommonLookOut(Schema):
+    """`unseen`: cases no gate recorded; `unheld`: cases of whose days nothing is held."""
+
     state: str
     unseen: list[str]
+    unheld: list[str]
     items: list[CommonOut]
 
 
@@ -522,7 +527,7 @@ def look_at_common(call: Call, body: CommonLookIn) -> CommonLookOut:
     """Where the cases of several open investigations were together"""
     found = look_common(body.investigations, purpose=body.purpose, actor=call.actor)
     return CommonLookOut(
-        state=found.state, unseen=list(found.unseen),
+        state=found.state, unseen=list(found.unseen), unheld=list(found.unheld),
         items=[
             CommonOut(
                 place=_place(r.place), since=r.since, until=r.until, cases=list(r.cases), stays=r.stays,

@@ -255,6 +255,7 @@ def _common_found(look: CommonLook, names: Mapping[str, str]) -> dict[str, Any]:
         "found": [_common(row, names, asked, may_name=may_name) for row in look.rows],
         "kinds": [(kind, label) for kind, label in KINDS if kind in kinds],
         "unseen": [{"id": case, "name": names.get(case, case)} for case in look.unseen],
+        "unheld": [{"id": case, "name": names.get(case, case)} for case in look.unheld],
     }
 
 

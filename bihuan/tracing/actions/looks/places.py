@@ -52,9 +52,10 @@ class Present:
 
 @dataclass(frozen=True, slots=True)
 class PlaceLook:
-    """Who was at a place within [since, until] (UTC), by entry; `total` stays, of which AT_MOST are shown."""
+    """Who was at a place within [since, until] (UTC), by entry; `total` stays, of which AT_MOST are shown.
+    `state` not_held: of these days nothing is held, as they were deleted or never came in."""
 
-    state: Literal["found", "no_store"]
+    state: Literal["found", "no_store", "not_held"]
     investigation: str
     look_id: int | None
     place: PlaceName
@@ -105,7 +106,10 @@ def look_place(
         with everywhere():
             persons = pseudonyms.persons_of(keys.values()).values()
         note = noted(gate, "place", persons=persons, rows=len(rows), since=begin, until=end, place=store_id)
-        return PlaceLook("found", gate.investigation.public_id, note.pk, about, begin, end, len(found), rows)
+        state: Literal["found", "not_held"] = "found"
+        if not found and not visits.holds_any(store, begin, end):
+            state = "not_held"
+        return PlaceLook(state, gate.investigation.public_id, note.pk, about, begin, end, len(found), rows)
 
 
 def _in_question(gate: Gate, place: str) -> str:
@@ -155,13 +159,15 @@ class Common:
 
 @dataclass(frozen=True, slots=True)
 class CommonLook:
-    """Where cases were together. `unseen`: public ids of cases no gate recorded."""
+    """Where cases were together. `unseen`: public ids of cases no gate recorded; `unheld`: of cases of whose
+    days nothing is held, as they were deleted or never came in."""
 
     state: Literal["found", "no_store"]
     investigations: tuple[str, ...]
     look_ids: tuple[int, ...]
     rows: tuple[Common, ...]
     unseen: tuple[str, ...]
+    unheld: tuple[str, ...] = ()
 
 
 def look_common(
@@ -179,7 +185,7 @@ def look_common(
             return CommonLook("no_store", tuple(ids), (), (), tuple(g.case.public_id for g in gates))
         of: dict[int, str] = {}
         as_one: dict[int, int] = {}  # a case whom gates know by several numbers is one
-        windows, unseen = [], []
+        windows, unseen, unheld = [], [], []
         for gate in gates:
             own = small_numbers(store, case_numbers(gate))
             since, until = _source_window(gate)
@@ -187,7 +193,9 @@ def look_common(
             windows += [Window(number, *span) for number in own]
             of |= dict.fromkeys(own, gate.case.public_id)
             as_one |= dict.fromkeys(own, min(own, default=0))
-            if not own:
+            if not visits.holds_any(store, since, until):
+                unheld.append(gate.case.public_id)
+            elif not own:
                 unseen.append(gate.case.public_id)
         found = backward.common_places(store, windows, as_one=as_one) if windows else []
         shown = backward.spans(found)[:AT_MOST]
@@ -200,7 +208,7 @@ def look_common(
             ).pk
             for gate in gates
         )  # fmt: skip
-        return CommonLook("found", tuple(ids), notes, rows, tuple(unseen))
+        return CommonLook("found", tuple(ids), notes, rows, tuple(unseen), tuple(unheld))
 
 
 def _common(store: VisitStore, span: backward.CommonSpan, place: PlaceName, of: Mapping[int, str]) -> Common:
