@@ -12,7 +12,7 @@ from pypdf import PdfReader
 
 from bihuan.registry import clock, scope
 from bihuan.tracing.actions.investigate import EntryInput, add_entry
-from bihuan.tracing.models import Investigation, TrackEntry
+from bihuan.tracing.models import Investigation, SourceHypothesis, TrackEntry
 from tests.cast import COUNTY, Cast, Member
 from tests.doors.web_room import logged_in
 from tests.rooms.care_room import do, duties, local
@@ -194,6 +194,11 @@ def test_an_entry_sent_twice_stands_once(cast: Cast, world: Investigation) -> No
     post(cast.officer, "investigation_do", world.public_id, "entry", **(told | {"companions": "张某"}))
     with scope.system():
         assert TrackEntry.objects.count() == 2, "what says something else is another entry"
+    source = {"kind": "place", "standing": "possible", "text": "张湾市场", "reasons": "两例同日"}
+    for _again in range(2):
+        post(cast.officer, "investigation_do", world.public_id, "hypothesis", **source)
+    with scope.system():
+        assert SourceHypothesis.objects.count() == 1
 
 
 def test_the_report_tells_the_track_in_both_languages_and_that_it_left(

@@ -33,7 +33,8 @@ class HypothesisInput:
 def add_hypothesis(
     investigation_id: str, given: HypothesisInput, *, actor: Actor, now: datetime | None = None
 ) -> SourceHypothesis:
-    """One possible source more. Raises InvestigationInvalid naming the field."""
+    """One possible source more; the same sent twice stands once. Raises InvestigationInvalid naming the
+    field."""
     at = moment_now(now)
     _refuse(given)
     with writing(actor):
@@ -47,16 +48,18 @@ def add_hypothesis(
             raise wrong("case", "same", _("A case cannot have infected itself."))
         if given.place and place is None:
             raise wrong("place", "unknown", _("There is no place %(id)s.") % {"id": given.place})
+        facts = {
+            "kind": given.kind, "standing": given.standing, "case": case, "place": place,
+            "text": given.text.strip(), "reasons": given.reasons.strip(),
+        }  # fmt: skip
+        same = SourceHypothesis.objects.filter(investigation=found, **facts).first()
+        if same is not None:
+            return same
         return SourceHypothesis.objects.create(
             investigation=found,
             territory_code=found.territory_code,
-            kind=given.kind,
-            standing=given.standing,
-            case=case,
-            place=place,
-            text=given.text.strip(),
-            reasons=given.reasons.strip(),
             recorded_at=at,
+            **facts,
             **stamp(actor),
         )
 
