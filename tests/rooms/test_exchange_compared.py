@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bihuan.loops.models import Loop
 from bihuan.registry import scope
@@ -26,7 +30,7 @@ from bihuan.tracing.rules import comparing
 from bihuan.tracing.rules.assistance import Side
 from tests.rooms import test_handover as handover
 from tests.rooms.exchange_room import SYSTEM, House, Line
-from tests.rooms.test_exchange import NOON, ask, carry, fresh, there
+from tests.rooms.test_exchange import NOON, _step, ask, carry, fresh, there
 from tests.rooms.test_exchange_restored import forget, here
 
 HOUR = timedelta(hours=1)
@@ -359,3 +363,62 @@ def test_a_page_tells_nothing_of_requests_with_others(houses, noon) -> None:
         peer = Peer.objects.get(installation=asking.number)
         found = compare.heard(peer, {"threads": comparing.written([told])}, at=NOON)
     assert found == {row.thread: {"unheard": ["a" * 8], "unsaid": []}}, "as of any that is not there"
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("say"), st.sampled_from(["accept", "return", "found", "end"])),
+        st.tuples(st.just("carry"), st.sampled_from(["both", "asking", "asked"])),
+        st.tuples(st.just("compare"), st.sampled_from(["asking", "asked"])),
+        st.tuples(st.just("forget"), st.sampled_from(["asking", "asked"])),
+        st.tuples(st.just("lose"), st.booleans()),
+        st.tuples(st.just("again"), st.integers(0, 50)),
+    ),
+    max_size=14,
+)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS)
+def test_whatever_is_lost_in_restores_what_is_open_on_one_side_is_known_to_the_other(
+    houses, noon, steps: list[tuple[str, object]]
+) -> None:
+    asking, asked, line = houses
+    at = NOON
+    with transaction.atomic():
+        Peer.objects.update(compare_at=None, compare_after=0)
+        row = ask(asking)
+        for what, how in [("carry", "asking"), *steps]:
+            at += HOUR
+            if what == "compare":
+                worker({"asking": asking, "asked": asked}[str(how)], line, at)
+            elif what == "forget":
+                lost = AssistanceRequest.unscoped.filter(thread=row.thread, side=str(how)).first()
+                if lost is not None:
+                    forget(lost)
+            elif (
+                what != "say" or AssistanceRequest.unscoped.filter(thread=row.thread, side="asking").exists()
+            ):
+                _step(what, how, row, (asking, asked, line), at)
+        line.loses_answer = False
+        for _round in range(3):
+            at += 2 * HOUR
+            worker(asking, line, at)
+            worker(asked, line, at)
+        sides = {one.side: one for one in AssistanceRequest.unscoped.filter(thread=row.thread)}
+        if any(one.status != "deleted" for one in sides.values()):
+            assert set(sides) == {"asking", "asked"}
+        if len(sides) == 2:
+            for one, other in (("asking", "asked"), ("asked", "asking")):
+                own = AssistanceMessage.unscoped.filter(request=sides[one], is_own=True)
+                there_too = AssistanceMessage.unscoped.filter(request=sides[other], is_own=False)
+                assert set(own.values_list("message", flat=True)) <= set(
+                    there_too.values_list("message", flat=True)
+                )
+        assert not AssistanceDelivery.unscoped.filter(delivered_at=None).exists()
+        n = len(line.carried)
+        assert (worker(asking, line, at + 2 * HOUR), worker(asked, line, at + 2 * HOUR)) == (0, 0)
+        assert all(json.loads(raw)["kind"] == compare.KIND for raw in line.carried[n:]), "nothing goes again"
+        assert handover.proven()
+        transaction.set_rollback(True)
+    line.carried.clear()

@@ -39,9 +39,9 @@ def forget(row: AssistanceRequest) -> None:
         AssistanceMessage.objects.filter(request=row)._raw_delete("default")
         AssistanceRequest.objects.filter(id=row.pk)._raw_delete("default")
         ref = [row.public_id]
-        cursor.execute("UPDATE loops_subject SET ref = ref || '-gone' WHERE ref = %s", ref)
+        cursor.execute("UPDATE loops_subject SET ref = ref || '-' || id WHERE ref = %s", ref)
         cursor.execute(
-            "UPDATE loops_loop SET subject_ref = subject_ref || '-gone' WHERE subject_ref = %s", ref
+            "UPDATE loops_loop SET subject_ref = subject_ref || '-' || id WHERE subject_ref = %s", ref
         )
         cursor.execute(
             "UPDATE loops_event SET idempotency_key = 'gone' || id WHERE idempotency_key LIKE %s",
