@@ -320,6 +320,7 @@ def test_a_naming_in_error_is_taken_back(cast: Cast, world: Investigation, found
     assert "认错人" in read(get(cast.officer, "proposal", found["zhou"]))
     page = read(get(cast.officer, "person", contact.person.public_id))
     assert reverse("web:proposal", args=[found["zhou"]]) not in page
+    assert '<span class="is-done">✓</span>' not in page.split('class="strip"')[1].split("</ol>")[0]
 
 
 def test_a_closed_investigation_shows_decisions_and_no_whereabouts(

@@ -16,7 +16,8 @@ from bihuan.loops.queries.reading import OPEN_THEN, fence, moment
 @dataclass(frozen=True, slots=True)
 class StageProgress:
     """One stage of one loop. `open` counts what is owed now and what a running daily repeat will still owe;
-    `due_soon` and `late` are part of it. All are 0 for a stage that has not begun."""
+    `due_soon` and `late` are part of it. All are 0 for a stage that has not begun. `fulfilled`: duties
+    done in it, also of a closed loop, where `done` counts every stage as come through."""
 
     stage: str
     label: Mapping[str, str]
@@ -24,6 +25,7 @@ class StageProgress:
     open: int
     due_soon: int
     late: int
+    fulfilled: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +83,10 @@ def progress_of(loops: Iterable[str], *, as_of: datetime | None = None) -> dict[
         stages = []
         for stage, label in definition.stages:
             done, owed, soon, late = counts.get((loop_id, stage), (0, 0, 0, 0))
+            fulfilled = done
             if not is_open:
                 done, owed, soon, late = max(done, 1), 0, 0, 0
             ahead = coming.get((loop_id, stage), 0) if is_open else 0
-            stages.append(StageProgress(stage, label, done, owed + ahead, soon, late))
+            stages.append(StageProgress(stage, label, done, owed + ahead, soon, late, fulfilled))
         progress[name] = LoopProgress(name, definition.name, definition.label, is_open, tuple(stages))
     return progress

@@ -125,12 +125,13 @@ def _main_loop(found: PersonPage, rings: dict[str, LoopProgress]) -> LoopProgres
 
 
 def strip(loop: LoopProgress | None) -> list[dict[str, Any]]:
-    """The stages in words: what is done, where it stands, what is late."""
+    """The stages in words: what is done, where it stands, what is late. Of a loop that ended early nothing is
+    told as done that nobody did."""
     if loop is None:
         return []
     at = loop.at
     return [
-        {"label": label(s.label), "done": s.done and not s.open, "late": s.late, "now": s is at}
+        {"label": label(s.label), "done": s.fulfilled and not s.open, "late": s.late, "now": s is at}
         for s in loop.stages
     ]
 
