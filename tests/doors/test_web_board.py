@@ -135,3 +135,16 @@ def test_the_tabs_of_gap_lists_keep_territory_and_moment(town):
     tabs = re.findall(r'href="(/gaps/[a-z_-]+/[^"]*)"', page)
     assert tabs
     assert all("territory=" in tab and "as_of=" in tab for tab in tabs)
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31", "0001-01-01", "0001-01-01T00:00", "nonsense", "2020-02-30"])
+def test_a_moment_nobody_can_mean_is_now(town, moment):
+    assert 'class="card phone mine"' in board(town.officer, as_of=moment)
+
+
+@pytest.mark.parametrize(
+    ("page", "asked"),
+    [("duties", {"due_to": "9999-12-31"}), ("people", {"q": "\0"}), ("cases", {"q": "张\0"})],
+)
+def test_lists_stand_whatever_is_typed(town, page, asked):
+    assert logged_in(town.officer).get(reverse(f"web:{page}"), asked).status_code == 200

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from bihuan.doors.web import exporting, saved_views
 from bihuan.doors.web.drawing import RingStage
+from bihuan.doors.web.moments import YEARS
 from bihuan.registry.errors import Invalid
 
 Row = TypeVar("Row")
@@ -105,9 +106,17 @@ class ListSpec(Generic[Row]):
 
 def a_date(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError as wrong:
         raise ValueError(_("Write the date as 2020-02-17.")) from wrong
+    if day.year not in YEARS:  # no day can be added to the last one there is
+        raise ValueError(_("Write the date as 2020-02-17."))
+    return day
+
+
+def typed(request: HttpRequest, key: str) -> str:
+    """What somebody typed; a NUL stands for nothing, and no database holds one."""
+    return request.GET.get(key, "").replace("\0", "").strip()
 
 
 def respond(request: HttpRequest, spec: ListSpec[Row]) -> HttpResponseBase:
@@ -131,7 +140,7 @@ def _asked(request: HttpRequest, spec: ListSpec[Any], *, limit: int) -> tuple[As
     filters: dict[str, Any] = {}
     errors: dict[str, str] = {}
     for one in spec.filters:
-        text = request.GET.get(one.key, "").strip()
+        text = typed(request, one.key)
         if not text:
             continue
         if one.choices and text not in dict(one.choices):
@@ -144,7 +153,7 @@ def _asked(request: HttpRequest, spec: ListSpec[Any], *, limit: int) -> tuple[As
     sort = request.GET.get("sort", "") or spec.default_sort
     known = {column.sort for column in spec.columns if column.sort}
     sort = sort if sort.lstrip("-") in known else spec.default_sort
-    q = request.GET.get("q", "").strip() if spec.searchable else ""
+    q = typed(request, "q") if spec.searchable else ""
     return Asked(filters, q, sort, request.GET.get("after", ""), limit), errors
 
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from bihuan.registry import clock
 
 DAY = timedelta(days=1)
+YEARS = range(1900, 2200)  # a moment outside is a slip, and no day can be added to the last one there is
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,9 @@ def asked(request: HttpRequest) -> Moment:
         else:
             found = datetime.fromisoformat(text.replace(" ", "T"))
             found = timezone.make_aware(found) if timezone.is_naive(found) else timezone.localtime(found)
-    except ValueError:
+    except (ValueError, OverflowError):
         return Moment(now, None)
-    return Moment(found, found)
+    return Moment(found, found) if found.year in YEARS else Moment(now, None)
 
 
 def choices(moment: Moment) -> list[tuple[str, str]]:

@@ -21,7 +21,7 @@ from bihuan.cases.queries.people import PersonBrief
 from bihuan.cases.queries.words import CLASSIFICATION_LABELS, ORIGIN_LABELS, OUTCOME_LABELS, SEVERITY_LABELS
 from bihuan.doors.web import cards, moments, places, saved_views, seen
 from bihuan.doors.web.access import access
-from bihuan.doors.web.lists import Asked, Cell, Column, Filter, Found, ListSpec, a_date, respond
+from bihuan.doors.web.lists import Asked, Cell, Column, Filter, Found, ListSpec, a_date, respond, typed
 from bihuan.doors.web.templatetags.bihuan import case_word, due, span, when
 from bihuan.loops import queries as loops
 from bihuan.loops.queries import DutyFilter, DutyRow, sight
@@ -484,7 +484,7 @@ def people_search(request: HttpRequest) -> HttpResponseBase:
         known = people.briefs(ids[:PEOPLE_SHOWN])
         return Found(sorted(known.values(), key=lambda one: one.name), total=len(ids))
 
-    asked_for = request.GET.get("q", "").strip()
+    asked_for = typed(request, "q")
     spec: ListSpec[PersonBrief] = ListSpec(
         key="people",
         title=_("People"),
