@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from bihuan.registry import scope
 from bihuan.tracing.actions import assistance as verbs
 from bihuan.tracing.actions.assistance import compare
 from bihuan.tracing.actions.assistance.carry import envelope_of
+from bihuan.tracing.errors import AssistanceClosed, AssistanceInvalid
 from bihuan.tracing.models import (
     AssistanceDelivery,
     AssistanceMessage,
@@ -30,7 +32,7 @@ from bihuan.tracing.rules import comparing
 from bihuan.tracing.rules.assistance import Side
 from tests.rooms import test_handover as handover
 from tests.rooms.exchange_room import SYSTEM, House, Line
-from tests.rooms.test_exchange import NOON, _step, ask, carry, fresh, there
+from tests.rooms.test_exchange import NOON, _say, _step, ask, carry, fresh, there
 from tests.rooms.test_exchange_restored import forget, here
 
 HOUR = timedelta(hours=1)
@@ -422,3 +424,55 @@ def test_whatever_is_lost_in_restores_what_is_open_on_one_side_is_known_to_the_o
         assert handover.proven()
         transaction.set_rollback(True)
     line.carried.clear()
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    steps=st.lists(
+        st.sampled_from(["take", "return", "asking", "asked", "compare", "forget", "unsay", "lose", "found"]),
+        max_size=12,
+    )
+)
+def test_whatever_the_asked_side_loses_nobody_is_left_between_two_desks(
+    houses, noon, steps: list[str]
+) -> None:
+    asking, asked, line = houses
+    at = NOON
+    with transaction.atomic():
+        Peer.objects.update(compare_at=None, compare_after=0)
+        contact = handover.named()
+        row = handover.ask(asking, contact)
+        carry(asking, line)
+        for what in ["take", "asked", *steps]:
+            at += HOUR
+            line.loses_answer = what == "lose"
+            if what in ("asking", "asked", "lose"):
+                carry(asked if what == "asked" else asking, line, at)
+            elif what == "compare":
+                worker(asking, line, at)
+            elif what in ("forget", "unsay"):
+                if arrived(row):
+                    (forget if what == "forget" else unsay)(there(row))
+            elif arrived(row):
+                with suppress(AssistanceClosed, AssistanceInvalid):  # or what was told is deleted
+                    if what == "take":
+                        handover.take(asked, row, at)
+                    else:
+                        _say(what, row, asking, asked, at)
+        line.loses_answer = False
+        for _round in range(3):
+            at += 2 * HOUR
+            worker(asking, line, at)
+            worker(asked, line, at)
+        own = AssistanceMessage.unscoped.filter(request=there(row), is_own=True).order_by("sequence")
+        accepts = [one.data["confirmed"] for one in own.filter(said="accept")]
+        has_her = bool(accepts) and accepts[-1] and not own.filter(said="return").exists()
+        if handover.state(contact) == "handed_over":
+            assert has_her, "who is not owed here is owed there"
+        assert handover.proven()
+        transaction.set_rollback(True)
+    line.carried.clear()
+
+
+def arrived(row: AssistanceRequest) -> bool:
+    return AssistanceRequest.unscoped.filter(thread=row.thread, side="asked").exists()
