@@ -53,7 +53,7 @@ def placed(cast: Cast, contact: Contact, when: str) -> None:
 
 def test_where_nothing_happened_there_is_nothing_to_divide_by(cast):
     found = told(cast, "02-14 12:00")
-    assert len(found) == 9
+    assert len(found) == 11
     assert {(one.numerator, one.denominator, one.value, one.is_met) for one in found.values()} == {
         (0, 0, None, None)
     }
@@ -68,6 +68,50 @@ def test_traced_counts_who_was_placed_in_72_hours_and_nobody_whose_clock_runs(ca
     late = told(cast, "02-15 12:00")["traced_72h"]
     assert (late.numerator, late.denominator, late.value, late.is_met) == (1, 2, 0.5, False)
     assert shares(cast, "02-15 12:00", GRID)["traced_72h"] == (1, 2)
+
+
+def test_placed_counts_from_the_day_somebody_was_confirmed_as_a_contact(cast, source):
+    quick, slow = named(cast, source, "1"), named(cast, source, "2")
+    placed(cast, quick, "02-13 16:00")
+    assert shares(cast, "02-13 16:30")["placed_24h"] == (1, 1)
+    placed(cast, slow, "02-13 18:00")
+    assert shares(cast, "02-13 19:00")["placed_24h"] == (1, 2)
+
+
+def test_whoever_falls_ill_under_observation_is_sampled_within_a_day_of_the_first_signs(cast, source):
+    quick, slow, well = (named(cast, source, name) for name in "123")
+    for one in (quick, slow, well):
+        placed(cast, one, "02-12 20:00")
+    do(cast.community, "02-13 07:00", care.record_contact_test, quick.public_id, result="pending",
+       sampled=local("02-13 07:00"))  # fmt: skip
+    for one in (quick, slow):
+        ill = care.CheckInput(contact=one.public_id, kind="temperature", value=38.2)
+        do(cast.community, "02-13 08:30", care.record_daily_checks, [ill])
+    assert shares(cast, "02-13 12:00")["symptomatic_24h"] == (0, 0)  # the routine specimen was before
+    do(cast.community, "02-13 20:00", care.record_contact_test, quick.public_id, result="pending",
+       sampled=local("02-13 20:00"))  # fmt: skip
+    assert shares(cast, "02-13 21:00")["symptomatic_24h"] == (1, 1)
+    do(cast.community, "02-14 20:00", care.record_contact_test, slow.public_id, result="pending",
+       sampled=local("02-14 20:00"))  # fmt: skip
+    late = told(cast, "02-14 21:00")["symptomatic_24h"]
+    assert (late.numerator, late.denominator, late.is_met) == (1, 2, False)
+
+
+def test_a_specimen_known_by_its_day_counts_on_the_day_of_the_signs_and_not_before(cast, source):
+    same, before = named(cast, source, "1"), named(cast, source, "2")
+    for one, day in ((same, date(2020, 2, 14)), (before, date(2020, 2, 13))):
+        placed(cast, one, "02-12 20:00")
+        ill = care.CheckInput(contact=one.public_id, kind="temperature", value=38.2)
+        do(cast.community, "02-14 08:30", care.record_daily_checks, [ill])
+        do(
+            cast.community,
+            "02-14 20:00",
+            care.record_contact_test,
+            one.public_id,
+            result="pending",
+            sampled=day,
+        )
+    assert shares(cast, "02-15 21:00")["symptomatic_24h"] == (1, 2)
 
 
 def test_followed_up_today_is_of_those_under_observation_on_that_local_day(cast, source):

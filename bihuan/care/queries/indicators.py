@@ -17,7 +17,7 @@ from django.db.models.functions import Coalesce
 
 from bihuan.care.models import DailyCheck, Order
 from bihuan.care.rules import EndReason
-from bihuan.cases.models import Case, CaseRevision, Step
+from bihuan.cases.models import Case, CaseRevision, Step, Test
 from bihuan.cases.queries.lines import within
 from bihuan.cases.rules import Classification, Origin
 from bihuan.registry import clock
@@ -28,6 +28,8 @@ from bihuan.tracing.models import CaseLink, Contact, Exposure
 DAYS: Final = 14
 TRACED_WITHIN: Final = timedelta(hours=72)
 INTERVIEWED_WITHIN: Final = timedelta(hours=24)
+PLACED_WITHIN: Final = timedelta(hours=24)
+TESTED_WITHIN: Final = timedelta(hours=24)
 #: The number is recalled, its document is not at hand (protocols.md 13, confidence R).
 WHO_2020: Final = "WHO 2020-05-12 annex"
 PLAYBOOK: Final = "Resolve to Save Lives playbook"
@@ -81,8 +83,8 @@ def tracing_indicators(territory: str = "", *, as_of: datetime | None = None, da
     at = as_of or clock.now()
     asked = _Asked(territory, at, at - timedelta(days=days))
     kinds: tuple[Callable[[_Asked], Indicator], ...] = (
-        _traced, _followed, _completing, _among_contacts, _in_quarantine, _unlinked, _without_contacts,
-        _interviewed, _needed,
+        _traced, _placed, _followed, _tested, _completing, _among_contacts, _in_quarantine, _unlinked,
+        _without_contacts, _interviewed, _needed,
     )  # fmt: skip
     return Indicators(territory, at, days, tuple(make(asked) for make in kinds))
 
@@ -131,6 +133,30 @@ def _traced(asked: _Asked) -> Indicator:
     done = rows.filter(placed__lte=F("confirmed") + TRACED_WITHIN).filter(placed__lte=asked.at)
     due = rows.filter(Q(confirmed__lte=asked.at - TRACED_WITHIN) | Q(pk__in=done.values("pk")))
     return Indicator("traced_72h", done.count(), due.count(), 0.8, True, WHO_2020, "R")
+
+
+def _placed(asked: _Asked) -> Indicator:
+    """Contacts under observation within 24 hours of being confirmed as contacts."""
+    rows: QuerySet[Any] = (
+        asked.contacts().filter(confirmed_at__gt=asked.since).annotate(placed=_first_order())
+    )
+    done = rows.filter(placed__lte=F("confirmed_at") + PLACED_WITHIN).filter(placed__lte=asked.at)
+    due = rows.filter(Q(confirmed_at__lte=asked.at - PLACED_WITHIN) | Q(pk__in=done.values("pk")))
+    return Indicator("placed_24h", done.count(), due.count(), None, True, PLAYBOOK, "V")
+
+
+def _tested(asked: _Asked) -> Indicator:
+    """Contacts who fell ill: a specimen taken within 24 hours of their first signs. A specimen of which only
+    the day is known stands at its midnight, and counts on the day of the signs."""
+    rows: QuerySet[Any] = asked.contacts()
+    rows = rows.filter(symptomatic_at__gt=asked.since, symptomatic_at__lte=asked.at)
+    ill = OuterRef("symptomatic_at")
+    taken = Test.objects.filter(person=OuterRef("person"), sampled_at__lte=asked.at)
+    taken = taken.filter(sampled_at__lte=ill + TESTED_WITHIN)
+    by_day = Q(sampled_precision="day", sampled_at__gt=ill - timedelta(days=1))
+    done = rows.filter(Exists(taken.filter(Q(sampled_at__gte=ill) | by_day)))
+    due = rows.filter(Q(symptomatic_at__lte=asked.at - TESTED_WITHIN) | Q(pk__in=done.values("pk")))
+    return Indicator("symptomatic_24h", done.count(), due.count(), 0.9, True, USDR, "V")
 
 
 def _followed(asked: _Asked) -> Indicator:

@@ -173,7 +173,9 @@ def indicators(
 def _tell(console: Console, found: Indicators) -> None:
     labels = {
         "traced_72h": _("contacts traced within 72 hours"),
+        "placed_24h": _("contacts placed within 24 hours"),
         "followed_today": _("followed up today"),
+        "symptomatic_24h": _("contacts with symptoms sampled within 24 hours"),
         "completing": _("observations completed"),
         "among_contacts": _("cases among known contacts"),
         "in_quarantine": _("cases found under observation"),

@@ -21,6 +21,14 @@ def labels() -> Mapping[str, tuple[str, str]]:
             _("Contacts traced within 72 hours"),
             _("Under observation within 72 hours of the confirmation of their case."),
         ),
+        "placed_24h": (
+            _("Contacts placed within 24 hours"),
+            _("Under observation within 24 hours of being confirmed as a contact."),
+        ),
+        "symptomatic_24h": (
+            _("Contacts with symptoms sampled within 24 hours"),
+            _("Of contacts who fell ill: a specimen was taken within 24 hours of the first signs."),
+        ),
         "followed_today": (_("Followed up today"), _("Of those under observation today: checked today.")),
         "completing": (
             _("Observations completed"),
