@@ -418,6 +418,30 @@ def test_a_passenger_list_proposes_those_whose_seats_count(cast, scene):
     assert twice.proposed == 0
 
 
+def test_a_passenger_list_without_numbers_sent_twice_doubles_nobody(cast, scene):
+    people = [
+        Passenger(n, Seat(row=row), name=name, phone=phone)
+        for n, (name, row, phone) in enumerate(
+            [("甲一", 5, ""), ("乙二", 4, "13800000001"), ("丁四", None, ""), ("丁四", None, "")], 1
+        )
+    ]
+
+    def told(listed: list[Passenger]) -> tuple[int, int]:
+        found = do(
+            cast.officer, WHEN, propose_manifest, scene.public_id, listed,
+            vehicle=Vehicle(VehicleKind.COACH, sealed=False, name="鄂C-1"), case_seat=Seat(row=5),
+            day=local("02-11 12:00"),
+        )  # fmt: skip
+        return found.proposed, found.joined
+
+    before = Person.unscoped.count()
+    assert told(people) == (4, 0)
+    assert told(people) == (0, 0)
+    assert told([*reversed(people)]) == (0, 0)
+    assert Person.unscoped.count() == before + 4
+    assert told([Passenger(1, Seat(row=6), name="甲一")]) == (1, 0)  # another seat: nobody says it is she
+
+
 def statements(cast: Cast, scene, n: int) -> int:
     with scope.system():
         ContactProposal.objects.all().delete()

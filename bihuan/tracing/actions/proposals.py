@@ -3,6 +3,7 @@ does that, by a person."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -16,7 +17,7 @@ from bihuan.registry.actions.people import register_or_find
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Conflict, Invalid, NotFound
 from bihuan.registry.models import Person
-from bihuan.registry.people import PersonInput, prepare
+from bihuan.registry.people import PersonInput, prepare, prepare_many
 from bihuan.tracing.actions.looks import Meeting, MetLook, MetRow, look_met
 from bihuan.tracing.errors import InvestigationClosed, UnknownInvestigation, UnknownProposal
 from bihuan.tracing.models import ContactProposal, Investigation
@@ -323,7 +324,7 @@ def propose_manifest(
 ) -> ManifestResult:
     """Propose those of a passenger list who sat near the case under the edition in force; the others are not
     kept. Where seats are not known they are proposed to be judged. `day` is the end of the journey. The same
-    list again changes nothing for whom it names by number. Raises what `held` raises, NotAllowed, Invalid."""
+    list again changes nothing. Raises what `held` raises, NotAllowed, Invalid."""
     at = moment_now(now)
     with writing(actor):
         found = held(investigation_id)
@@ -332,15 +333,15 @@ def propose_manifest(
             raise Invalid(_("An exposure cannot lie in the future."), code="exposure-in-future")
         kept, apart = _seated_near(passengers, found, vehicle=vehicle, case_seat=case_seat, at=at)
         inputs = [_passenger(p, found.territory_code) for p, _counts in kept]
-        people = [int(r.person.root_id or r.person.pk) for r in register_or_find(inputs, actor)]
+        seats = [_seat_told(found.case.public_id, vehicle, case_seat, p, day) for p, _counts in kept]
+        people = _people(found, inputs, seats, actor)
         known = _by_person(found, people)
         fresh: dict[int, ContactProposal] = {}
         joined: dict[int, ContactProposal] = {}
         judged = set()
-        for pk, (passenger, counts) in zip(people, kept, strict=True):
+        for pk, told, (_seated, counts) in zip(people, seats, kept, strict=True):
             if pk == found.case.person_id or pk in fresh:
                 continue
-            told = _seat_told(found.case.public_id, vehicle, case_seat, passenger, day)
             if pk not in known:
                 fresh[pk] = ContactProposal(
                     investigation=found, territory_code=found.territory_code, origin="manifest",
@@ -368,6 +369,33 @@ def _seated_near(
     near = [(p, sits_near(vehicle, case_seat, p.seat, **rows).counts) for p in passengers]
     kept: list[tuple[Passenger, bool | None]] = [(p, c) for p, c in near if c is not False]
     return kept, len(passengers) - len(kept)
+
+
+def _people(
+    found: Investigation, inputs: Sequence[PersonInput], seats: Sequence[dict[str, Any]], actor: Actor
+) -> list[int]:
+    """Row id (as joined) of each passenger: of whom an earlier list told the same name, numbers and seat, that
+    person; the others as they are known by document number, or registered now."""
+    asked = prepare_many(inputs, on=clock.today())
+    rows = ContactProposal.objects.filter(investigation=found, person__name__in=[one.name for one in asked])
+    before: dict[Any, list[int]] = {}
+    for p in rows.select_related("person").order_by("id"):
+        for told in (*p.encounters, *p.later):
+            key = _said_of(told, p.person.name, p.person.id_index, p.person.phone_index)
+            before.setdefault(key, []).append(int(p.person.root_id or p.person.pk))
+    again = {}
+    for row, (one, told) in enumerate(zip(asked, seats, strict=True)):
+        if same := before.get(_said_of(told, one.name, one.id_index, one.phone_index)):
+            again[row] = same.pop(0)  # two of one name, seats unknown, are two
+    made = iter(register_or_find([given for row, given in enumerate(inputs) if row not in again], actor))
+    return [
+        again[row] if row in again else int((new := next(made).person).root_id or new.pk)
+        for row in range(len(inputs))
+    ]
+
+
+def _said_of(told: dict[str, Any], *who: str) -> tuple[str, ...]:
+    return json.dumps(told, sort_keys=True), *who
 
 
 def _by_person(found: Investigation, people: Sequence[int]) -> dict[int, ContactProposal]:
