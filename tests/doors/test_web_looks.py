@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from bihuan.registry import audit, clock, scope
 from bihuan.registry.people import PersonInput
@@ -213,6 +214,15 @@ def test_where_cases_were_together_against_chance_and_a_cluster_made_of_it(
         filled = logged_in(cast.officer).get(f"{reverse('web:cluster_new')}?{href}").content.decode()
     assert world.case.public_id in filled
     assert f'<option value="{the_place()}" selected' in filled
+
+
+def test_hours_of_a_common_place_are_told_in_the_time_zone_of_the_place(
+    cast: Cast, world: Investigation
+) -> None:
+    both = [world.public_id, second_case(cast).public_id]
+    with timezone.override("UTC"):
+        body = post(cast.officer, "look_common", one=both, purpose=WHY).content.decode()
+    assert "于 02-10 09:00 至 11:00 到过张湾市场" in body
 
 
 def test_one_case_alone_has_no_common_place(cast: Cast, world: Investigation) -> None:

@@ -374,8 +374,8 @@ def _seated_near(
 def _people(
     found: Investigation, inputs: Sequence[PersonInput], seats: Sequence[dict[str, Any]], actor: Actor
 ) -> list[int]:
-    """Row id (as joined) of each passenger: of whom an earlier list told the same name, numbers and seat, that
-    person; the others as they are known by document number, or registered now."""
+    """Row id (as joined) of each passenger: who stands in the investigation under the same name, numbers and
+    seat is that person; the others as they are known by document number, or registered now."""
     asked = prepare_many(inputs, on=clock.today())
     rows = ContactProposal.objects.filter(investigation=found, person__name__in=[one.name for one in asked])
     before: dict[Any, list[int]] = {}

@@ -16,7 +16,6 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -27,8 +26,9 @@ from bihuan.doors.web.forms import LOCAL_MINUTE
 from bihuan.doors.web.templatetags.bihuan import case_word
 from bihuan.loops.queries import sight
 from bihuan.registry import access as registry_access
-from bihuan.registry import territory
+from bihuan.registry import clock, territory
 from bihuan.registry.errors import Invalid
+from bihuan.registry.territory import tz_of
 from bihuan.tracing.actions.looks import Common, CommonLook, PlaceLook, Present, look_common, look_place
 from bihuan.tracing.errors import InvestigationClosed
 from bihuan.tracing.queries import investigations as reads
@@ -228,7 +228,7 @@ def common(request: HttpRequest) -> HttpResponse:
         "purpose": given.get("purpose", ""),
         "wrong": wrong,
         "look": look,
-        **(_common_found(look, names) if look is not None else {}),
+        **(_common_found(look, names, code) if look is not None else {}),
     }
     return render(request, "web/investigation/common.html", context, status=422 if wrong else 200)
 
@@ -245,22 +245,27 @@ def _choice(row: InvestigationRow, known: Mapping[int, Any], chosen: list[str]) 
     }
 
 
-def _common_found(look: CommonLook, names: Mapping[str, str]) -> dict[str, Any]:
+def _common_found(look: CommonLook, names: Mapping[str, str], code: str) -> dict[str, Any]:
     may_name = bool(registry_access.may(None, WRITE)) and bool(
         registry_access.may(None, "case.view", field_class=seen.HEALTH)
     )
     asked = len(look.investigations)
     kinds = {row.place.kind for row in look.rows}
     return {
-        "found": [_common(row, names, asked, may_name=may_name) for row in look.rows],
+        "found": [
+            _common(row, names, asked, may_name=may_name, tz=clock.zone(tz_of(row.place.territory or code)))
+            for row in look.rows
+        ],
         "kinds": [(kind, label) for kind, label in KINDS if kind in kinds],
         "unseen": [{"id": case, "name": names.get(case, case)} for case in look.unseen],
         "unheld": [{"id": case, "name": names.get(case, case)} for case in look.unheld],
     }
 
 
-def _common(row: Common, names: Mapping[str, str], asked: int, *, may_name: bool) -> dict[str, Any]:
-    tz = timezone.get_current_timezone()
+def _common(
+    row: Common, names: Mapping[str, str], asked: int, *, may_name: bool, tz: ZoneInfo
+) -> dict[str, Any]:
+    """One common place; hours in its own time zone."""
     hour, when = _span(row.since, row.until, tz), _span(row.span_since, row.span_until, tz)
     words = {
         "n": len(row.cases), "m": len(row.span_cases), "all": asked, "place": row.place.name, "when": hour,
