@@ -25,7 +25,7 @@ from bihuan.registry import access, clock, scope
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Invalid
 
-from . import guess, lookups
+from . import guess, lookups, words
 from . import mapping as mappings
 from .errors import FileRefused, JobBusy, UnknownJob
 from .fields import CONTACTS, FIELDS, LINELIST, LINKS, Field, fields_of
@@ -191,10 +191,10 @@ def propose(table: Table, *, kind: str | None = None, name: str = "") -> Mapping
 
 
 def _shipped_for(table: Table, kind: str | None) -> Mapping | None:
-    headers = {mappings.words.header_key(h) for h in table.headers}
+    headers = {words.header_key(h) for h in table.headers}
     for path in shipped().values():
         mapping = mappings.load(path)
-        fits = {mappings.words.header_key(c.header) for c in mapping.columns} == headers
+        fits = {words.header_key(c.header) for c in mapping.columns} == headers
         if fits and kind in (None, mapping.kind):
             return mapping
     return None
