@@ -115,11 +115,26 @@ def detect(
     found = _detect(read.panel, function, options, marks, newest=newest)
     if q or groups:
         found = replace(found, q=_adjusted(found.joined("p_value"), groups, method=q or "bh"))
+    facts, alarm = _facts(source, read, found, method), found.joined("alarm")
+    answer = Answer(
+        facts=facts,
+        shown=_shown(found, read.panel, facts, spoken),
+        sentences=list(_sentences(found, alarm, spoken)),
+        rows=lambda: _rows(found, spoken, alarms_only=alarms),
+        columns=_columns(found, marks),
+        notes=said(read.notes, spoken) + warnings_told(found.warnings, spoken),
+        draw=lambda path: _draw(found, alarm, plot, spoken, path),
+    )
+    give(answer, outs=outs, json=json)
+
+
+def _facts(source: Source, read: Counts, found: Found, method: str) -> dict[str, Any]:
+    """What is told of the whole, by the keys that programs read."""
     alarm, reason = found.joined("alarm"), found.joined("reason")
     unsaid = {
         code.name.lower(): int((reason == code).sum()) for code in Reason if code and (reason == code).any()
     }
-    facts = {
+    return {
         "file": str(source.file),
         "series": read.panel.n_series,
         "periods": f"{read.panel.n_times} {read.panel.frequency}",
@@ -131,16 +146,6 @@ def detect(
         "assessed": int((reason == Reason.ASSESSED).sum()),
         "reasons": unsaid,
     }
-    answer = Answer(
-        facts=facts,
-        shown=_shown(found, read.panel, facts, spoken),
-        sentences=list(_sentences(found, alarm, spoken)),
-        rows=lambda: _rows(found, spoken, alarms_only=alarms),
-        columns=_columns(found, marks),
-        notes=said(read.notes, spoken) + warnings_told(found.warnings, spoken),
-        draw=lambda path: _draw(found, alarm, plot, spoken, path),
-    )
-    give(answer, outs=outs, json=json)
 
 
 def method_named(name: str) -> tuple[Callable[..., Any], dict[str, Any]]:

@@ -86,15 +86,7 @@ def evaluate_command(
     read = source.read()
     data = _data(source, read, outbreak, size=size, n_outbreaks=outbreaks, newest=newest, seed=seed)
     detectors |= {path.stem: _peer(path) for path in results or ()}
-    found: dict[str, Any] = {}
-    with working(_("evaluating"), len(detectors)) as progress:
-        for name, detector in detectors.items():
-            detectors[name] = signals_of(detector, data.panel, name=name)
-            progress.advance()
-        if equal or false_alarm_rate is not None:
-            found = dict(compare(detectors, data, false_alarm_rate=false_alarm_rate))
-        else:
-            found = {name: evaluate(one, data, name=name) for name, one in detectors.items()}
+    found = _evaluated(detectors, data, equal=equal, rate=false_alarm_rate)
     answer = Answer(
         facts={
             "file": str(source.file),
@@ -109,6 +101,20 @@ def evaluate_command(
         notes=said(read.notes, spoken),
     )
     give(answer, outs=outs, json=json)
+
+
+def _evaluated(
+    detectors: Mapping[str, Any], data: Labelled, *, equal: bool, rate: float | None
+) -> dict[str, Any]:
+    """How each detector does, at thresholds of one false-alarm rate if so asked."""
+    signals = {}
+    with working(_("evaluating"), len(detectors)) as progress:
+        for name, detector in detectors.items():
+            signals[name] = signals_of(detector, data.panel, name=name)
+            progress.advance()
+        if equal or rate is not None:
+            return dict(compare(signals, data, false_alarm_rate=rate))
+        return {name: evaluate(one, data, name=name) for name, one in signals.items()}
 
 
 def _detector(name: str, set_: list[str] | None) -> Callable[[Panel], Any]:

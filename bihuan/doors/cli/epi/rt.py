@@ -49,12 +49,7 @@ def rt(
     spoken, outs = language(lang), check_outs(out)
     read = source.read()
     panel = read.panel
-    if method not in METHODS:
-        raise InputError(
-            f"no method is called {method!r}; there are {', '.join(METHODS)}",
-            f"没有名为 {method!r} 的方法；可用的有 {'、'.join(METHODS)}",
-            field="method",
-        )
+    _check_method(method)
     found: Any
     with working(_("estimating")):
         if method == "growth":
@@ -80,6 +75,15 @@ def rt(
         draw=lambda path: found.plot(series=plot or 0, lang=spoken, path=str(path)),
     )
     give(answer, outs=outs, json=json)
+
+
+def _check_method(name: str) -> None:
+    if name not in METHODS:
+        raise InputError(
+            f"no method is called {name!r}; there are {', '.join(METHODS)}",
+            f"没有名为 {name!r} 的方法；可用的有 {'、'.join(METHODS)}",
+            field="method",
+        )
 
 
 def _interval(si: Path | None, mean: float | None, sd: float | None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +19,7 @@ from bihuan.doors.cli.output import Json
 from bihuan.epi.errors import InputError
 from bihuan.epi.scan import Scan
 from bihuan.epi.scan import scan as scan_of
-from bihuan.epi.series import Panel
+from bihuan.epi.series import Frequency, Panel
 from bihuan.epi.tables import Note, Wanted, open_table, read_columns
 from bihuan.epi.tables.roles import POPULATIONS, SERIES
 
@@ -71,11 +72,26 @@ def scan(
     points = {name: places.points[name] for name in panel.names}
     with working(_("scanning")):
         found: Scan = scan_of(panel, points, **options)
-    answer = Answer(
+    told = said([*read.notes, *notes], spoken)
+    answer = _answer(found, source, points, frequency=panel.frequency, notes=told, lang=spoken)
+    give(answer, outs=outs, json=json)
+
+
+def _answer(
+    found: Scan,
+    source: Source,
+    points: Mapping[str, tuple[float, float]],
+    *,
+    frequency: Frequency,
+    notes: Sequence[str],
+    lang: str,
+) -> Answer:
+    """What is told of the clusters that were found."""
+    return Answer(
         facts={
             "file": str(source.file),
             "places": len(found.names),
-            "periods": f"{found.n_periods} {panel.frequency}",
+            "periods": f"{found.n_periods} {frequency}",
             "from": str(found.first),
             "until": str(found.last),
             "cases": found.total,
@@ -85,15 +101,13 @@ def scan(
             "clusters": len(found.clusters),
             "significant": len(found.significant()),
         },
-        sentences=[found.explain(spoken, cluster=one.rank) for one in found.clusters]
-        or [found.explain(spoken)],
+        sentences=[found.explain(lang, cluster=one.rank) for one in found.clusters] or [found.explain(lang)],
         rows=found.rows,
         columns=CLUSTERS,
-        shown={"periods": periods(found.n_periods, panel.frequency)},
-        notes=said([*read.notes, *notes], spoken),
-        draw=lambda path: found.plot(locations=points, lang=spoken, path=str(path)),
+        shown={"periods": periods(found.n_periods, frequency)},
+        notes=notes,
+        draw=lambda path: found.plot(locations=points, lang=lang, path=str(path)),
     )
-    give(answer, outs=outs, json=json)
 
 
 class Places:
