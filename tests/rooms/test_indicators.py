@@ -114,6 +114,20 @@ def test_a_specimen_known_by_its_day_counts_on_the_day_of_the_signs_and_not_befo
     assert shares(cast, "02-15 21:00")["symptomatic_24h"] == (1, 2)
 
 
+def test_a_result_or_a_confirmation_within_a_day_of_the_signs_tells_of_the_specimen(cast, source):
+    known, confirmed, late = (named(cast, source, name) for name in "123")
+    for one in (known, confirmed, late):
+        placed(cast, one, "02-12 20:00")
+        ill = care.CheckInput(contact=one.public_id, kind="temperature", value=38.2)
+        do(cast.community, "02-13 08:30", care.record_daily_checks, [ill])
+    do(cast.community, "02-13 20:00", care.record_contact_test, known.public_id, result="negative",
+       at=local("02-13 20:00"))  # fmt: skip
+    for one, when in ((confirmed, "02-13 21:00"), (late, "02-14 21:00")):
+        case = do(cast.officer, when, care.convert_contact_to_case, one.public_id)
+        do(cast.officer, when, revise_case, case.public_id, {"date_confirmation": local(when)}, reason="x")
+    assert shares(cast, "02-14 22:00")["symptomatic_24h"] == (2, 3)
+
+
 def test_followed_up_today_is_of_those_under_observation_on_that_local_day(cast, source):
     one, two = named(cast, source, "1"), named(cast, source, "2")
     placed(cast, one, "02-12 20:00")

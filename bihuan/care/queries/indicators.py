@@ -146,15 +146,22 @@ def _placed(asked: _Asked) -> Indicator:
 
 
 def _tested(asked: _Asked) -> Indicator:
-    """Contacts who fell ill: a specimen taken within 24 hours of their first signs. A specimen of which only
-    the day is known stands at its midnight, and counts on the day of the signs."""
+    """Contacts who fell ill: a specimen taken within 24 hours of their first signs, or a result or a
+    confirmation by then, which tells as much. What is known by its day stands at its midnight, and counts on
+    the day of the signs."""
     rows: QuerySet[Any] = asked.contacts()
     rows = rows.filter(symptomatic_at__gt=asked.since, symptomatic_at__lte=asked.at)
-    ill = OuterRef("symptomatic_at")
-    taken = Test.objects.filter(person=OuterRef("person"), sampled_at__lte=asked.at)
-    taken = taken.filter(sampled_at__lte=ill + TESTED_WITHIN)
-    by_day = Q(sampled_precision="day", sampled_at__gt=ill - timedelta(days=1))
-    done = rows.filter(Exists(taken.filter(Q(sampled_at__gte=ill) | by_day)))
+    ill, day = OuterRef("symptomatic_at"), timedelta(days=1)
+    taken = Test.objects.filter(person=OuterRef("person")).annotate(taken=Coalesce("sampled_at", "result_at"))
+    taken = taken.filter(taken__lte=asked.at).filter(taken__lte=ill + TESTED_WITHIN)
+    by_day = Q(sampled_precision="day", sampled_at__gt=ill - day)
+    by_result = Q(sampled_at=None, result_precision="day", result_at__gt=ill - day)
+    rows = rows.annotate(
+        proven=Coalesce("became_case__sample_at", "became_case__result_at", "became_case__confirmation_at")
+    )
+    as_case = Q(proven__gt=F("symptomatic_at") - day, proven__lte=F("symptomatic_at") + TESTED_WITHIN)
+    tested = Q(Exists(taken.filter(Q(taken__gte=ill) | by_day | by_result)))
+    done = rows.filter(tested | as_case & Q(proven__lte=asked.at))
     due = rows.filter(Q(symptomatic_at__lte=asked.at - TESTED_WITHIN) | Q(pk__in=done.values("pk")))
     return Indicator("symptomatic_24h", done.count(), due.count(), 0.9, True, USDR, "V")
 
