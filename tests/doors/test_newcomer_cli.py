@@ -143,5 +143,5 @@ def test_an_account_is_put_in_a_post_by_function_and_place(
     assert made == {"username": "tianjin", "posts": ["天津市疾病预防控制中心 流行病学调查"]}
     assert run(["account", "create", "other", "--post", "nobody@12"]) == 4
     said = capsys.readouterr().err
-    assert "12 has no post of function nobody" in said
+    assert "12 没有职能为 nobody 的岗位" in said
     assert "cdc_investigation" in said

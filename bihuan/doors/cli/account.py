@@ -7,6 +7,7 @@ import sys
 from typing import Annotated
 
 import typer
+from django.utils.translation import gettext as _
 
 from bihuan.doors.cli.output import Json, show
 from bihuan.registry import posts, territory
@@ -87,10 +88,10 @@ def post_id_of(text: str) -> int:
         if post.function == function:
             return post.id
     raise NotFound(
-        f"{code} has no post of function {function or '(none)'}.",
-        hint=f"Its functions: {', '.join(sorted({p.function for p in here}))}."
+        _("%(code)s has no post of function %(function)s.") % {"code": code, "function": function or "–"},
+        hint=_("Its functions: %(list)s.") % {"list": ", ".join(sorted({p.function for p in here}))}
         if here
-        else f"bihuan territory staff {code} makes the standard ones.",
+        else _("bihuan territory staff %(code)s makes the standard ones.") % {"code": code},
     )
 
 

@@ -120,8 +120,8 @@ def complain_of_value(error: Exception, *, as_json: bool) -> int:
 def complain_of_database(error: Exception, *, as_json: bool) -> int:
     """The database does not answer, or is not what this version expects. Parameters are not repeated."""
     first = str(error).strip().split("\n")[0]
-    hint = "Is the server of DATABASE_URL running, and were migrations applied (`bihuan migrate`)?"
-    wrapped = BihuanError(f"The database refuses: {first}", code="database", hint=hint)
+    hint = _("Is the server of DATABASE_URL running, and were migrations applied (`bihuan migrate`)?")
+    wrapped = BihuanError(_("The database refuses: %(said)s") % {"said": first}, code="database", hint=hint)
     wrapped.exit_code = DATABASE_EXIT_CODE
     return complain(wrapped, as_json=as_json)
 

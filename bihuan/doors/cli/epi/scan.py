@@ -23,6 +23,7 @@ from bihuan.epi.series import Frequency, Panel
 from bihuan.epi.tables import Note, Wanted, open_table, read_columns
 from bihuan.epi.tables.roles import POPULATIONS, SERIES
 
+MOST_REPLICATIONS = 100_000
 MODELS = ("permutation", "poisson", "expectation")
 ACROSS = (("x", "y"), ("lon", "lat"), ("longitude", "latitude"), ("经度", "纬度"))
 ON_EARTH = ("lon", "longitude", "经度")
@@ -44,7 +45,9 @@ def scan(
         int | None, typer.Option(min=1, help="Longest window, in periods. Default: half of all.")
     ] = None,
     share: Annotated[float, typer.Option(help="Widest circle, as a share of the whole.")] = 0.5,
-    replications: Annotated[int, typer.Option(min=0, help="Replications for the p-value.")] = 999,
+    replications: Annotated[
+        int, typer.Option(min=0, max=MOST_REPLICATIONS, help="Replications for the p-value.")
+    ] = 999,
     seed: Annotated[int, typer.Option(help="Of the replications.")] = 20051,
     set_: Set = None,
     out: Out = None,
