@@ -219,6 +219,7 @@ X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 2**20
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_500  # all names of one list chosen (2,000), and what is said of them
 FILE_UPLOAD_MAX_MEMORY_SIZE = 11 * 2**20  # a table of visits is never laid on a disk
 #: How fast a token may call the API (bihuan/doors/api/pace.py); tests call as fast as they can.
 BIHUAN_API_PER_MINUTE = _number("BIHUAN_API_PER_MINUTE", 0 if BIHUAN_MODE == "test" else 600)

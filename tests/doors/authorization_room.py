@@ -275,7 +275,7 @@ def web_pages(facts: Facts) -> dict[str, list[dict[str, Any]]]:
         ],
         "proposals": [{"public_id": facts.investigation}],
         "proposals_do": [
-            {"public_id": facts.investigation, "what": what} for what in ("find", "confirm", "name")
+            {"public_id": facts.investigation, "what": what} for what in ("find", "ask", "confirm", "name")
         ],
         "proposal": [{"public_id": facts.proposal}],
         "chains_export": [{"what": name} for name in ("links.csv", "cases.csv", "chains.graphml")],
@@ -501,6 +501,7 @@ def api_bodies(facts: Facts) -> dict[str, Any]:
         "send_proposed_contacts": {"proposals": [facts.proposal], "reason": "no reason"},
         "propose_passengers": None,
         "ask_gates": {"purpose": "no reason"},
+        "ask_gates_for_many": {"proposals": [facts.proposal], "purpose": "no reason"},
         "resolve_proposed_contact": {"person": facts.person},
         "take_back_proposed_contact": {"reason": "no reason"},
         "open_cluster": {"name": "x", "territory_code": COUNTY, "cases": [facts.case]},

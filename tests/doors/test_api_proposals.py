@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -242,14 +243,20 @@ def test_a_passenger_list_proposes_who_sat_near_and_keeps_no_others(cast: Cast, 
         assert {p.origin for p in ContactProposal.objects.filter(person__name="甲一")} == {"manifest"}
 
 
-def test_what_a_gate_registered_of_a_number_is_told_with_a_purpose_and_noted(cast: Cast, at: str) -> None:
+def at_a_gate(**told: str) -> None:
     with scope.system():
         gate, number = Place.objects.get(), visits.number_of(UNKNOWN, with_key=visits.key())
-        text = '{"name": "吴远", "phone": "13871234567", "origin": "襄阳", "purpose": "送货"}'
+        text = json.dumps(
+            {"name": "吴远", "phone": "13871234567", "origin": "襄阳", "purpose": "送货"} | told
+        )
         Stranger.objects.create(
             place=gate, territory_code=gate.territory_code, event=7, key=number, at=local("02-10 09:50"),
             told=keyring().encrypt(text, place=stranger_place(gate.pk, 7)),
         )  # fmt: skip
+
+
+def test_what_a_gate_registered_of_a_number_is_told_with_a_purpose_and_noted(cast: Cast, at: str) -> None:
+    at_a_gate()
     api = Api(token_for(cast.officer))
     with clock.frozen(local(NOW)):
         api.post(f"{at}/find", {"purpose": "contacts"})
@@ -266,6 +273,31 @@ def test_what_a_gate_registered_of_a_number_is_told_with_a_purpose_and_noted(cas
         looks = VisitLook.objects.filter(kind="stranger")
         assert [(look.purpose, look.rows) for look in looks] == [("核实身份", 1), ("x", 1)]
         assert not Answer.objects.exists(), "what a look showed is kept nowhere"
+
+
+def test_gates_are_asked_of_many_numbers_and_the_names_stand_in_the_list(cast: Cast, at: str) -> None:
+    at_a_gate()
+    api, url = Api(token_for(cast.officer)), f"{at}/registered"
+    with clock.frozen(local(NOW)):
+        api.post(f"{at}/find", {"purpose": "contacts"})
+        who, zhou = listed(api, at, part="unknown")[0]["id"], listed(api, at)[0]["id"]
+        body = {"proposals": [who, zhou], "purpose": "核实身份"}
+        told = api.post(url, body, idempotency_key="many")
+        done = {"named": 1, "known": 0, "elsewhere": 0, "unnamed": [], "unregistered": []}
+        assert (told.status_code, told.json()) == (200, done)
+        again = api.post(url, body, idempotency_key="many")
+        assert again.headers["Idempotent-Replay"] == "true"
+        assert again.json() == done
+        assert api.post(url, body).json()["named"] == 0, "sent twice adds nobody"
+        wu = next(one for one in listed(api, at) if one["id"] == who)
+        assert (wu["person"]["name"], wu["at_gate"]) == ("吴*", True)
+        assert api.post(url, body | {"purpose": " "}).status_code == 422
+        assert api.post(url, body | {"proposals": [who, "T-0000000000"]}).status_code == 404
+        assert Api(token_for(cast.command)).post(url, body).status_code == 403
+        assert Api(token_for(cast.neighbor)).post(url, body).status_code == 404
+    with scope.system():
+        assert VisitLook.objects.filter(kind="stranger").count() == 1
+        assert "吴远" not in json.dumps([str(one.body) for one in Answer.objects.all()], ensure_ascii=False)
 
 
 def test_a_look_is_taken_and_noted_each_time_and_its_answer_is_kept_nowhere(cast: Cast, at: str) -> None:

@@ -424,6 +424,65 @@ def test_gates_are_not_asked_without_purpose_right_or_open_investigation(
         assert not VisitLook.objects.filter(kind="stranger").exists()
 
 
+def test_many_are_asked_about_at_once_and_whose_name_came_up_can_be_decided_about(
+    cast: Cast, world: Investigation, found: Any
+) -> None:
+    at_a_gate(cast, name="吴远", phone="13871234567", origin="襄阳")
+    page = read(get(cast.officer, "proposals", world.public_id, part="unknown"))
+    assert reverse("web:proposals_do", args=[world.public_id, "ask"]) in page
+    assert 'data-wait="正在查询入口登记"' in page
+    answer = decide(cast.officer, world, "ask", found["nobody"], purpose="核实身份", kept="part=unknown")
+    assert answer.redirect_chain[-1][0].endswith("?part=open")
+    page = read(answer)
+    assert "查到 1 人在入口自报的姓名，未经核实，请先电话核实再判定。" in page
+    assert "姓名为入口自报" in page
+    assert found["nobody"] in page
+    assert "吴远" not in page, "lists name nobody in full"
+    again = read(decide(cast.officer, world, "ask", found["nobody"], purpose="核实身份"))
+    assert "所选人员的身份均已知晓" in again
+    with scope.system():
+        assert VisitLook.objects.filter(kind="stranger").count() == 1
+    decide(
+        cast.officer, world, "confirm", found["nobody"], found["zhou"], criterion="other", reason="电话核实"
+    )
+    with scope.system():
+        assert Contact.objects.filter(person__name="吴远").exists()
+
+
+def test_whom_no_gate_registered_stays_listed_and_the_place_to_ask_is_named(
+    cast: Cast, world: Investigation, found: Any
+) -> None:
+    answer = decide(cast.officer, world, "ask", found["nobody"], purpose="核实身份", kept="part=unknown")
+    page = read(answer)
+    assert answer.redirect_chain[-1][0].endswith("?part=unknown")
+    assert "请向场所索取登记簿，再录入身份。张湾市场 (1)" in page
+    assert found["nobody"] in page
+
+
+def test_what_was_chosen_stays_where_the_purpose_is_missing_and_who_may_not_look_is_not_offered_it(
+    cast: Cast, world: Investigation, found: Any
+) -> None:
+    at_a_gate(cast, name="吴远")
+    answer = decide(cast.officer, world, "ask", found["nobody"], purpose=" ", kept="part=unknown")
+    assert answer.status_code == 422
+    assert re.search(rf'value="{found["nobody"]}"[^>]* checked', read(answer))
+    assert decide(cast.officer, world, "ask", purpose="核实身份").status_code == 422
+    assert decide(cast.command, world, "ask", found["nobody"], purpose="x").status_code == 403
+    assert decide(cast.neighbor, world, "ask", found["nobody"], purpose="x").status_code == 404
+    close(cast, world)
+    page = read(get(cast.officer, "proposals", world.public_id, part="unknown"))
+    assert reverse("web:proposals_do", args=[world.public_id, "ask"]) not in page
+    assert decide(cast.officer, world, "ask", found["nobody"], purpose="x").status_code == 409
+    with scope.system():
+        assert not VisitLook.objects.filter(kind="stranger").exists()
+
+
+def test_all_names_a_list_can_hold_can_be_chosen_at_once(cast: Cast, world: Investigation) -> None:
+    many = [f"T-{n:010d}" for n in range(2_000)]
+    assert decide(cast.officer, world, "ask", *many, purpose="x").status_code == 404
+    assert decide(cast.officer, world, "confirm", *many, criterion="other", reason="x").status_code == 404
+
+
 # --- indicators ---------------------------------------------------------------------------------------
 
 

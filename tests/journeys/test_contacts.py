@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,25 @@ def found(live: str, settings: Any, tmp_path: Path) -> Any:
         (CASE, "market", "02-10 09:00", 60), (ZHOU, "market", "02-10 09:10", 40),
         (UNKNOWN, "market", "02-10 09:30", 30),
     ])  # fmt: skip
+    registered_at_the_gate(UNKNOWN, name="吴远", phone="13871234567", origin="襄阳")
     with clock.frozen(local("02-12 18:00")):
         yield a_case(cast.officer)
+
+
+def registered_at_the_gate(who: str, **told: str) -> None:
+    from bihuan.registry import scope
+    from bihuan.registry.secrets import keyring
+    from bihuan.tracing import visits
+    from bihuan.tracing.models import Place, Stranger
+    from bihuan.tracing.queries.gates import stranger_place
+
+    with scope.system():
+        gate = Place.objects.get()
+        Stranger.objects.create(
+            place=gate, territory_code=gate.territory_code, event=1, at=local("02-10 09:30"),
+            key=visits.number_of(who, with_key=visits.key()),
+            told=keyring().encrypt(json.dumps(told), place=stranger_place(gate.pk, 1)),
+        )  # fmt: skip
 
 
 def press_twice(page: Any, button: str) -> None:
@@ -79,6 +97,13 @@ def test_from_a_case_to_a_contact_whose_duties_stand_with_her_community(
     assert page.evaluate("sessionStorage.said") == "正在查询到访记录"
     assert len(asked) == 1, "sent once, however often the button is pressed"
     assert "张湾市场" in row.inner_text()
+
+    page.get_by_role("link", name="身份不明").click()
+    page.locator("thead [data-select-all]").check()
+    press_twice(page, ".bulk-ask button")
+    page.get_by_text("查到 1 人在入口自报的姓名").first.wait_for()
+    assert page.evaluate("sessionStorage.said") == "正在查询入口登记"
+    page.locator("tr[data-row]", has_text="吴*").get_by_text("姓名为入口自报").wait_for()
     row.locator("[data-select]").check()
     page.locator("#bulk-criterion").select_option("other")
     page.locator("#bulk-reason").fill("同桌交谈")

@@ -181,10 +181,12 @@ def test_a_stranger_is_kept_enciphered_and_stands_in_no_list(cast: Cast, gate: s
         kept = Stranger.unscoped.get()
     assert "外地人甲".encode() not in bytes(kept.told)
     with cast.officer.acting():
-        (found,) = strangers_of([kept.key]).values()
+        (found,) = strangers_of([kept.key], since=MORNING, until=MORNING).values()
+        later = MORNING + timedelta(minutes=1)
+        assert strangers_of([kept.key], since=later, until=later) == {}, "no more than was asked for"
     assert (found.name, found.origin, found.purpose) == ("外地人甲", "襄阳", "送货")
     with cast.neighbor.acting():
-        assert strangers_of([kept.key]) == {}
+        assert strangers_of([kept.key], since=MORNING, until=MORNING) == {}
 
 
 def test_too_many_inside_raise_an_alert_that_ends_when_they_leave(cast: Cast, gate: str) -> None:

@@ -66,7 +66,7 @@ def confirm_proposals(
     """
     at = moment_now(now)
     with writing(actor):
-        found, investigation = _held(ids)
+        found, investigation = chosen(ids)
         kind, clause = _criterion(criterion, investigation, at)
         _require_reason(reason)
         known = [p for p in found if p.state == CONFIRMED]
@@ -101,8 +101,9 @@ def _result(found: Sequence[ContactProposal], named: dict[int, Named], known: in
     )
 
 
-def _held(ids: Sequence[str]) -> tuple[list[ContactProposal], Investigation]:
-    """The proposals of one open investigation, held, in the order asked."""
+def chosen(ids: Sequence[str]) -> tuple[list[ContactProposal], Investigation]:
+    """The proposals of one open investigation, held, in the order asked. Raises Invalid (nobody chosen, or
+    of several investigations), UnknownProposal, InvestigationClosed, NotAllowed."""
     wanted = list(dict.fromkeys(ids))
     if not wanted:
         raise Invalid(_("Nobody is chosen."), hint=_("Mark at least one name."), code="nobody-chosen")
@@ -235,7 +236,7 @@ def dismiss_proposals(ids: Sequence[str], *, reason: str, actor: Actor, now: dat
     Raises Invalid, Conflict (confirmed or sent), InvestigationClosed, UnknownProposal, NotAllowed."""
     at = moment_now(now)
     with writing(actor):
-        found, _investigation = _held(ids)
+        found, _investigation = chosen(ids)
         _require_reason(reason)
         waiting = [p for p in found if p.state != DISMISSED]
         decided = next((p for p in waiting if p.state != PROPOSED), None)
@@ -258,7 +259,7 @@ def reconsider_proposals(
     """Dismissed ones are proposed again: something came to light. How many were."""
     at = moment_now(now)
     with writing(actor):
-        found, _investigation = _held(ids)
+        found, _investigation = chosen(ids)
         _require_reason(reason)
         waiting = [p for p in found if p.state == DISMISSED]
         for proposal in waiting:
@@ -282,7 +283,7 @@ def send_proposals(
     NotAllowed."""
     at = moment_now(now)
     with writing(actor):
-        found, investigation = _held(ids)
+        found, investigation = chosen(ids)
         _require_reason(reason)
         waiting = [p for p in found if p.state != SENT]
         for proposal in waiting:

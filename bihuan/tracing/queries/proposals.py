@@ -36,6 +36,8 @@ from bihuan.tracing.rules.settings import SettingKind
 #: The lists a proposal stands on, in the order of the page: to be decided, who is not known yet, who lives
 #: elsewhere, contacts of contacts, decided ones.
 PARTS: Final = ("open", "unknown", "elsewhere", "second", "confirmed", "dismissed", "sent")
+#: Source of a person whose name is what whoever passed told at a gate (`actions.proposals_ask`).
+AT_A_GATE: Final = "gate"
 #: More than one look can bring.
 MOST: Final = 2_000
 
@@ -65,7 +67,8 @@ class ProposalFilter:
 class ProposalRow:
     """One name. `person` None = not known, or out of sight. `candidates` are criteria that may apply; `also`
     the public id of an open contact record of hers, `case` of a case she is; `investigation` the
-    one it stands in, `is_open` whether that goes on, `of_case` the case it is of."""
+    one it stands in, `is_open` whether that goes on, `of_case` the case it is of; `at_gate`: she told her
+    name at a gate, and nobody has verified it when it was entered."""
 
     public_id: str
     origin: str
@@ -97,6 +100,7 @@ class ProposalRow:
     investigation: str = ""
     is_open: bool = False
     of_case: str = ""
+    at_gate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +249,7 @@ def rows_of(
         Case.objects.filter(person_id__in=ids).exclude(classification="discarded").order_by("id")
         .values_list("person_id", "public_id")
     )  # fmt: skip
-    homes = _households([*ids, investigation.case.person_id])
+    homes, at_gates = _homes([*ids, investigation.case.person_id])
     own_home = homes.get(investigation.case.person_id)
     return [
         _row(
@@ -256,14 +260,18 @@ def rows_of(
             also=open_contacts.get(p.person_id or 0, ""),
             case=cases.get(p.person_id or 0, ""),
             same_home=own_home is not None and homes.get(p.person_id or 0) == own_home,
+            at_gate=p.person_id in at_gates,
         )
         for p in found
     ]
 
 
-def _households(ids: Sequence[int]) -> dict[int, int]:
-    rows = Person.objects.filter(id__in=ids, household__isnull=False).values_list("id", "household_id")
-    return {person: household for person, household in rows if household is not None}
+def _homes(ids: Sequence[int]) -> tuple[dict[int, int], set[int]]:
+    """Household by person, and those who told their name at a gate."""
+    told = Person.objects.filter(Q(household__isnull=False) | Q(source=AT_A_GATE), id__in=ids)
+    rows = list(told.values_list("id", "household_id", "source"))
+    homes = {person: household for person, household, _source in rows if household is not None}
+    return homes, {person for person, _household, source in rows if source == AT_A_GATE}
 
 
 def _row(
@@ -275,6 +283,7 @@ def _row(
     also: str,
     case: str,
     same_home: bool,
+    at_gate: bool,
 ) -> ProposalRow:
     return ProposalRow(
         public_id=p.public_id,
@@ -307,6 +316,7 @@ def _row(
         investigation=investigation.public_id,
         is_open=investigation.status == Investigation.OPEN,
         of_case=investigation.case.public_id,
+        at_gate=at_gate,
     )
 
 

@@ -20,6 +20,7 @@ from bihuan.loops.queries.sight import require_whole
 from bihuan.registry import access
 from bihuan.registry.errors import Invalid
 from bihuan.tracing.actions import proposals as verbs
+from bihuan.tracing.actions import proposals_ask as ask
 from bihuan.tracing.actions import proposals_decide as decide
 from bihuan.tracing.actions.looks import look_stranger
 from bihuan.tracing.errors import InvestigationClosed
@@ -96,7 +97,8 @@ class ProposalOut(Schema):
     of sight; of somebody of another county only `county` is told. `score` orders the list and is no
     probability. `encounters`, `later` (since the decision), criteria and times are told while the
     investigation is open, to roles that hold the field class location; `case` (she is one) to those that hold
-    health. `contact_open`: an open record of hers; `contact`: the one that was made."""
+    health. `contact_open`: an open record of hers; `contact`: the one that was made. `at_gate`: her name is
+    what she told at a gate, unverified when it was entered."""
 
     id: str
     origin: str
@@ -115,6 +117,7 @@ class ProposalOut(Schema):
     candidates: list[CandidateOut]
     contact_open: str | None
     case: str | None
+    at_gate: bool
     criterion: str
     clause: str
     reason: str
@@ -209,9 +212,26 @@ class AskGatesIn(Schema):
     purpose: str = Field(min_length=1, max_length=200)
 
 
+class AskManyIn(AskGatesIn):
+    proposals: list[str] = Field(min_length=1, max_length=MOST)
+
+
+class AskedOut(Schema):
+    """Of those nobody knew: `named` told a name at a gate and can be decided about (unverified: call before),
+    `known` are in the register by now, `elsewhere` in that of another county. Proposals: `unnamed` told a
+    gate no name that could be entered (ask for each alone), `unregistered` no gate of this territory
+    registered in the hours of the investigation: ask the place for its register."""
+
+    named: int
+    known: int
+    elsewhere: int
+    unnamed: list[str]
+    unregistered: list[str]
+
+
 class StrangerOut(Schema):
     """What whoever passed told at a gate, unverified. `found` false: no gate of this territory registered the
-    number, or it is deleted by now."""
+    number in the hours of the investigation, or it is deleted by now."""
 
     found: bool
     name: str
@@ -385,6 +405,23 @@ def send_proposed_contacts(call: Call, investigation: str, body: SendIn) -> Sent
 
 
 @operation(
+    router, "POST", "/investigations/{investigation}/contacts/registered", right=LOOK, response=AskedOut
+)
+def ask_gates_for_many(call: Call, investigation: str, body: AskManyIn) -> AskedOut:
+    """Ask what gates registered of numbers nobody knows, and enter who they are
+
+    For whoever may also enter who one is. The names stand in the list, among those to be decided. Who is
+    known or decided already is passed over. The look is noted.
+    """
+    reads.require_of(investigation, body.proposals)
+    done = ask.ask_gates(body.proposals, purpose=body.purpose, actor=call.actor)
+    return AskedOut(
+        named=done.named, known=done.known, elsewhere=done.elsewhere, unnamed=list(done.unnamed),
+        unregistered=list(done.unregistered),
+    )  # fmt: skip
+
+
+@operation(
     router, "POST", "/contact-proposals/{proposal}/registered", right=LOOK, response=StrangerOut,
     personal=True,
 )  # fmt: skip
@@ -461,6 +498,7 @@ def _out(row: ProposalRow, shown: frozenset[str]) -> ProposalOut:
         ],
         contact_open=row.also or None,
         case=(row.case or None) if HEALTH in shown else None,
+        at_gate=row.at_gate,
         criterion=row.criterion,
         clause=row.clause,
         reason=row.reason,

@@ -21,6 +21,7 @@ from bihuan.cases.queries import people
 from bihuan.doors.exchange.passenger_list import received
 from bihuan.doors.web import exporting, places, seen
 from bihuan.doors.web.access import access
+from bihuan.doors.web.views.asked import asked_words
 from bihuan.loops.queries import sight
 from bihuan.policy.values import value
 from bihuan.registry import access as registry_access
@@ -31,6 +32,7 @@ from bihuan.registry.people import PersonInput
 from bihuan.registry.purposes import purpose
 from bihuan.registry.territory import tz_of
 from bihuan.tracing.actions import proposals as verbs
+from bihuan.tracing.actions import proposals_ask as ask
 from bihuan.tracing.actions import proposals_decide as decide
 from bihuan.tracing.actions.looks import StrangerLook, look_stranger
 from bihuan.tracing.queries import proposals as reads
@@ -160,6 +162,7 @@ def _page(
         ).allowed,
         "may_look": may
         and registry_access.may(None, LOOK, territory_code=investigation.territory_code).allowed,
+        "may_ask_gates": may and given.part == "unknown" and _may_ask_gates(investigation),
         "bulk": may and given.part in ("open", "second", "dismissed", "elsewhere", "unknown"),
         "criteria": [(k.value, criterion_labels()[k.value]) for k in counted_kinds(found.policy)],
         "secondary_off": "" if found.policy.secondary else _said(found.policy.quote("secondary")),
@@ -197,13 +200,19 @@ def _as_sent(
             for e in told
         ],
         "chosen": frozenset(request.POST.getlist("proposal")),
-        "sent": {name: request.POST.get(name, "") for name in ("criterion", "need", "reason")},
+        "sent": {name: request.POST.get(name, "") for name in ("criterion", "need", "reason", "purpose")},
     }
 
 
 def _tells(investigation: Any) -> bool:
     """Whether the page tells where people were: while the investigation is open, to posts that see it."""
     return investigation.status == investigation.OPEN and seen.LOCATION in seen.classes(VIEW)
+
+
+def _may_ask_gates(investigation: Any) -> bool:
+    """What gates registered are names and phones."""
+    code = investigation.territory_code
+    return registry_access.may(None, LOOK, field_class="identity", territory_code=code).allowed
 
 
 def _filter(query: QueryDict, *, tells: bool) -> ProposalFilter:
@@ -408,6 +417,17 @@ def _send(request: HttpRequest, public_id: str, actor: Actor) -> HttpResponse:
     return _back(request, public_id)
 
 
+def _ask(request: HttpRequest, public_id: str, actor: Actor) -> HttpResponse:
+    """Names that came up stand among those to be decided, where it goes on; else the list stays."""
+    done = ask.ask_gates(
+        request.POST.getlist("proposal"), purpose=request.POST.get("purpose", ""), actor=actor
+    )
+    (messages.success if done.named or done.known else messages.warning)(request, asked_words(done))
+    if done.named or done.known:
+        return redirect(f"{reverse('web:proposals', args=[public_id])}?part=open")
+    return _back(request, public_id)
+
+
 class NameForm(forms.Form):
     """Somebody the case, or a witness, named."""
 
@@ -543,6 +563,7 @@ _DO: Final[dict[str, Callable[[HttpRequest, str, Actor], HttpResponse]]] = {
     "dismiss": _dismiss,
     "reconsider": _reconsider,
     "send": _send,
+    "ask": _ask,
     "name": _name_one,
     "manifest": _manifest,
 }
@@ -609,7 +630,7 @@ def proposal(request: HttpRequest, public_id: str) -> HttpResponse:
         "may_ask_gates": may_resolve
         and row.number is not None
         and not row.county
-        and registry_access.may(None, LOOK, territory_code=investigation.territory_code).allowed,
+        and _may_ask_gates(investigation),
         "asked": asked,
         "may_take_back": may and row.state == "confirmed",
         "candidates": [

@@ -23,7 +23,8 @@ WRITE = "investigation.write"
 @dataclass(frozen=True, slots=True)
 class StrangerLook:
     """What the stranger behind a proposal told at gates of this territory: never where or when she was there.
-    `found` is False where no gate registered her, or her registration is deleted."""
+    `found` is False where no gate registered her in the hours of the investigation, or her registration is
+    deleted."""
 
     investigation: str
     look_id: int
@@ -36,7 +37,8 @@ class StrangerLook:
 def look_stranger(
     proposal_id: str, *, purpose: str, actor: Actor, now: datetime | None = None
 ) -> StrangerLook:
-    """Open what gates registered of the number of one proposal, while it is not known who it is.
+    """Open what gates registered of the number of one proposal, within the hours of its investigation, while
+    it is not known who it is (`proposals_ask.ask_gates`: of many).
 
     Who may look and may also enter who it is. Raises UnknownProposal, Conflict (it is known who it is, or she
     lives elsewhere, or it was decided), NotAllowed, and what `gate.enter` does.
@@ -56,7 +58,7 @@ def look_stranger(
                 _("Gates are asked only about a number nobody knows: %(id)s is none.") % {"id": proposal_id},
                 code="look-known",
             )
-        told = strangers_of([proposal.number]).get(proposal.number)
+        told = strangers_of([proposal.number], since=gate.since, until=gate.until).get(proposal.number)
         note = noted(
             gate, "stranger", persons=(), rows=int(told is not None), since=gate.since, until=gate.until
         )

@@ -1,4 +1,5 @@
-/** A form whose answer may take a while: says at once what is being done and for how long, and is sent only once.
+/** A form whose answer may take a while: says at once what is being done (the button pressed may say it otherwise) and
+ * for how long, and is sent only once.
  * The page stays as it is, and can be read and left, until the answer comes. */
 import { all } from "./dom";
 
@@ -17,7 +18,7 @@ function expectFile(form: HTMLFormElement): void {
   }, 250);
 }
 
-function start(form: HTMLFormElement): void {
+function start(form: HTMLFormElement, by: HTMLElement | null): void {
   const strip = document.createElement("div");
   strip.className = "waiting";
   const told = document.createElement("p");
@@ -29,7 +30,7 @@ function start(form: HTMLFormElement): void {
   strip.append(told, time, bar);
   form.append(strip);
   // Told after it stands on the page: else it is not read out.
-  window.setTimeout(() => (told.textContent = form.dataset.wait ?? ""), 50);
+  window.setTimeout(() => (told.textContent = by?.dataset.wait ?? form.dataset.wait ?? ""), 50);
   const begun = Date.now();
   const tick = (): void => {
     time.textContent = `${Math.floor((Date.now() - begun) / SECOND)} s`;
@@ -55,7 +56,7 @@ export function startWaiting(): void {
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (!(form instanceof HTMLFormElement) || form.dataset.wait === undefined) return;
-    if (!form.dataset.sent && !event.defaultPrevented) start(form); // forms.ts stops a second sending
+    if (!form.dataset.sent && !event.defaultPrevented) start(form, event.submitter); // forms.ts stops a second sending
   });
   window.addEventListener("pageshow", (event) => event.persisted && stop());
 }
