@@ -10,10 +10,11 @@ import typer
 from django.utils.translation import gettext as _
 
 from bihuan.doors.cli.epi import columns
-from bihuan.doors.cli.epi.options import Encoding, Lang, Out, Where, conditions, language, on_file
+from bihuan.doors.cli.epi.options import Encoding, Lang, Out, Where, conditions, on_file
 from bihuan.doors.cli.epi.output import Answer, check_outs, give, working
 from bihuan.doors.cli.grouped import grouped
 from bihuan.doors.cli.output import Json
+from bihuan.doors.cli.spoken import language
 from bihuan.epi.chains import ChainGraph, Picture, Plausible, chain_graph, likely_infectors, picture
 from bihuan.epi.chains.files import case_rows, day_text, graphml, link_rows
 from bihuan.epi.chains.graph import INFECTIOUS_BEFORE

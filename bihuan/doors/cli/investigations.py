@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 from rich.console import Console
 
-from bihuan.doors.cli.epi.options import LANGUAGES, language
 from bihuan.doors.cli.given import to_write
 from bihuan.doors.cli.output import Json, show, table
+from bihuan.doors.cli.spoken import LANGUAGES, language
 from bihuan.doors.exchange.reports import investigation_report
 from bihuan.registry import audit
 from bihuan.registry.errors import Invalid

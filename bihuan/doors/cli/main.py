@@ -39,7 +39,7 @@ from typer.core import TyperGroup
 
 #: Command names that differ from the name of their file.
 NAMES = {"importing": "import", "exporting": "export"}
-NOT_COMMANDS = ("main", "output", "grouped", "given", "moments")
+NOT_COMMANDS = ("main", "output", "grouped", "given", "moments", "spoken")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Around = Callable[[], AbstractContextManager[None]]

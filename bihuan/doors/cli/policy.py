@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 from rich.console import Console
 from rich.markup import escape
 
-from bihuan.doors.cli.epi.options import language
 from bihuan.doors.cli.main import needs_no_database
 from bihuan.doors.cli.output import Json, show, table
+from bihuan.doors.cli.spoken import language
 from bihuan.loops import queries as loops
 from bihuan.loops.conditions import compile_for
 from bihuan.loops.rules.bound import CannotBind, bind

@@ -14,10 +14,11 @@ from django.utils.translation import gettext as _
 
 from bihuan import epi
 from bihuan.doors.cli.epi.columns import DELAYS
-from bihuan.doors.cli.epi.options import DAY, Encoding, Lang, Out, Where, conditions, language, on_file
+from bihuan.doors.cli.epi.options import DAY, Encoding, Lang, Out, Where, conditions, on_file
 from bihuan.doors.cli.epi.output import Answer, check_outs, give, working
 from bihuan.doors.cli.grouped import grouped
 from bihuan.doors.cli.output import Json
+from bihuan.doors.cli.spoken import language
 from bihuan.epi.errors import EpiError, InputError
 from bihuan.epi.tables import Wanted, read_columns
 from bihuan.epi.tables.counts import UNKNOWN

@@ -17,10 +17,11 @@ from django.utils.translation import gettext as _
 from bihuan import epi
 from bihuan.doors.cli.epi import columns
 from bihuan.doors.cli.epi.marks import Marks, marks_of, warnings_told
-from bihuan.doors.cli.epi.options import Lang, Out, Source, language, on_counts, said
+from bihuan.doors.cli.epi.options import Lang, Out, Source, on_counts, said
 from bihuan.doors.cli.epi.output import Answer, check_outs, give, listed, periods, working
 from bihuan.doors.cli.epi.parameters import Set, settings
 from bihuan.doors.cli.output import Json
+from bihuan.doors.cli.spoken import language
 from bihuan.epi.detection.results import REASONS, Detection, Reason
 from bihuan.epi.errors import InputError
 from bihuan.epi.quality import Mark, MarkedDetection, QualityWarning, detect_with_marks, jumps

@@ -13,10 +13,11 @@ import typer
 from django.utils.translation import gettext as _
 
 from bihuan.doors.cli.epi.detect import METHODS, method_named
-from bihuan.doors.cli.epi.options import Lang, Out, Source, language, on_counts, said
+from bihuan.doors.cli.epi.options import Lang, Out, Source, on_counts, said
 from bihuan.doors.cli.epi.output import Answer, check_outs, give, periods, working
 from bihuan.doors.cli.epi.parameters import Set, settings
 from bihuan.doors.cli.output import Json
+from bihuan.doors.cli.spoken import language
 from bihuan.epi.errors import InputError
 from bihuan.epi.evaluation import (
     Labelled,

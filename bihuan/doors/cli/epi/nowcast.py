@@ -12,11 +12,12 @@ import numpy as np
 import typer
 from django.utils.translation import gettext as _
 
-from bihuan.doors.cli.epi.options import DAY, Encoding, Lang, Out, Where, conditions, language, on_file
+from bihuan.doors.cli.epi.options import DAY, Encoding, Lang, Out, Where, conditions, on_file
 from bihuan.doors.cli.epi.output import Answer, check_outs, give, working
 from bihuan.doors.cli.epi.parameters import Set, settings
 from bihuan.doors.cli.grouped import grouped
 from bihuan.doors.cli.output import Json
+from bihuan.doors.cli.spoken import language
 from bihuan.epi.errors import InputError
 from bihuan.epi.nowcast import ReportingTriangle, estimate_r_nowcast, reporting_triangle
 from bihuan.epi.nowcast import nowcast as nowcast_of

@@ -12,17 +12,16 @@ from typing import Annotated, Any
 
 import typer
 from django.utils import translation
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from bihuan.doors.cli.grouped import Command, as_command, grouped
 from bihuan.doors.cli.main import needs_no_database
+from bihuan.doors.cli.spoken import LANGUAGES, language
 from bihuan.epi.errors import EpiError
 from bihuan.epi.tables import Columns, Counts, Note, Reading, read_counts
 from bihuan.registry.errors import Invalid
 
 DAY = ["%Y-%m-%d"]
-LANGUAGES = {"zh": "zh-hans", "en": "en"}
 
 File = Annotated[
     Path, typer.Argument(metavar="FILE", help="CSV (also gzipped), Parquet or JSON: long, or wide.")
@@ -143,14 +142,6 @@ def on_file(function: Command) -> Command:
 
     listed = inspect.signature(function, eval_str=True).parameters.values()
     return needs_no_database(as_command(guarded, listed, like=function))
-
-
-def language(asked: str) -> str:
-    """What is spoken: as asked, else the language of the command line. Invalid for any other."""
-    spoken = (asked or get_language() or "zh").casefold()
-    if spoken[:2] not in LANGUAGES:
-        raise Invalid(_("“%(lang)s” is not a language spoken here; there are zh and en.") % {"lang": asked})
-    return spoken
 
 
 def conditions(given: list[str] | None) -> tuple[tuple[str, str], ...]:

@@ -12,9 +12,10 @@ import typer
 from django.utils.translation import gettext as _
 
 from bihuan import epi
-from bihuan.doors.cli.epi.options import Lang, Out, Source, language, on_counts, said
+from bihuan.doors.cli.epi.options import Lang, Out, Source, on_counts, said
 from bihuan.doors.cli.epi.output import Answer, check_outs, give, periods, working
 from bihuan.doors.cli.output import Json
+from bihuan.doors.cli.spoken import language
 from bihuan.epi.errors import InputError
 from bihuan.epi.series import Panel
 from bihuan.epi.tables import Wanted, read_columns

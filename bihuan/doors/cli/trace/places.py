@@ -10,10 +10,11 @@ import typer
 from django.utils.translation import gettext as _
 
 from bihuan.doors.cli.epi import columns
-from bihuan.doors.cli.epi.options import Lang, Out, language, on_file
+from bihuan.doors.cli.epi.options import Lang, Out, on_file
 from bihuan.doors.cli.epi.output import Answer, check_outs, give, working
 from bihuan.doors.cli.grouped import grouped
 from bihuan.doors.cli.output import Json
+from bihuan.doors.cli.spoken import language
 from bihuan.doors.cli.trace.options import CASES, CaseList, case_list, notes_on
 from bihuan.doors.cli.visits.options import Store, store_folder
 from bihuan.epi.errors import InputError

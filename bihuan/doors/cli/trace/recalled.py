@@ -9,9 +9,10 @@ import typer
 from django.utils.translation import gettext as _
 
 from bihuan.doors.cli.epi.columns import RECALLED
-from bihuan.doors.cli.epi.options import Encoding, Lang, Out, Where, conditions, language, on_file
+from bihuan.doors.cli.epi.options import Encoding, Lang, Out, Where, conditions, on_file
 from bihuan.doors.cli.epi.output import Answer, check_outs, give, working
 from bihuan.doors.cli.output import Json
+from bihuan.doors.cli.spoken import language
 from bihuan.doors.cli.trace.options import key_of_people
 from bihuan.doors.cli.trace.places import span
 from bihuan.doors.cli.visits.options import Store, mapping_of, store_folder

@@ -14,11 +14,12 @@ from django.utils.translation import gettext as _
 from rich.console import Console
 from rich.markup import escape
 
-from bihuan.doors.cli.epi.options import Encoding, Lang, language, on_file
+from bihuan.doors.cli.epi.options import Encoding, Lang, on_file
 from bihuan.doors.cli.epi.output import working
 from bihuan.doors.cli.given import to_write
 from bihuan.doors.cli.grouped import grouped
 from bihuan.doors.cli.output import Json, show
+from bihuan.doors.cli.spoken import language
 from bihuan.doors.cli.visits.options import Store, key_path, mapping_of, store_folder
 from bihuan.doors.cli.visits.told import facts, ledger, tell
 from bihuan.epi.errors import InputError
