@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bihuan.epi.tables.called import called
 from bihuan.epi.visits.batch import DAY_MINUTES, Batch
 from bihuan.epi.visits.layout import UNFINISHED, StoreBusy, flush_folder, full_is_told, placed
 from bihuan.epi.visits.store import Appended, VisitStore
@@ -189,16 +190,6 @@ def set_aside(store: Path) -> list[Path]:
     return sorted((store / "set-aside" / FOLDER).glob(f"*{WAITING}"))
 
 
-class _Called(type(Path())):  # type: ignore[misc]  # a path of the system at hand
-    """A path that goes by another name than its last part."""
-
-    called: str
-
-    @property
-    def name(self) -> str:
-        return self.called
-
-
 @contextmanager
 def in_memory(data: bytes, name: str = "body") -> Iterator[Path]:
     """A path under which `data` can be read as a file, without a copy on any disk; errors call it `name`."""
@@ -206,9 +197,7 @@ def in_memory(data: bytes, name: str = "body") -> Iterator[Path]:
     try:
         with os.fdopen(os.dup(number), "wb") as file:
             file.write(data)
-        path = _Called(f"/proc/self/fd/{number}")
-        path.called = name
-        yield path
+        yield called(Path(f"/proc/self/fd/{number}"), name)
     finally:
         os.close(number)
 
