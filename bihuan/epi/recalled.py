@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bihuan.epi.errors import InputError
-from bihuan.epi.tables import Wanted, open_table, read_columns
+from bihuan.epi.tables import Wanted, read_columns
+from bihuan.epi.tables.headers import read_headers
 from bihuan.epi.visits import VisitStore, by_day, secret
 from bihuan.epi.visits.batch import DAY_MINUTES
 from bihuan.epi.visits.numbers import keyed_numbers
@@ -227,27 +228,12 @@ def read_diaries(
 
 
 def _names(path: Path, encoding: str | None, given: Mapping[str, str]) -> dict[str, str]:
-    with open_table(path, encoding=encoding) as table:
-        columns = table.columns
-    folded = {name.strip().casefold(): name for name in columns}
-    found: dict[str, str] = {}
-    for role, words in COLUMNS.items():
-        name = next((folded[word] for word in words if word in folded), None)
-        if name is not None:
-            found[role] = name
-    for column, role in given.items():
-        if role not in COLUMNS or column.strip().casefold() not in folded:
-            raise InputError(
-                f"{column}={role}: {path.name} has {', '.join(columns[:12])}; names are {', '.join(COLUMNS)}",
-                f"{column}={role}：{path.name} 现有 {', '.join(columns[:12])}；含义可为 {', '.join(COLUMNS)}",
-                field="map",
-            )
-        found[role] = folded[column.strip().casefold()]
+    found, have = read_headers(path, COLUMNS, given, encoding=encoding)
     if not {"reporter", "contact"} <= found.keys():
         raise InputError(
-            f"{path.name} needs columns reporter and contact; it has {', '.join(columns[:12])}. "
+            f"{path.name} needs columns reporter and contact; it has {have}. "
             "Name them: --map COLUMN=reporter",
-            f"{path.name} 需要 reporter（报告人）与 contact（接触者）列；现有 {', '.join(columns[:12])}。"
+            f"{path.name} 需要 reporter（报告人）与 contact（接触者）列；现有 {have}。"
             "请指明：--map 列=reporter",
             field="map",
         )

@@ -64,6 +64,12 @@ def test_a_keyed_number_asks_as_the_identity_does(home: Path, capsys):
     assert len(by_name["rows"]) == 2
 
 
+def test_a_file_with_numbers_of_cases_beside_is_read_by_who_they_are(home: Path, capsys):
+    plain = asked(capsys, "--cases", cases(home, "person,from\nANNA,2020-02-08\n"))
+    listed = asked(capsys, "--cases", cases(home, "id,case_id,person,onset,from\n1,A-7,ANNA,,2020-02-08\n"))
+    assert listed["rows"] == plain["rows"] != []
+
+
 def test_every_encounter_is_told_in_both_languages(home: Path, capsys):
     file = cases(home, "person,from\nANNA,2020-02-08\n")
     assert (

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bihuan.epi.errors import InputError
-from bihuan.epi.tables import Wanted, open_table, read_columns
+from bihuan.epi.tables import Wanted, read_columns
 from bihuan.epi.tables.cells import NOT_KNOWN
+from bihuan.epi.tables.headers import read_headers
 from bihuan.epi.visits import secret
 from bihuan.epi.visits.batch import DAY_MINUTES
 from bihuan.epi.visits.numbers import keyed_numbers
@@ -97,20 +98,8 @@ def _is_dated(read: Mapping[str, NDArray[Any]], i: int) -> bool:
 
 
 def _names(path: Path, encoding: str | None, given: Mapping[str, str]) -> dict[str, str]:
-    with open_table(path, encoding=encoding) as table:
-        columns = table.columns
-    folded = {name.strip().casefold(): name for name in columns}
-    found = {role: folded[n] for role, names in COLUMNS.items() for n in names if n in folded}
-    for column, role in given.items():
-        if role not in COLUMNS or column.strip().casefold() not in folded:
-            raise InputError(
-                f"{column}={role}: {path.name} has {', '.join(columns[:12])}; names are {', '.join(COLUMNS)}",
-                f"{column}={role}：{path.name} 现有 {', '.join(columns[:12])}；含义可为 {', '.join(COLUMNS)}",
-                field="map",
-            )
-        found[role] = folded[column.strip().casefold()]
+    found, have = read_headers(path, COLUMNS, given, encoding=encoding)
     if not ({"keyed", "person"} & found.keys() and {"from", "onset"} & found.keys()):
-        have = ", ".join(columns[:12])
         raise InputError(
             f"{path.name} needs a column person (or keyed_number) and from, to (or onset); it has {have}",
             f"{path.name} 需要 人员（或 keyed_number）列，以及 from、to（或 发病日期）列；现有 {have}",
