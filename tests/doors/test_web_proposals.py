@@ -438,6 +438,13 @@ def test_many_are_asked_about_at_once_and_whose_name_came_up_can_be_decided_abou
     assert "姓名为入口自报" in page
     assert found["nobody"] in page
     assert "吴远" not in page, "lists name nobody in full"
+    one = read(get(cast.officer, "proposal", found["nobody"]))
+    assert "请先电话核实再判定" in one
+    assert "吴远" in one
+    assert "13871234567" in one, "nobody is called without a number"
+    with scope.system():
+        wu = ContactProposal.objects.get(public_id=found["nobody"]).person_id
+        assert {"name", "phone"} in [set(look.fields) for look in audit.who_looked(wu)]
     again = read(decide(cast.officer, world, "ask", found["nobody"], purpose="核实身份"))
     assert "所选人员的身份均已知晓" in again
     with scope.system():

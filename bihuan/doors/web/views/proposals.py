@@ -25,11 +25,13 @@ from bihuan.doors.web.views.asked import asked_words
 from bihuan.loops.queries import sight
 from bihuan.policy.values import value
 from bihuan.registry import access as registry_access
-from bihuan.registry import clock, territory
+from bihuan.registry import clock, masking, territory
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import BihuanError, Conflict, Invalid, NotFound
+from bihuan.registry.masking import PersonView
 from bihuan.registry.people import PersonInput
 from bihuan.registry.purposes import purpose
+from bihuan.registry.queries import person_by_public_id
 from bihuan.registry.territory import tz_of
 from bihuan.tracing.actions import proposals as verbs
 from bihuan.tracing.actions import proposals_ask as ask
@@ -632,6 +634,7 @@ def proposal(request: HttpRequest, public_id: str) -> HttpResponse:
         and not row.county
         and _may_ask_gates(investigation),
         "asked": asked,
+        "call": _to_call(row, investigation) if is_open and row.at_gate and row.state == "proposed" else None,
         "may_take_back": may and row.state == "confirmed",
         "candidates": [
             (labels[c.criterion.value], c.zh if zh else c.en, c.counts.value, c.clause)
@@ -641,6 +644,19 @@ def proposal(request: HttpRequest, public_id: str) -> HttpResponse:
         "state": part_labels().get(row.state, _("To be decided")),
     }
     return render(request, "web/investigation/proposal.html", context, status=422 if form.errors else 200)
+
+
+def _to_call(row: ProposalRow, investigation: Any) -> PersonView | None:
+    """Name and phone as she told them at a gate, to be verified by whoever decides about her."""
+    if (
+        row.person is None
+        or not registry_access.may(None, WRITE, territory_code=investigation.territory_code).allowed
+    ):
+        return None
+    view = masking.shown(person_by_public_id(row.person.public_id), on=clock.today())
+    fields = [name for name in ("name", "phone") if name in view.fields]
+    seen.note([view.id], fields, purpose("page.proposal", row.public_id, investigation.public_id))
+    return view
 
 
 def _one(request: HttpRequest, row: ProposalRow, investigation_id: str) -> HttpResponse | forms.Form:
