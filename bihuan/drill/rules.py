@@ -171,12 +171,17 @@ class _Town:
         )
 
     def _name(self, sex: str) -> str:
-        given = GIVEN_M if sex == "M" else GIVEN_F
         while True:
-            name = self.draw.choice(SURNAMES) + "".join(self.draw.sample(given, self.draw.choice((1, 2, 2))))
+            name = a_name(self.draw, sex)
             if name not in self.names:
                 self.names.add(name)
                 return name
+
+
+def a_name(draw: random.Random, sex: str) -> str:
+    """A name as many have it; of nobody."""
+    given = GIVEN_M if sex == "M" else GIVEN_F
+    return draw.choice(SURNAMES) + "".join(draw.sample(given, draw.choice((1, 2, 2))))
 
 
 def _occupation(age: int, draw: random.Random) -> str:

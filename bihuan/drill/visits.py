@@ -37,6 +37,8 @@ OPENS, CLOSES, TRIES = 9, 20, 8
 NOTED = {"gate": "paper", "clinic": "card", "works": "gate", "coach": "ticket"}
 EXPONENT = 0.9
 """Of Zipf's law of places: the busiest of a few hundred takes about a twentieth."""
+STRANGER = "198"
+"""Numbers of those whom gates alone know begin so. Of nobody we know."""
 HOUR = 60
 LOCAL = timedelta(hours=8)
 
@@ -71,6 +73,11 @@ class Visit:
 def phone_of(key: str) -> str:
     """A telephone for somebody of the drill: P0012 → 19900100012, R0012 → 19900200012. Of nobody we know."""
     return f"199{'001' if key[0] == 'P' else '002'}{int(key[1:]):05d}"
+
+
+def is_stranger(phone: str) -> bool:
+    """Whether no register of the drill holds the number."""
+    return phone.startswith(STRANGER)
 
 
 def spots(communities: Sequence[tuple[str, str]], streets: Sequence[tuple[str, str]]) -> list[Spot]:
@@ -191,7 +198,7 @@ class Walks:
         busy.sort(key=lambda place: -cases[place.territory_code[:9]])
         weights = [1 / rank**EXPONENT for rank in range(1, len(busy) + 1)]
         phones = [phone_of(person.key) for person in self.residents]
-        phones += [f"198{n:08d}" for n in range(len(phones) * 9)]
+        phones += [f"{STRANGER}{n:08d}" for n in range(len(phones) * 9)]
         days = int((self.end - self.begin) / timedelta(days=1))
         midnight = self.begin.replace(hour=16, minute=0, second=0, microsecond=0) - timedelta(days=1)
         for place, person in zip(

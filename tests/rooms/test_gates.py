@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +18,13 @@ from bihuan.registry.errors import NotAllowed
 from bihuan.tracing import visits
 from bihuan.tracing.actions.forget_visits import forget_due
 from bihuan.tracing.actions.gate_takers import taker_of
-from bihuan.tracing.actions.gates import GateRecord, StrangerInput, record_gate
+from bihuan.tracing.actions.gates import (
+    GateRecord,
+    RegisterEntry,
+    StrangerInput,
+    record_gate,
+    record_registers,
+)
 from bihuan.tracing.actions.places import (
     PlaceInput,
     change_place,
@@ -187,6 +194,27 @@ def test_a_stranger_is_kept_enciphered_and_stands_in_no_list(cast: Cast, gate: s
     assert (found.name, found.origin, found.purpose) == ("外地人甲", "襄阳", "送货")
     with cast.neighbor.acting():
         assert strangers_of([kept.key], since=MORNING, until=MORNING) == {}
+
+
+def test_the_register_of_a_gate_that_sends_its_visits_as_a_table_is_kept_the_same_way(
+    cast: Cast, gate: str
+) -> None:
+    with cast.community.acting(), clock.frozen(MORNING):
+        place = Place.objects.get(public_id=gate)
+        told = StrangerInput(name="外地人甲", phone=PHONE, origin="襄阳", purpose="送货")
+        entry = RegisterEntry("a", place.store_id, MORNING, PHONE, told)
+        others = [
+            replace(entry, event="b", place="nowhere"), replace(entry, event="c", who="?"),
+            replace(entry, event="d", at=MORNING + timedelta(days=1)),
+        ]  # fmt: skip
+        for _twice in range(2):
+            assert record_registers([entry, *others], actor=cast.community.actor) == 1
+        kept = Stranger.objects.get()
+        assert strangers_of([kept.key], since=MORNING, until=MORNING)[kept.key].name == "外地人甲"
+    with pytest.raises(NotAllowed), cast.officer.acting(), clock.frozen(MORNING):
+        record_registers([entry], actor=cast.officer.actor)
+    assert "外地人甲" not in repr(entry)
+    assert PHONE not in repr(entry)
 
 
 def test_too_many_inside_raise_an_alert_that_ends_when_they_leave(cast: Cast, gate: str) -> None:

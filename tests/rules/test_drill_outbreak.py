@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import defaultdict
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,8 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bihuan.drill.rules import SETTINGS, Scenario, play_out
-from bihuan.drill.visits import MEETS, Visit, Walks, phone_of, spots
+from bihuan.drill.actions.visits import Register
+from bihuan.drill.rules import SETTINGS, Scenario, play_out, residents
+from bihuan.drill.setting import COUNTY
+from bihuan.drill.visits import MEETS, Visit, Walks, is_stranger, phone_of, spots
 from bihuan.epi.visits.roles import code_of
 
 PLACES = [("420303101001", "甲社区"), ("420302001001", "乙社区")]
@@ -113,6 +116,24 @@ def test_every_record_says_how_it_was_noted_in_a_word_the_store_knows():
     assert {code_of(one.how) for one in stays} <= {1, 2, 4, 5, 8}
     gates = [spot.store_id for spot in spots([("420303101001-01", "丙社区")], []) if "gate" in spot.kind]
     assert [Visit(1, "", gate, SCENARIO.now, None).how for gate in gates] == ["paper"]
+
+
+def test_gates_of_the_county_write_down_most_of_those_no_register_knows_when_they_first_come():
+    found = spots(
+        [(code.replace("420302", COUNTY), name) for code, name in PLACES], [(COUNTY + "101", "甲镇")]
+    )
+    outbreak = play_out(SCENARIO, PLACES, [0.7, 0.3])
+    homes = residents(random.Random(1), PLACES, [0.7, 0.3], n=40)
+    stays = list(Walks(outbreak, found, homes, seed=1).all(6_000))
+    register = Register(found, ["甲镇"])
+    for part in (stays[:3_000], stays[3_000:]):
+        register.see(part)
+    entries = list(register.entries())
+    strangers = {one.person: one.start for one in sorted(stays, key=lambda one: one.start, reverse=True)}
+    strangers = {phone: at for phone, at in strangers.items() if is_stranger(phone)}
+    assert 0.7 < len(entries) / len(strangers) < 0.9
+    assert all(entry.at == strangers[entry.who] for entry in entries)
+    assert entries == list(register.entries()), "the same every time"
 
 
 def test_no_two_people_share_a_name():

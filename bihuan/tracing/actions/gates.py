@@ -26,7 +26,7 @@ from bihuan.registry import clock, identity
 from bihuan.registry.actor import Actor
 from bihuan.registry.outbox import NewNotice, announce
 from bihuan.registry.posts import resolve_owner
-from bihuan.registry.secrets import keyring
+from bihuan.registry.secrets import Keyring, keyring
 from bihuan.tracing import visits
 from bihuan.tracing.actions.gate_takers import Taker, check_taker, name_of, taker_of
 from bihuan.tracing.actions.record_visits import PATIENCE, RIGHT, ready_store, spool, told
@@ -81,6 +81,21 @@ class GateRecord:
 
     def __repr__(self) -> str:
         return f"GateRecord({self.event})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class RegisterEntry:
+    """A stranger in the register of a gate whose system sends its visits as a table: `event` and `place` (its
+    id in the store) as there, `who` an identity number or phone. Without `repr`, as `GateRecord`."""
+
+    event: str
+    place: str
+    at: datetime
+    who: str
+    told: StrangerInput
+
+    def __repr__(self) -> str:
+        return f"RegisterEntry({self.event})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +177,47 @@ def record_gate(
     _count(kept, place, at=at, skew=skew, actor=actor, taker=taker)
     _watch_limit(place, rules, at)
     return [j.answer for j in judged]
+
+
+def record_registers(entries: Sequence[RegisterEntry], *, actor: Actor, now: datetime | None = None) -> int:
+    """Keep what strangers told gates that send their visits as tables (`record_table`), enciphered as
+    `record_gate` does; each event once. How many there were of registered places with a number that can be
+    read; the others are left out. Raises NotAllowed."""
+    at = moment_now(now)
+    with writing(actor):
+        told_at = {entry.place for entry in entries}
+        places = {place.store_id: place for place in Place.objects.filter(store_id__in=told_at)}
+        for territory_code in sorted({place.territory_code for place in places.values()}):
+            authorize(RIGHT, territory_code)
+        key, ring, kept = ready_store()[1], keyring(), []
+        rules = {code: rules_at(code, at) for code in {p.territory_code for p in places.values()}}
+        for entry in entries:
+            place = places.get(entry.place)
+            if place is None or entry.at > at:
+                continue
+            days = clock.local_day(entry.at), clock.local_day(at)
+            number, _wrong = _number_of(
+                entry.who, rules[place.territory_code], key=key, on=days[0], today=days[1]
+            )
+            if number:
+                event = _event_number(entry.event, key)
+                kept.append(_stranger(place, event, number, entry.at, entry.told, ring))
+        Stranger.objects.bulk_create(kept, ignore_conflicts=True)
+        return len(kept)
+
+
+def _stranger(
+    place: Place, event: int, number: int, at: datetime, told: StrangerInput, ring: Keyring
+) -> Stranger:
+    bound = stranger_place(place.pk, visits.signed(event))
+    return Stranger(
+        place=place,
+        territory_code=place.territory_code,
+        event=visits.signed(event),
+        key=visits.signed(number),
+        at=at,
+        told=ring.encrypt(_as_text(told), place=bound),
+    )
 
 
 @dataclass(slots=True, repr=False)
@@ -277,15 +333,7 @@ def _count(
     ]
     ring = keyring()
     strangers = [
-        Stranger(
-            **same,
-            event=visits.signed(j.event),
-            key=visits.signed(j.number),
-            at=j.at,
-            told=ring.encrypt(
-                _as_text(j.record.stranger), place=stranger_place(place.pk, visits.signed(j.event))
-            ),
-        )
+        _stranger(place, j.event, j.number, j.at, j.record.stranger, ring)
         for j in kept
         if j.record.stranger is not None and j.number
     ]
