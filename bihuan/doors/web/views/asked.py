@@ -51,9 +51,9 @@ def _unnamed(n: int) -> str:
 
 def _missing(n: int) -> str:
     return ngettext(
-        "%(n)s no gate of this territory registered in these days, or it is deleted by now: "
+        "No gate of this territory registered %(n)s of them in these days, or it is deleted by now: "
         "ask the place for its register, then enter who it was. %(where)s",
-        "%(n)s no gate of this territory registered in these days, or it is deleted by now: "
+        "No gate of this territory registered %(n)s of them in these days, or it is deleted by now: "
         "ask the places for their registers, then enter who it was. %(where)s",
         n,
     )
