@@ -204,7 +204,7 @@ def test_indicators_of_a_territory_with_what_they_are_made_of(cast: Cast, at: st
     with clock.frozen(local(NOW)):
         found = api.get("/contact-indicators", {"territory": COUNTY}).json()
         told = {one["key"]: one for one in found["items"]}
-        assert (found["territory"], found["days"], len(told)) == (COUNTY, 14, 9)
+        assert (found["territory"], found["days"], len(told)) == (COUNTY, 14, 11)
         assert (told["unlinked"]["numerator"], told["unlinked"]["denominator"]) == (1, 1)
         assert (told["followed_today"]["value"], told["followed_today"]["met"]) == (None, None)
         before = api.get("/contact-indicators", {"territory": COUNTY, "as_of": "2020-02-05"}).json()
