@@ -45,7 +45,8 @@ class FindIn(Schema):
 
 class FoundOut(Schema):
     """`state`: found, no_store, no_number, not_held (of these days nothing is held), not_seen.
-    `total` were met; `made` are new names, `updated` those with more to tell, `again` decided ones that met the case since, `same` the others."""
+    `total` were met; `made` are new names, `updated` those with more to tell, `again` decided
+    ones that met the case since, `same` the others."""
 
     state: str
     total: int
