@@ -271,7 +271,8 @@ def web_pages(facts: Facts) -> dict[str, list[dict[str, Any]]]:
         "assistance_one": [{"public_id": facts.request}],
         "peer_suspend": [{"installation": "N-0000000000"}],
         "assistance_do": [
-            {"public_id": facts.request, "said": said} for said in ("end", "answer", "request", "link", "settle")
+            {"public_id": facts.request, "said": said}
+            for said in ("end", "answer", "request", "link", "settle")
         ],
         "proposals": [{"public_id": facts.investigation}],
         "proposals_do": [
