@@ -28,8 +28,8 @@ from tests.rooms.investigation_room import a_case, market, opened
 #: What a value may look like that nobody means, or somebody by mistake.
 ANY = ("", "nonsense", "9" * 24)
 MORE = (
-    "0001-01-01", "x" * 300, " ", "-", "-1", "0", "9" * 18, "1e400", "nan", "2020-02-30", "9999-12-31", "2020-02-05T08:00+99:00",
-    "a=b", "=", "a,b", ",", "\udcff", "[bold]x[/red]", "{", "../x",
+    "0001-01-01", "x" * 300, " ", "-", "-1", "0", "9" * 18, "1e400", "nan", "2020-02-30", "9999-12-31",
+    "2020-02-05T08:00+99:00", "a=b", "=", "a,b", ",", "\udcff", "[bold]x[/red]", "{", "../x",
 )  # fmt: skip
 #: Exit codes of the house: done, found something wrong, refused, not there, not allowed, in conflict.
 TOLD = (0, 1, 2, 4, 5, 6)
