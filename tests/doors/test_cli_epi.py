@@ -461,7 +461,7 @@ AWKWARD = {
 }
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
 @pytest.mark.parametrize("name", AWKWARD)
 @pytest.mark.parametrize(
     "words",

@@ -281,7 +281,7 @@ def test_a_far_case_changes_nobodys_support() -> None:
         ([1, 2], {"max_generations": 0}, "at least 1"),
     ],
 )
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
 def test_what_cannot_be_read_is_said_plainly(onsets: list, settings_: dict, message: str) -> None:
     with pytest.raises((InputError, NotEnoughData), match=message) as refused:
         infectors(onsets, **settings_)

@@ -195,7 +195,7 @@ def test_one_case_after_a_long_silence_is_no_alarm_unless_it_is_unlikely(
 
 
 @each
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
 def test_a_large_outbreak_alarms_and_is_told_in_both_languages(
     name: str, detector: Callable[..., Detection], frequency: str
 ) -> None:
@@ -212,7 +212,7 @@ def test_a_large_outbreak_alarms_and_is_told_in_both_languages(
 
 
 @each
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_any_counts_give_finite_numbers_or_a_reason(

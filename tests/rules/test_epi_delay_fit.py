@@ -190,7 +190,7 @@ def test_too_few_equal_or_unreadable_delays_are_refused_with_a_reason():
         delay_distribution([], [])
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
 @pytest.mark.parametrize("until", [None, 20.0])
 def test_data_that_hold_no_figure_say_so_instead_of_giving_an_interval(until):
     found = delay_distribution(np.zeros(20), np.arange(20.0), until=until)

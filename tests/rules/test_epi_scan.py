@@ -364,7 +364,7 @@ def test_cases_where_nobody_lives_are_refused() -> None:
 
 
 @pytest.mark.parametrize("model", ["permutation", "poisson", "expectation"])
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
 def test_no_cases_at_all_are_no_cluster_and_no_error(model: str) -> None:
     _, where = made_up()
     found = scan(np.zeros((16, 30)), where, model=model, population=np.ones(16), baselines=np.ones(16))  # type: ignore[arg-type]
@@ -373,7 +373,7 @@ def test_no_cases_at_all_are_no_cluster_and_no_error(model: str) -> None:
     assert "没有可扫描的病例" in found.explain("zh-hans")
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
 def test_one_case_is_scanned_without_a_warning() -> None:
     cases = np.zeros((16, 30))
     cases[3, -1] = 1
