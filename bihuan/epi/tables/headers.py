@@ -24,12 +24,7 @@ def read_headers(
         columns = table.columns
     have = ", ".join(columns[:_NAMED])
     folded = {name.strip().casefold(): name for name in columns}
-    found = {
-        role: folded[name]
-        for role, names in known.items()
-        for name in reversed(names)
-        if name in folded
-    }  # fmt: skip
+    found = {role: folded[n] for role, names in known.items() for n in reversed(names) if n in folded}
     for column, role in given.items():
         if role not in known or column.strip().casefold() not in folded:
             raise InputError(
