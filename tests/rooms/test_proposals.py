@@ -30,6 +30,7 @@ from bihuan.tracing.actions.proposals_decide import (
     send_proposals,
 )
 from bihuan.tracing.models import CaseLink, Contact, ContactProposal, Exposure
+from bihuan.tracing.queries.named import named_for
 from bihuan.tracing.queries.proposals import ProposalFilter, list_proposals
 from bihuan.tracing.rules.seats import Passenger, Seat, Vehicle, VehicleKind
 from tests.cast import COMMUNITY, GRID, NEXT_COUNTY, Cast
@@ -224,6 +225,16 @@ def test_a_stranger_sees_nothing_and_the_street_may_not_decide(cast, scene):
         assert not ContactProposal.objects.exists()
 
 
+def test_somebody_named_again_after_she_was_dismissed_is_to_be_decided_about_again(cast, scene):
+    person = PersonInput(territory_code=GRID, name="冯小梅")
+    said = {"last": local("02-11 10:00"), "place": "茶馆"}
+    first = do(cast.officer, WHEN, name_person, scene.public_id, person, **said)
+    assert do(cast.officer, WHEN, name_person, scene.public_id, person, **said).pk == first.pk
+    do(cast.officer, WHEN, dismiss_proposals, [first.public_id], reason="认错人")
+    again = do(cast.officer, WHEN, name_person, scene.public_id, person, **said)
+    assert (again.pk != first.pk, again.state) == (True, "proposed")
+
+
 def test_a_dismissed_one_stays_dismissed_until_it_is_reconsidered(cast, scene):
     found(cast, scene)
     proposal = rows()["周小明"].public_id
@@ -344,8 +355,13 @@ def test_a_contact_of_two_cases_is_free_when_both_are_excluded_in_either_order(c
     contact, other = two_sources(cast, scene)
     cases = [scene.case.public_id, other.case.public_id]
     assert do(cast.officer, "02-14 09:00", care.exclude_case, cases[order[0]], reason="阴性") == []
+    with cast.officer.acting():
+        assert [len(named_for(one.case_id)) for one in (scene, other)] == [order[0], order[1]]
     assert do(cast.officer, "02-14 10:00", care.exclude_case, cases[order[1]], reason="阴性") == [contact]
     assert_holds()
+    with cast.officer.acting():
+        assert not named_for(scene.case_id), "a naming that does not stand names nobody"
+        assert not named_for(other.case_id)
 
 
 def test_a_contact_of_two_cases_who_falls_ill_is_linked_to_both(cast, scene):

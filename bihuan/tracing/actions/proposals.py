@@ -21,7 +21,7 @@ from bihuan.registry.people import PersonInput, prepare, prepare_many
 from bihuan.tracing.actions.looks import Meeting, MetLook, MetRow, look_met
 from bihuan.tracing.errors import InvestigationClosed, UnknownInvestigation, UnknownProposal
 from bihuan.tracing.models import ContactProposal, Investigation
-from bihuan.tracing.models.proposals import PROPOSED
+from bihuan.tracing.models.proposals import DISMISSED, PROPOSED
 from bihuan.tracing.queries.criteria import contact_policy
 from bihuan.tracing.rules.seats import Passenger, Seat, Vehicle, sits_near
 from bihuan.tracing.rules.settings import SettingKind
@@ -258,6 +258,7 @@ def _told_before(
     """The proposal that this very sentence made: the same place and time of somebody of the same name and
     numbers."""
     rows = ContactProposal.objects.filter(investigation=found, encounters__contains=[told])
+    rows = rows.exclude(state=DISMISSED)  # said again, she is to be decided about again
     if isinstance(person, str):
         return rows.filter(person__public_id=person).first()
     asked = prepare(person, on=clock.today())

@@ -69,8 +69,11 @@ def named_for(case_id: int) -> list[NamedContact]:
     made = []
     for contact in contacts:
         person = known.get(contact.person_id)
+        is_own = contact.case_id == case_id and (contact.pk, None) not in ended
+        if not is_own and contact.pk not in further:
+            continue
         told = [_decided(contact, person, proposal) for proposal in decided.get(contact.pk, ())]
-        if not told and contact.case_id == case_id and (contact.pk, None) not in ended:
+        if not told and is_own:
             told = [_own(contact, person)]
         if not told:
             told = [_further(contact, person, exposure) for exposure in further.get(contact.pk, ())]
