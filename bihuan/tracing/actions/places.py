@@ -84,10 +84,11 @@ def register_places(
     named = _named(one for one in rows if not one.store_id)
     known = [held.get(one.store_id) or named.get(_name(one)) for one in rows]
     fresh = [_new(one, at) for one, old in zip(rows, known, strict=True) if old is None]
-    differing = [
-        old for one, old in zip(rows, known, strict=True) if old is not None and _bring(old, one, at)
-    ]
     with writing(actor):
+        known = _locked(known)
+        differing = [
+            old for one, old in zip(rows, known, strict=True) if old is not None and _bring(old, one, at)
+        ]
         Place.unscoped.bulk_create(fresh, batch_size=_BLOCK)
         Place.unscoped.bulk_update(differing, _WRITTEN, batch_size=_BLOCK)
         _end_alerts(differing)
@@ -164,6 +165,13 @@ def _named(given: Iterable[PlaceInput]) -> dict[tuple[str, str], Place]:
         territory_code__in={code for code, _name in wanted}, name__in={name for _code, name in wanted}
     ).order_by("-id")
     return {(place.territory_code, place.name): place for place in rows} if wanted else {}
+
+
+def _locked(known: Sequence[Place | None]) -> list[Place | None]:
+    """These places as they are now: two who change one do not undo each other."""
+    ids = {place.pk for place in known if place is not None}
+    now = {one.pk: one for one in Place.unscoped.select_for_update().filter(pk__in=ids).order_by("id")}
+    return [None if place is None else now[place.pk] for place in known]
 
 
 def _name(one: PlaceInput) -> tuple[str, str]:
