@@ -69,7 +69,7 @@ def _decided(row: ProposalRow, contact: Any, classes: frozenset[str], tz: tzinfo
         href=reverse("web:proposal", args=[row.public_id]),
         days=tuple(sorted(set(met))),
         case=row.of_case if seen.HEALTH in classes else "",
-        minutes=row.minutes,
+        minutes=row.minutes if seen.HEALTH in classes else 0,
     )
 
 

@@ -294,7 +294,7 @@ def _shown(row: ProposalRow, tz: tzinfo, days: int, *, tells: bool) -> dict[str,
             (_("encounters"), round(row.parts[1])),
             (_("further cases"), round(row.parts[2])),
         ],
-        "over": _observed_until(row, tz, days),
+        "over": _observed_until(row, tz, days) if tells else None,  # it tells when they met
         "told": told[:TOLD],
         "more": told[TOLD:],
         "later": [sentence(e, tz) for e in row.later] if tells else [],
