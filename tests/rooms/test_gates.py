@@ -379,6 +379,13 @@ def test_an_alert_ends_when_the_place_is_closed(cast: Cast, gate: str) -> None:
         assert PlaceAlert.unscoped.get().ended_at == noon
 
 
+def test_an_alert_of_a_day_before_the_closing_was_over_with_its_day(cast: Cast, gate: str) -> None:
+    record(cast, gate, passing("a"), passing("b", who=PHONE), passing("c", who="AB1234567"))
+    close(cast, gate, MORNING + timedelta(days=3))
+    with scope.system():
+        assert PlaceAlert.unscoped.get().ended_at == local("06-02 00:00")
+
+
 def test_an_entry_code_good_when_it_was_scanned_is_good_when_it_is_sent(
     cast: Cast, gate: str, home: Path
 ) -> None:

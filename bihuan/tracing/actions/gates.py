@@ -34,7 +34,7 @@ from bihuan.tracing.errors import TakenByOther, UnknownPlace
 from bihuan.tracing.models import GateCheck, GateHandOver, Place, PlaceAlert, Stranger
 from bihuan.tracing.notices import OVER_LIMIT
 from bihuan.tracing.queries.gates import stranger_place
-from bihuan.tracing.queries.places import closed_since, head_counts
+from bihuan.tracing.queries.places import closed_since, counted_until, head_counts
 from bihuan.tracing.rules import codes, gates
 
 MOST: Final = 500  # records in one call: a device sends again what is left
@@ -388,7 +388,7 @@ def _watch_limit(place: Place, rules: GateRules, at: datetime) -> None:
     inside = head_counts([place.pk], since=day).get(place.pk, 0)
     standing = PlaceAlert.objects.filter(place=place, ended_at=None).first()
     if standing is not None and standing.began_at < day:  # at midnight a gate counts anew
-        standing.ended_at = clock.start_of_day(clock.local_day(standing.began_at) + timedelta(days=1))
+        standing.ended_at = counted_until(standing)
         standing.save(update_fields=["ended_at"])
         standing = None
     if standing is not None and inside <= limit:

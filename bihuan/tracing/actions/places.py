@@ -16,6 +16,7 @@ from bihuan.registry.actor import Actor
 from bihuan.registry.errors import UnknownTerritory
 from bihuan.tracing.errors import PlaceInvalid, UnknownPlace
 from bihuan.tracing.models import Place, PlaceAlert, place_id
+from bihuan.tracing.queries.places import counted_until
 from bihuan.tracing.rules.settings import SettingKind
 
 #: Places in one call; longer lists come in parts.
@@ -140,7 +141,7 @@ def _end_alerts(places: Iterable[Place]) -> None:
     since = {place.pk: place.closed_at for place in places if place.closed_at}
     standing = list(PlaceAlert.objects.filter(place__in=since, ended_at=None))
     for alert in standing:
-        alert.ended_at = since[alert.place_id]
+        alert.ended_at = min(since[alert.place_id], counted_until(alert))
     PlaceAlert.objects.bulk_update(standing, ["ended_at"])
 
 

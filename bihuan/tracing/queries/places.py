@@ -197,6 +197,11 @@ def _ended(alert: PlaceAlert, today: datetime) -> datetime | None:
     """When an alert ended: by a record, else at the end of its day."""
     if alert.ended_at is not None or alert.began_at >= today:
         return alert.ended_at
+    return counted_until(alert)
+
+
+def counted_until(alert: PlaceAlert) -> datetime:
+    """The midnight at which a gate counts anew, and an alert of that day is over."""
     return clock.start_of_day(clock.local_day(alert.began_at) + timedelta(days=1))
 
 
