@@ -159,7 +159,7 @@ def _tested(asked: _Asked) -> Indicator:
     rows = rows.annotate(
         proven=Coalesce("became_case__sample_at", "became_case__result_at", "became_case__confirmation_at")
     )
-    as_case = Q(proven__gt=F("symptomatic_at") - day, proven__lte=F("symptomatic_at") + TESTED_WITHIN)
+    as_case = Q(proven__gte=F("symptomatic_at"), proven__lte=F("symptomatic_at") + TESTED_WITHIN)
     tested = Q(Exists(taken.filter(Q(taken__gte=ill) | by_day | by_result)))
     done = rows.filter(tested | as_case & Q(proven__lte=asked.at))
     due = rows.filter(Q(symptomatic_at__lte=asked.at - TESTED_WITHIN) | Q(pk__in=done.values("pk")))
