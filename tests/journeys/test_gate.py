@@ -135,6 +135,26 @@ def test_a_wrong_digit_is_seen_before_it_is_recorded(phone: Any, gate: str) -> N
     assert counted() == 0
 
 
+def test_pressed_twice_while_a_network_hangs_records_once_and_keeps_what_is_typed_next(
+    phone: Any, gate: str
+) -> None:
+    log_in(phone, "grid")
+    hung: list[Any] = []
+    phone.context.route("**/records/", lambda route: hung.append(route) if not hung else route.continue_())
+    phone.goto(f"/gate/{gate}/")
+    phone.wait_for_selector("html[data-ready=yes]", state="attached")
+    pass_by(phone, ID_NUMBER)
+    phone.click(".gate-record", force=True)
+    phone.fill("#who", "13871234567")
+    phone.keyboard.press("Enter")
+    expect(phone.locator("#gate-said")).to_contain_text("已登记")
+    expect(phone.locator("#who")).to_have_value("13871234567")
+    phone.click(".gate-record")
+    expect(phone.locator("#who")).to_have_value("")
+    hung[0].continue_()
+    settle(phone, 2)
+
+
 def others(phone: Any, n: int) -> None:
     expect(phone.locator("#gate-others")).to_have_attribute("data-n", str(n))
 
@@ -165,6 +185,7 @@ def test_two_people_on_one_phone_each_send_what_they_took(phone: Any, gate: str)
     phone.click("#gate-leave")
     expect(phone.locator("#gate-whose")).to_contain_text("未登录时登记")
     pass_by(phone, "13871234569")
+    expect(phone.locator("#gate-queue")).to_have_attribute("data-n", "1")
     others(phone, 2)
     phone.reload()
     phone.wait_for_selector("html[data-ready=yes]", state="attached")

@@ -63,6 +63,7 @@ let again = false;
 let newest = ""; // the event recorded last
 let scanning: AbortController | null = null;
 
+const recorders = document.querySelectorAll<HTMLButtonElement>(".gate-record, #gate-medical");
 const field = (name: string): HTMLInputElement => form.elements.namedItem(name) as HTMLInputElement;
 const chosen = (name: string): string => (form.querySelector<HTMLInputElement>(`input[name="${name}"]:checked`)?.value ?? "");
 
@@ -85,6 +86,11 @@ function readForm(): GateRecord {
   };
 }
 
+/** Whether the form holds what was recorded: who typed on meanwhile keeps what she typed. */
+function isStill(one: GateRecord): boolean {
+  return JSON.stringify({ ...readForm(), event: one.event, at: one.at }) === JSON.stringify(one);
+}
+
 /** What of the four musts is missing, as the server will judge it. */
 function missing(record: GateRecord): string[] {
   if (record.direction === "out" || record.medical) return [];
@@ -105,7 +111,20 @@ function isWrongNumber(who: string): boolean {
   return "10X98765432"[sum % 11] !== text[17];
 }
 
+/** Record one after the other: pressed again meanwhile, nothing is recorded twice. */
 async function record(one: GateRecord): Promise<void> {
+  if ([...recorders].some((button) => button.disabled)) return;
+  const pressed = document.activeElement as HTMLElement | null;
+  for (const button of recorders) button.disabled = true;
+  try {
+    await recordOne(one);
+  } finally {
+    for (const button of recorders) button.disabled = false;
+    if (document.activeElement === document.body) pressed?.focus();
+  }
+}
+
+async function recordOne(one: GateRecord): Promise<void> {
   newest = one.event;
   try {
     if (!turn.refresh()) known = ask().catch(() => undefined); // somebody came to the log-in meanwhile
@@ -126,7 +145,8 @@ async function record(one: GateRecord): Promise<void> {
   const head = one.medical ? t("medical") : `${t("recorded")} ${time}`;
   show(lacking.length ? `${head} · ${t("incomplete")} ${lacking.join(", ")}` : head, lacking.length ? "soon" : "done");
   fever.hidden = one.temperature === null || one.temperature < about.fever;
-  reset();
+  if (one.medical) field("who").focus();
+  else if (isStill(one)) reset();
   void send();
 }
 
