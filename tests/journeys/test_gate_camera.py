@@ -109,6 +109,7 @@ def test_the_camera_reads_an_entry_code_without_a_network_too(
         expect(phone.locator("#gate-video")).to_be_hidden()
         expect(phone.locator("#temperature")).to_be_focused()
         pass_by(phone, code)
+        expect(phone.locator("#gate-said")).to_contain_text("已登记")
     phone.context.set_offline(False)
     settle(phone, 2)
     assert set(numbers(tmp_path)) == {number}
@@ -159,6 +160,32 @@ def test_a_code_of_something_else_is_not_taken_and_the_camera_is_stopped_by_hand
     phone.get_by_role("button", name="停止").click()
     expect(phone.locator("#gate-video")).to_be_hidden()
     expect(phone.locator("#who")).to_have_value("")
+
+
+def test_stopped_while_the_browser_asks_for_leave_the_camera_goes_off_again(
+    with_camera: Open, gate: str
+) -> None:
+    phone = with_camera(DEVICE, ALLOW)
+    phone.add_init_script(
+        """window.asked = new Promise((heard) => {
+            navigator.mediaDevices.getUserMedia = async () => {
+                const picture = document.createElement("canvas").captureStream();
+                window.picture = picture.getTracks()[0];
+                await new Promise((yes) => { window.allow = yes; heard(); });
+                return picture;
+            };
+        });"""
+    )
+    log_in(phone, "grid")
+    kept(phone, gate)
+    before = phone.locator("#gate-camera").inner_text()
+    scan(phone)
+    phone.evaluate("window.asked")
+    phone.get_by_role("button", name="停止").click()
+    phone.evaluate("window.allow()")
+    expect(phone.locator("#gate-camera")).to_have_text(before)
+    expect(phone.locator("#gate-video")).to_be_hidden()
+    assert phone.evaluate("window.picture.readyState") == "ended"
 
 
 @pytest.mark.parametrize(("arguments", "said"), [((DEVICE,), "未获准使用摄像头"), ((ALLOW,), "未找到摄像头")])

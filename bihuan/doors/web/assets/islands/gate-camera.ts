@@ -41,6 +41,7 @@ export async function readCode(video: HTMLVideoElement, stop: AbortSignal, stran
   let codes = (await native()) ?? (await ours());
   const stream = await camera(stop);
   try {
+    if (stop.aborted) return ""; // stopped while the browser asked whether it may
     video.srcObject = stream;
     video.hidden = false;
     await video.play();
