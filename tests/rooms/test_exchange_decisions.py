@@ -43,6 +43,7 @@ def test_naming_changing_and_a_new_key_are_kept_with_who_and_the_fingerprint(tmp
         ("changed", "十堰疾控", "李敏"),
         ("named", "十堰", "李敏"),
     ]
+    assert made.serial == 3, "the second asking changed nothing"
     assert found[1].fingerprint == keys.fingerprint(made.newest.public) != found[2].fingerprint
     row = ExchangeDecision.objects.get(what="key_changed")
     assert (row.by_account_id, row.by_post_id, row.door, row.serves) == (7, 3, "web", ["4203"])

@@ -137,16 +137,16 @@ def name_it(*, name: str, url: str, serves: Sequence[str]) -> Identity:
         return made
 
 
-def rotate(newest: str = "") -> Identity:
+def rotate(newest: str = "") -> tuple[Identity, bool]:
     """Make a new key; peers are told by a message signed with the one they know. Asked with the key that was
-    the `newest`, a second asking makes no second key."""
+    the `newest`, a second asking makes no second key: False. Raises NoIdentity."""
     with _alone():
         before = own()
         if newest and newest != before.newest.id:
-            return before
+            return before, False
         made = replace(before, serial=before.serial + 1, keys=(*before.keys, new_pair()))
         _write(made)
-        return made
+        return made, True
 
 
 def forget_before(newest: str) -> int:

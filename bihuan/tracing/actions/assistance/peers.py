@@ -53,10 +53,10 @@ def name_installation(
     require_whole()
     for code in codes:
         access.require(RIGHT, territory_code=code)
-    by, is_first = actor or _NOBODY, keys.load() is None
+    by = actor or _NOBODY
     with writing(by):
         made = keys.name_it(name=name.strip()[: keys.LONGEST_NAME], url=url, serves=codes)
-        decisions.of_ourselves(Decided.NAMED if is_first else Decided.CHANGED, made, actor=by)
+        decisions.of_ourselves(Decided.NAMED if made.serial == 1 else Decided.CHANGED, made, actor=by)
     _log("named", made, actor)
     return made
 
@@ -67,12 +67,13 @@ def rotate_key(*, actor: Actor | None = None, newest: str = "") -> keys.Identity
     `newest` is the id of the key to be replaced: asked for the same one twice, only one is made.
     """
     require_whole()
-    before, by = keys.load(), actor or _NOBODY
-    if before is None:
-        raise not_named()
+    by = actor or _NOBODY
     with writing(by):
-        made = keys.rotate(newest)
-        if made.newest.id == before.newest.id:
+        try:
+            made, is_new = keys.rotate(newest)
+        except keys.NoIdentity:
+            raise not_named() from None
+        if not is_new:
             return made
         decisions.of_ourselves(Decided.KEY_CHANGED, made, actor=by)
     _log("key_changed", made, actor)
