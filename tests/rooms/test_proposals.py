@@ -296,6 +296,18 @@ def test_somebody_named_twice_by_one_sentence_is_one_person(cast, scene):
     assert other.person_id != first.person_id, "another phone is another person until somebody joins them"
 
 
+def test_two_of_one_name_without_numbers_are_two_when_anything_else_told_differs(cast, scene):
+    told = {"last": local("02-11 20:00"), "setting": "dining", "place": "家宴", "minutes": 90}
+    her = PersonInput(territory_code=GRID, name="郑春", sex="F")
+    him = replace(her, sex="M")
+    older = replace(her, age_years=61, age_reported_on=local("02-12 09:00").date())
+    seen = [
+        do(cast.officer, WHEN, name_person, scene.public_id, one, **told).person_id
+        for one in (her, her, him, older, him)
+    ]
+    assert (len(set(seen)), seen[0], seen[2]) == (3, seen[1], seen[4])
+
+
 def test_the_same_person_of_two_cases_is_one_contact_and_the_longest_obligation_wins(cast, scene):
     found(cast, scene)
     first = confirm(cast, rows()["周小明"].public_id).contacts[0]

@@ -255,16 +255,21 @@ def name_person(
 def _told_before(
     found: Investigation, told: dict[str, Any], person: PersonInput | str
 ) -> ContactProposal | None:
-    """The proposal that this very sentence made: the same place and time of somebody of the same name and
-    numbers."""
+    """The proposal that this very sentence made: the same place and time of somebody told of in the same
+    words; two of one name differ by what else is told of them."""
     rows = ContactProposal.objects.filter(investigation=found, encounters__contains=[told])
     rows = rows.exclude(state=DISMISSED)  # said again, she is to be decided about again
     if isinstance(person, str):
         return rows.filter(person__public_id=person).first()
     asked = prepare(person, on=clock.today())
-    return rows.filter(
+    same = rows.filter(
         person__name=asked.name, person__id_index=asked.id_index, person__phone_index=asked.phone_index
-    ).first()
+    )
+    if not (asked.id_index or asked.phone_index):
+        same = same.filter(
+            person__sex=asked.sex, person__date_birth=asked.date_birth, person__birth_year=asked.birth_year
+        )
+    return same.first()
 
 
 def resolve(
