@@ -16,6 +16,7 @@ from bihuan.registry.secrets import keyring
 from bihuan.tracing import visits
 from bihuan.tracing.actions.investigate import close_investigation
 from bihuan.tracing.models import Contact, ContactProposal, Investigation, Place, Stranger, VisitLook
+from bihuan.tracing.queries import proposals as reads
 from bihuan.tracing.queries.gates import stranger_place
 from bihuan.tracing.queries.investigations import find_investigation
 from tests.cast import COMMUNITY, NEXT_COUNTY, Cast, Member
@@ -124,6 +125,26 @@ def test_a_name_whose_days_of_observation_are_over_says_so(
     words = "观察期已于 2020-02-24 届满"
     assert words not in read(get(cast.officer, "proposals", world.public_id))
     assert words in read(get(cast.officer, "proposals", world.public_id, when="03-01 12:00"))
+
+
+def test_a_long_list_says_that_it_goes_on_and_the_file_holds_everybody(
+    cast: Cast, world: Investigation, found: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def page() -> Any:
+        return get(cast.officer, "proposals", world.public_id, part="unknown")
+
+    def names() -> list[str]:
+        file = get(cast.officer, "proposals", world.public_id, part="unknown", export="csv")
+        return [row["待判定编号"] for row in table(file)]
+
+    with scope.system():
+        ContactProposal.objects.update(person=None, county="")
+    whole = names()
+    assert sorted(whole) == sorted(found.values())
+    assert "按得分由高到低显示前" not in read(page())
+    monkeypatch.setattr(reads, "MOST", 1)
+    assert "按得分由高到低显示前 1 人" in read(page())
+    assert names() == whole
 
 
 def test_filters_narrow_the_list(cast: Cast, world: Investigation, found: Any) -> None:

@@ -193,6 +193,16 @@ def page_of_proposals(
     )
 
 
+def all_proposals(investigation: Investigation, given: ProposalFilter) -> list[ProposalRow]:
+    """Every name of one part, the highest score first. Whoever shows them logs it."""
+    page = page_of_proposals(investigation, given, size=MOST)
+    rows = [*page.rows]
+    while page.next:
+        page = page_of_proposals(investigation, given, cursor=page.next, size=MOST)
+        rows += page.rows
+    return rows
+
+
 def _position(cursor: str) -> tuple[float, int, int]:
     try:
         score, minutes, pk = cursor.split(" ")

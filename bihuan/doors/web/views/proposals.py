@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, time, tzinfo
 from typing import Any, Final
 
 from django import forms
@@ -17,13 +17,13 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 from bihuan.care.actions import take_back
+from bihuan.care.queries.obliged import obliged_until
 from bihuan.cases.queries import people
 from bihuan.doors.exchange.passenger_list import received
 from bihuan.doors.web import exporting, places, seen
 from bihuan.doors.web.access import access
 from bihuan.doors.web.views.asked import asked_words
 from bihuan.loops.queries import sight
-from bihuan.policy.values import value
 from bihuan.registry import access as registry_access
 from bihuan.registry import clock, masking, territory
 from bihuan.registry.actor import Actor
@@ -93,18 +93,19 @@ def _file(request: HttpRequest, public_id: str) -> HttpResponseBase:
     investigation = reads.find_investigation(public_id)
     registry_access.require(EXPORT, territory_code=investigation.territory_code)
     tells = _tells(investigation) and seen.LOCATION in seen.classes(EXPORT)
-    found = reads.list_proposals(public_id, _filter(request.GET, tells=tells))
+    given = _filter(request.GET, tells=tells)
+    found = reads.all_proposals(investigation, given)
     tz = clock.zone(tz_of(investigation.territory_code))
     classes = [seen.LOCATION] if tells else ["operational"]
-    seen.note([row.person_id for row in found.rows], classes, purpose("export.proposals", public_id))
+    seen.note([row.person_id for row in found], classes, purpose("export.proposals", public_id))
     headers = [
         _("Who"), _("Contact"), _("Source case"), _("Territory"), _("Criterion"), _("Clause"), _("Reason"),
         _("Minutes"), _("Times"), _("When and where"), _("First exposure"), _("Last exposure"),
         _("Confirmed by"), _("Decided at"), _("Assistance request"), _("Number of the proposal"),
     ]  # fmt: skip
-    rows = [_cells(row, investigation, tz, tells=tells) for row in found.rows]
+    rows = [_cells(row, investigation, tz, tells=tells) for row in found]
     write = exporting.as_csv if request.GET["export"] == "csv" else exporting.as_xlsx
-    return write(f"{public_id}-{found.part}", headers, rows)
+    return write(f"{public_id}-{given.part}", headers, rows)
 
 
 def _cells(row: ProposalRow, investigation: Any, tz: tzinfo, *, tells: bool) -> list[Any]:
@@ -133,7 +134,6 @@ def _page(
     found = reads.list_proposals(public_id, given)
     investigation = found.investigation
     tz = clock.zone(tz_of(investigation.territory_code))
-    days = _days_observed(investigation.territory_code)
     is_open = investigation.status == investigation.OPEN
     may = is_open and registry_access.may(None, WRITE, territory_code=investigation.territory_code).allowed
     if tells:
@@ -152,7 +152,8 @@ def _page(
         "given": given,
         "filtered": given != ProposalFilter(part=given.part),
         "tabs": _tabs(found, given),
-        "rows": [_shown(row, tz, days, tells=tells) for row in found.rows],
+        "rows": [_shown(row, investigation, tz, tells=tells) for row in found.rows],
+        "first_only": len(found.rows) if len(found.rows) == reads.MOST else 0,
         "tells": tells,
         "may_export": registry_access.may(None, EXPORT, territory_code=investigation.territory_code).allowed,
         "places": found.places if tells else (),
@@ -191,11 +192,12 @@ def _as_sent(
     if wrong is None:
         return {}
     told = (wrong.details.get("errors") or [])[:WRONG_SHOWN]
+    rows = {row.public_id: row for row in found.rows}
     return {
         "wrong": wrong,
         "wrong_lines": [
             {
-                "name": _name(reads.find_proposal(e["field"])[0]),
+                "name": _name(rows.get(e["field"]) or reads.find_proposal(e["field"])[0]),
                 "text": e["message"],
                 "href": reverse("web:proposal", args=[e["field"]]),
             }
@@ -264,23 +266,17 @@ def _said(quote: Any) -> str:
 # --- one row ------------------------------------------------------------------------------------------
 
 
-def _days_observed(territory_code: str) -> int:
-    """How many days a close contact is observed under the policy in force, at a site and at home."""
-    now = clock.now()
-    return sum(
-        int(value(f"observation.{key}", territory_code, now).value or 0) for key in ("days", "home_days")
-    )
-
-
-def _observed_until(row: ProposalRow, tz: tzinfo, days: int) -> date | None:
+def _observed_until(row: ProposalRow, territory_code: str, tz: tzinfo) -> date | None:
     """The last day of observation, where it has passed already: whoever decides should know."""
     if row.last_at is None or row.state != "proposed":
         return None
-    last = row.last_at.astimezone(tz).date() + timedelta(days=days)
-    return last if last < clock.now().astimezone(tz).date() else None
+    today = clock.now().astimezone(tz).date()
+    met = row.last_at.astimezone(tz).date()
+    last = obliged_until(met, today, territory_code, secondary=row.order > 1)
+    return last if last < today else None
 
 
-def _shown(row: ProposalRow, tz: tzinfo, days: int, *, tells: bool) -> dict[str, Any]:
+def _shown(row: ProposalRow, investigation: Any, tz: tzinfo, *, tells: bool) -> dict[str, Any]:
     best = row.candidates[0] if row.candidates and tells else None
     told = [sentence(e, tz) for e in row.encounters] if tells else []
     return {
@@ -294,7 +290,8 @@ def _shown(row: ProposalRow, tz: tzinfo, days: int, *, tells: bool) -> dict[str,
             (_("encounters"), round(row.parts[1])),
             (_("further cases"), round(row.parts[2])),
         ],
-        "over": _observed_until(row, tz, days) if tells else None,  # it tells when they met
+        # it tells when they met
+        "over": _observed_until(row, investigation.territory_code, tz) if tells else None,
         "told": told[:TOLD],
         "more": told[TOLD:],
         "later": [sentence(e, tz) for e in row.later] if tells else [],
@@ -619,12 +616,7 @@ def proposal(request: HttpRequest, public_id: str) -> HttpResponse:
     zh = (get_language() or "zh").startswith("zh")
     context = {
         "one": investigation,
-        "shown": _shown(
-            row,
-            clock.zone(tz_of(investigation.territory_code)),
-            _days_observed(investigation.territory_code),
-            tells=tells,
-        ),
+        "shown": _shown(row, investigation, clock.zone(tz_of(investigation.territory_code)), tells=tells),
         "row": row,
         "tells": tells,
         "form": form,
