@@ -4,18 +4,22 @@
 `phone` the same at 390 px, with touch
 `live`  the address of the application, served by pytest-django's live server on the test database
 
-A console error or a failed request of the page itself fails the journey.
+A console error or a failed request of the page itself fails the journey. What a journey waits for may be slow on
+a busy machine: waits are long, and the database is emptied only when the last request was answered.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.signals import request_finished, request_started
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
@@ -31,7 +35,7 @@ ARGUMENTS = [
     "--disable-dev-shm-usage",
 ]
 LANGUAGE = "zh-CN"
-TIMEOUT_MS = 15_000
+TIMEOUT_MS = 60_000
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -61,8 +65,23 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def live(live_server: Any, transactional_db: None) -> str:
-    return str(live_server.url)
+def live(live_server: Any, transactional_db: None) -> Iterator[str]:
+    begun: set[object] = set()
+
+    def begin(environ: dict[str, Any], **_more: object) -> None:
+        begun.add(threading.get_ident())
+
+    def end(**_more: object) -> None:
+        begun.discard(threading.get_ident())
+
+    request_started.connect(begin)
+    request_finished.connect(end)
+    yield str(live_server.url)
+    until = time.monotonic() + TIMEOUT_MS / 1000
+    while begun and time.monotonic() < until:
+        time.sleep(0.02)
+    request_started.disconnect(begin)
+    request_finished.disconnect(end)
 
 
 @pytest.fixture
