@@ -4,8 +4,8 @@
 `phone` the same at 390 px, with touch
 `live`  the address of the application, served by pytest-django's live server on the test database
 
-A console error or a failed request of the page itself fails the journey. What a journey waits for may be slow on
-a busy machine: waits are long, and the database is emptied only when the last request was answered.
+A console error or a failed request of the page itself fails the journey. What a journey waits for may be slow
+on a busy machine: waits are long, and the database is emptied only when the last request was answered.
 """
 
 from __future__ import annotations
