@@ -13,11 +13,10 @@ from ninja.parser import Parser
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from bihuan.doors.api import problems
+from bihuan.epi import years
 from bihuan.registry import clock
 from bihuan.registry.errors import Invalid
 
-#: Years in which a date of an outbreak, or a question about one, can lie: what a calendar program survives.
-FIRST_YEAR, LAST_YEAR = 1900, 2200
 JSON: Final = "application/json"
 MULTIPART: Final = "multipart/form-data"
 _ISO_DAY: Final = len("2020-02-17")
@@ -63,8 +62,8 @@ def _unfit(message: str) -> Invalid:
 
 
 def _sane_date(day: date) -> date:
-    if not FIRST_YEAR <= day.year < LAST_YEAR:
-        raise ValueError(f"the year must lie between {FIRST_YEAR} and {LAST_YEAR}")
+    if day.year not in years.MEANT:
+        raise ValueError(f"the year must lie between {years.FIRST} and {years.LAST}")
     return day
 
 

@@ -17,10 +17,9 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from bihuan.epi import years
 from bihuan.registry.errors import Invalid
 
-#: Years somebody can mean, as in tables (`epi.tables.cells`).
-YEARS = (1800, 2200)
 #: A whole number is kept in eight bytes, in the database and in arrays.
 LARGEST = 2**63 - 1
 #: A file that is not there yet is no reason to refuse its name.
@@ -39,7 +38,7 @@ def guard(command: Any) -> Any:
 
 def is_meant(at: datetime) -> bool:
     """Whether somebody can mean this moment: one in another year is a slip, and no arithmetic goes on it."""
-    return YEARS[0] <= at.year <= YEARS[1]
+    return at.year in years.MEANT
 
 
 def _checking(parameter: Any, process: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -79,7 +78,7 @@ def _check_meaning(parameter: Any, value: Any) -> None:
     if isinstance(value, int) and abs(value) > LARGEST:
         raise _refused(parameter, _("%(option)s is too large a number."))
     if isinstance(value, datetime) and not is_meant(value):
-        words = {"year": value.year, "first": YEARS[0], "last": YEARS[1]}
+        words = {"year": value.year, "first": years.FIRST, "last": years.LAST}
         raise _refused(
             parameter,
             _("%(option)s: the year %(year)d is none between %(first)d and %(last)d."),

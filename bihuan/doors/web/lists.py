@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from bihuan.doors.web import exporting, saved_views
 from bihuan.doors.web.drawing import RingStage
-from bihuan.doors.web.moments import YEARS
+from bihuan.epi import years
 from bihuan.registry.errors import Invalid
 
 Row = TypeVar("Row")
@@ -109,7 +109,7 @@ def a_date(text: str) -> date:
         day = date.fromisoformat(text)
     except ValueError as wrong:
         raise ValueError(_("Write the date as 2020-02-17.")) from wrong
-    if day.year not in YEARS:  # no day can be added to the last one there is
+    if day.year not in years.MEANT:  # no day can be added to the last one there is
         raise ValueError(_("Write the date as 2020-02-17."))
     return day
 

@@ -9,10 +9,10 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from bihuan.epi import years
 from bihuan.registry import clock
 
 DAY = timedelta(days=1)
-YEARS = range(1900, 2200)  # a moment outside is a slip, and no day can be added to the last one there is
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def asked(request: HttpRequest) -> Moment:
             found = timezone.make_aware(found) if timezone.is_naive(found) else timezone.localtime(found)
     except (ValueError, OverflowError):
         return Moment(now, None)
-    return Moment(found, found) if found.year in YEARS else Moment(now, None)
+    return Moment(found, found) if found.year in years.MEANT else Moment(now, None)
 
 
 def choices(moment: Moment) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bihuan.epi.errors import InputError
 from bihuan.epi.series import NO_DAY
 from bihuan.epi.tables.files import CELL, COLUMN, Table, broken
+from bihuan.epi.years import FIRST, LAST
 
 Kind = Literal["date", "number", "text"]
 Weeks = Literal["iso", "mmwr"]
@@ -32,7 +33,6 @@ DATE_FORMATS = (
     "%Y/%m/%d %H:%M:%S",
     "%Y-%m-%d %H:%M:%S.%g",
 )
-YEARS = (1800, 2200)
 MONTHS = ("month", "月", "月份", "mon")
 
 
@@ -93,7 +93,7 @@ def _far_off(values: Any, kind: Kind) -> NDArray[np.bool_]:
     if kind == "number":
         return np.isinf(np.asarray(data, dtype=np.float64))
     years = np.asarray(data, dtype="datetime64[Y]").astype(np.int64) + 1970
-    return (years < YEARS[0]) | (years > YEARS[1])
+    return (years < FIRST) | (years > LAST)
 
 
 def _text(table: Table, one: Wanted) -> str:

@@ -19,6 +19,7 @@ from bihuan.doors.exchange.mapping.faults import fault_of
 from bihuan.doors.exchange.mapping.keys import COLUMN, DATES, FILE, TERRITORY, TOP
 from bihuan.doors.exchange.mapping.model import DEFAULT_TIMEZONE, ColumnMap, Mapping, TerritoryRule
 from bihuan.doors.exchange.reader import FileHints
+from bihuan.epi import years
 
 
 class Check:
@@ -242,7 +243,7 @@ class Check:
 
     def year(self, data: AnyMapping[str, Any]) -> int | None:
         value = data.get("year")
-        if value is not None and (not isinstance(value, int) or not 1800 <= value <= 2200):
+        if value is not None and (not isinstance(value, int) or value not in years.MEANT):
             self.fault(["dates", "year"], _("A year is a number such as 2020."))
             return None
         return value
