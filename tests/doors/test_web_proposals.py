@@ -8,9 +8,12 @@ from io import BytesIO, StringIO
 from typing import Any
 
 import pytest
+from django.template.loader import render_to_string
 from django.urls import reverse
 from pypdf import PdfReader
 
+from bihuan.care.queries import person_page
+from bihuan.doors.web.namings import Naming, namings
 from bihuan.registry import audit, clock, scope
 from bihuan.registry.secrets import keyring
 from bihuan.tracing import visits
@@ -285,6 +288,31 @@ def test_who_does_not_see_health_cannot_ask_for_the_contacts_of_a_case(
         body = read(get(cast.inspector, "contacts", case=case))
         assert contact in body, "the filter is none of hers, and narrows nothing"
         assert "同桌交谈" not in body
+
+
+def test_who_does_not_see_health_is_told_by_whom_somebody_was_named_and_not_why(
+    cast: Cast, world: Investigation, found: Any
+) -> None:
+    decide(cast.officer, world, "confirm", found["zhou"], criterion="other", reason="同桌交谈")
+    with scope.system():
+        person = Contact.objects.get().person.public_id
+    page = read(get(cast.officer, "person", person))
+    with cast.officer.acting():
+        held = person_page(person)
+        [whole] = namings(held, frozenset({"operational", "health", "location"}))
+        [less] = namings(held, frozenset({"operational", "location"}))
+    assert (whole.reason, whole.case, less.by, less.at) == (
+        "同桌交谈",
+        world.case.public_id,
+        whole.by,
+        whole.at,
+    )
+    assert less == Naming(whole.contact, whole.by, whole.at)
+    words = render_to_string("web/person/namings.html", {"namings": [less]})
+    assert "仅对可见健康信息的岗位显示" in words
+    for text in ("同桌交谈", "流调人员判定", "2020-02-10"):
+        assert text in page
+        assert text not in words, text
 
 
 def test_what_was_chosen_and_written_stays_when_it_cannot_be_done(

@@ -24,14 +24,15 @@ VIEW = "investigation.view"
 class Naming:
     """One reason a person is a contact. `href` leads to the proposal where one was decided and the reader may
     see it; `told` are encounters, empty out of the reader's sight and after the investigation; `at` UTC;
-    `case` the source case, "" where it is not known or not to be told."""
+    `case` the source case, "" where it is not known. Who does not see health is told by whom and when only,
+    with a `reason` of None."""
 
     contact: str
-    criterion: str
-    clause: str
-    reason: str
     by: str
     at: datetime
+    criterion: str = ""
+    clause: str = ""
+    reason: str | None = None
     told: tuple[str, ...] = ()
     href: str = ""
     days: tuple[date, ...] = ()
@@ -42,8 +43,8 @@ class Naming:
 def namings(page: PersonPage, classes: frozenset[str]) -> list[Naming]:
     """Why each contact record of a person stands: the decisions about it, and what else was recorded.
 
-    `classes` are those the reader sees of this person: the source case needs health; encounters need the
-    location class under `investigation.view` too, and an open investigation.
+    `classes` are those the reader sees of this person: why needs health; encounters need the location class
+    under `investigation.view` too, and an open investigation.
     """
     found = []
     for contact in page.contacts:
@@ -58,29 +59,33 @@ def namings(page: PersonPage, classes: frozenset[str]) -> list[Naming]:
 def _decided(row: ProposalRow, contact: Any, classes: frozenset[str], tz: tzinfo) -> Naming:
     sees = seen.LOCATION in classes and seen.LOCATION in seen.classes(VIEW)
     met = [at.astimezone(tz).date() for at in (row.first_at, row.last_at) if at is not None]
+    at = row.decided_at or contact.confirmed_at
+    if seen.HEALTH not in classes:
+        return Naming(contact.public_id, row.decided_by, at)
     return Naming(
         contact=contact.public_id,
         criterion=criterion_labels().get(row.criterion, row.criterion),
         clause=row.clause,
         reason=row.reason,
         by=row.decided_by,
-        at=row.decided_at or contact.confirmed_at,
+        at=at,
         told=tuple(sentence(e, tz) for e in row.encounters) if sees and row.is_open else (),
         href=reverse("web:proposal", args=[row.public_id]),
         days=tuple(sorted(set(met))),
-        case=row.of_case if seen.HEALTH in classes else "",
-        minutes=row.minutes if seen.HEALTH in classes else 0,
+        case=row.of_case,
+        minutes=row.minutes,
     )
 
 
 def _recorded(one: NamedContact, contact: Any, classes: frozenset[str]) -> Naming:
+    if seen.HEALTH not in classes:
+        return Naming(contact.public_id, one.by, one.at)
     return Naming(
         contact=contact.public_id,
         criterion=criterion_labels().get(one.criterion, ""),
-        clause="",
         reason=one.reason,
         by=one.by,
         at=one.at,
         days=tuple(sorted({day for day in (one.first, one.last) if day is not None})),
-        case=one.case if seen.HEALTH in classes else "",
+        case=one.case,
     )
