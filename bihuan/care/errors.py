@@ -3,7 +3,8 @@
 BihuanError
 ├── NotFound
 │   ├── UnknownOrder
-│   └── UnknownAppeal
+│   ├── UnknownAppeal
+│   └── OwnPageClosed      the code of somebody's own page opens nothing any more
 ├── Invalid
 │   ├── RecordIncomplete   no control without a complete decision record; `.errors` names what is missing
 │   └── ReadingInvalid     a temperature nobody can have, a check in the future
@@ -15,7 +16,8 @@ BihuanError
     ├── NotTwoStages       the order has no second stage at home to move to
     ├── AlreadyObserved    an order runs already; extend it instead
     ├── NotObserved        no order runs
-    └── AppealWaiting      the order has an appeal that waits for its answer
+    ├── AppealWaiting      the order has an appeal that waits for its answer
+    └── NoProof            no number of a person is held by which she could show that a page is hers
 """
 
 from __future__ import annotations
@@ -81,3 +83,22 @@ class NotObserved(Conflict):
 
 class AppealWaiting(Conflict):
     code = "appeal-waiting"
+
+
+class OwnPageClosed(NotFound):
+    code = "own-page-closed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("This page is closed."), hint=_("Open it again with your code, or ask for a new code.")
+        )
+
+
+class NoProof(Conflict):
+    code = "no-proof"
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("Neither a document number nor a telephone of this person is held."),
+            hint=_("Enter one first: with its last characters she shows that the page is hers."),
+        )

@@ -7,6 +7,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from bihuan.care.rules import AppealDecision, CheckKind, EndReason, HomeKind, OrderKind, Symptom
+from bihuan.care.rules.own_page import OwnEnd
 from bihuan.registry.ids import new_id
 from bihuan.registry.models.base import ScopedModel
 from bihuan.registry.models.history import track
@@ -51,6 +52,11 @@ DECISION_LABELS = [
     (AppealDecision.REJECTED.value, _("Rejected: the order stands")),
     (AppealDecision.LAPSED.value, _("Not answered in time: the order ended")),
     (AppealDecision.WITHDRAWN.value, _("Withdrawn")),
+]
+OWN_END_LABELS = [
+    (OwnEnd.RENEWED.value, _("A newer code was given")),
+    (OwnEnd.TAKEN_BACK.value, _("Taken back")),
+    (OwnEnd.GUESSED.value, _("Wrong answers too often")),
 ]
 
 
@@ -243,6 +249,62 @@ class Appeal(ScopedModel):
             models.UniqueConstraint(
                 fields=["order"], name="care_appeal_one_waiting", condition=models.Q(decided_at__isnull=True)
             )
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+def own_access_id() -> str:
+    return new_id("Y")
+
+
+@track(
+    fields=[
+        "id",
+        "public_id",
+        "person",
+        "territory_code",
+        "reach",
+        "given_at",
+        "given_by",
+        "given_by_account_id",
+        "given_by_post_id",
+        "until_at",
+        "ended_at",
+        "end_reason",
+    ]
+)
+class OwnAccess(ScopedModel):
+    """A code that opens somebody's own page, given to her by a post. Of the code only a keyed hash is kept.
+
+    `reach` is the territory of that post: what lies outside is not shown, as the post does not see it either.
+    `wrong` counts answers that were not hers, `opened` how often the page was opened, last at `opened_at`.
+    """
+
+    public_id = models.CharField(max_length=20, unique=True, default=own_access_id)
+    person = models.ForeignKey("registry.Person", on_delete=models.PROTECT, related_name="+")
+    reach = models.CharField(max_length=64, blank=True)
+    code_index = models.CharField(max_length=64, unique=True)
+    given_at = models.DateTimeField()
+    given_by = models.CharField(max_length=120, blank=True)
+    given_by_account_id = models.BigIntegerField(null=True)
+    given_by_post_id = models.BigIntegerField(null=True)
+    until_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    end_reason = models.CharField(max_length=12, choices=OWN_END_LABELS, blank=True)
+    wrong = models.PositiveSmallIntegerField(default=0)
+    opened = models.PositiveIntegerField(default=0)
+    opened_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(ScopedModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["person"], name="care_own_access_one", condition=models.Q(ended_at__isnull=True)
+            ),
+            models.CheckConstraint(
+                condition=models.Q(until_at__gt=models.F("given_at")), name="care_own_access_forward"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,186 @@
+"""Her own page: a post gives somebody a code, and she opens with it what is held about her, why, until when,
+and who looked (architecture 7.3). She has no account and no post; what she may see is the reach of the post
+that gave the code, and of that only what is about her."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from bihuan.care.actions.appeals import file_appeal
+from bihuan.care.errors import NoProof, OwnPageClosed
+from bihuan.care.models import Appeal, Order, OwnAccess
+from bihuan.care.rules.own_page import CODE_LENGTH, TRIES, VALID_DAYS, OwnEnd, is_hers, plain_code
+from bihuan.cases.actions.common import moment_now, writing
+from bihuan.loops.queries.sight import classes_of
+from bihuan.registry import scope
+from bihuan.registry.actor import Actor
+from bihuan.registry.errors import NotAllowed, NotFound
+from bihuan.registry.ids import ALPHABET
+from bihuan.registry.models import Person
+from bihuan.registry.people import id_place, phone_place
+from bihuan.registry.queries import person_by_public_id
+from bihuan.registry.roles_rules import Granted
+from bihuan.registry.scope import Scope
+from bihuan.registry.secrets import keyring
+
+RIGHT = "person.view"
+#: What her own page tells: whoever gives a code sees all of it.
+TOLD = frozenset({"identity", "health", "location"})
+_HERSELF = Actor.system("the person herself", door="web")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Given:
+    """A code as it is handed over, once; afterwards nobody can read it. `until` in UTC."""
+
+    access: OwnAccess
+    code: str
+    until: datetime
+
+
+def may_give(person: Person) -> bool:
+    """Whether the post acted in sees all that the person's own page would tell."""
+    acting = scope.current()
+    if acting is None or acting.post_id is None or acting.glass:
+        return False
+    try:
+        return classes_of(RIGHT, territory_code=person.territory_code, person_id=person.pk) >= TOLD
+    except NotFound:
+        return False
+
+
+def give_code(person_id: str, *, actor: Actor, now: datetime | None = None) -> Given:
+    """A new code for somebody's own page; the one before opens nothing any more.
+
+    Raises NotAllowed for a post that does not see all of it, NoProof for a person of whom no number is held.
+    """
+    at = moment_now(now)
+    with writing(actor):
+        person = _to_give(person_id)
+        Person.objects.select_for_update(of=("self",)).get(pk=person.pk)  # two at once end one another's
+        if not _numbers(person):
+            raise NoProof()
+        _end(person, OwnEnd.RENEWED, at)
+        acting = scope.current()
+        assert acting is not None
+        code = "".join(secrets.choice(ALPHABET) for _n in range(CODE_LENGTH))
+        made = OwnAccess.objects.create(
+            person_id=person.pk,
+            territory_code=person.territory_code,
+            reach=acting.lo,
+            code_index=_index(code),
+            given_at=at,
+            given_by=actor.name[:120],
+            given_by_account_id=actor.account_id,
+            given_by_post_id=actor.post_id,
+            until_at=at + timedelta(days=VALID_DAYS),
+        )
+        return Given(made, code, made.until_at)
+
+
+def take_code_back(person_id: str, *, actor: Actor, now: datetime | None = None) -> int:
+    """The person's code opens nothing any more; returns how many were ended (0 or 1)."""
+    at = moment_now(now)
+    with writing(actor):
+        return _end(_to_give(person_id), OwnEnd.TAKEN_BACK, at)
+
+
+def open_own_page(code: str, answer: str, *, now: datetime | None = None) -> OwnAccess | None:
+    """What a code and the end of one of her numbers open; None when either is wrong, which is counted.
+
+    After `TRIES` wrong answers the code opens nothing any more.
+    """
+    at = moment_now(now)
+    plain = plain_code(code)
+    if not plain:
+        return None
+    with writing(_HERSELF), scope.system():  # who has no post stands in no territory
+        found = (
+            OwnAccess.objects.select_for_update(of=("self",)).select_related("person")
+            .filter(code_index=_index(plain), ended_at__isnull=True, until_at__gt=at).first()
+        )  # fmt: skip
+        if found is None:
+            return None
+        if is_hers(answer, _numbers(found.person)):
+            OwnAccess.objects.filter(pk=found.pk).update(opened=F("opened") + 1, opened_at=at, wrong=0)
+            return found
+        found.wrong += 1
+        if found.wrong >= TRIES:
+            found.ended_at, found.end_reason = at, OwnEnd.GUESSED.value
+        found.save(update_fields=["wrong", "ended_at", "end_reason"])
+        return None
+
+
+@contextmanager
+def on_own_page(access_id: str, *, now: datetime | None = None) -> Iterator[Person]:
+    """Act as somebody on her own page: within the reach of the post that gave the code, without any right.
+
+    Raises OwnPageClosed when the code opens nothing any more.
+    """
+    at = moment_now(now)
+    with scope.system():  # whose page it is, is not known before
+        found = OwnAccess.objects.filter(public_id=access_id, ended_at__isnull=True, until_at__gt=at).first()
+    if found is None:
+        raise OwnPageClosed()
+    with scope.acting_as(Scope(lo=found.reach)):
+        person = Person.objects.filter(pk=found.person_id, shredded_at__isnull=True).first()
+        if person is None:
+            raise OwnPageClosed()
+        yield person
+
+
+def appeal_own(access_id: str, order_id: str, *, text: str, now: datetime | None = None) -> Appeal:
+    """The person herself appeals against an order about her. Raises OwnPageClosed, and what `file_appeal`
+    raises; an order about somebody else does not exist for her."""
+    at = moment_now(now)
+    with on_own_page(access_id, now=at) as person:
+        order = Order.objects.filter(public_id=order_id, person__root_id=person.root_id).first()
+        if order is None:
+            raise OwnPageClosed()
+        name, code = person.name, order.territory_code
+    files = Scope(lo=code, grants=frozenset({Granted("appeal.file", "operational", "below")}))
+    with scope.acting_as(files):
+        return file_appeal(
+            order_id, text=text, filed_by=name or _("the person herself"), actor=_HERSELF, now=at
+        )
+
+
+def _to_give(person_id: str) -> Person:
+    person: Person = person_by_public_id(person_id)
+    if not may_give(person):
+        raise NotAllowed(
+            _("A code is given by a post that sees who the person is, where, and her health."),
+            hint=_("Ask the community, the street or the CDC that looks after her."),
+        )
+    return person
+
+
+def _end(person: Person, why: OwnEnd, at: datetime) -> int:
+    rows = OwnAccess.objects.select_for_update().filter(person__root_id=person.root_id, ended_at=None)
+    ended = list(rows)
+    for row in ended:
+        row.ended_at, row.end_reason = at, why.value
+        row.save(update_fields=["ended_at", "end_reason"])
+    return len(ended)
+
+
+def _numbers(person: Person) -> list[str]:
+    """Her document numbers and telephones, of all records joined with hers."""
+    ring, found = keyring(), []
+    for one in Person.objects.filter(root_id=person.root_id):
+        if one.id_cipher:
+            found.append(ring.decrypt(one.id_cipher, place=id_place(one.public_id)))
+        if one.phone_cipher:
+            found.append(ring.decrypt(one.phone_cipher, place=phone_place(one.public_id)))
+    return found
+
+
+def _index(code: str) -> str:
+    return keyring().index("own page", code)

@@ -1,0 +1,31 @@
+"""The code of somebody's own page, as posts that look after her may know it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bihuan.care.models import OwnAccess
+from bihuan.registry import clock
+from bihuan.registry.models import Person
+
+
+@dataclass(frozen=True, slots=True)
+class CodeView:
+    """A code that opens a page: who gave it, until when it does, how often it did. Times in UTC."""
+
+    given_by: str
+    given_at: datetime
+    until_at: datetime
+    opened: int
+    opened_at: datetime | None
+
+
+def code_of(person: Person, *, now: datetime | None = None) -> CodeView | None:
+    """The code that opens a person's own page now; None when there is none."""
+    at = now or clock.now()
+    rows = OwnAccess.objects.filter(person__root_id=person.root_id, ended_at__isnull=True, until_at__gt=at)
+    found = rows.order_by("-id").first()
+    if found is None:
+        return None
+    return CodeView(found.given_by, found.given_at, found.until_at, found.opened, found.opened_at)

@@ -1,0 +1,187 @@
+"""Somebody's own page: who gives a code, who opens it, and how far it reaches."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bihuan.care import actions as care
+from bihuan.care.actions import own_page as own
+from bihuan.care.errors import AppealWaiting, NoProof, OwnPageClosed
+from bihuan.care.models import Appeal, Order, OwnAccess
+from bihuan.care.queries import person_page
+from bihuan.care.rules.own_page import CODE_LENGTH, TRIES, VALID_DAYS, grouped, is_hers, plain_code
+from bihuan.registry import access, clock, scope
+from bihuan.registry.errors import NotAllowed, NotFound
+from bihuan.registry.ids import ALPHABET
+from bihuan.registry.models import Person
+from bihuan.registry.people import PersonInput
+from bihuan.tracing.models import Contact
+from tests.cast import GRID, Cast, Member
+from tests.rooms.care_room import do, local, make_case, make_contact, zhou
+
+PHONE = "13871234567"
+DAY = "02-14 12:00"
+pytestmark = pytest.mark.in_office_since(local("02-01 08:00"))
+
+
+@pytest.fixture
+def hers(cast: Cast) -> Person:
+    """周小明, a contact under an order, whose telephone is held."""
+    contact = make_contact(cast.officer, "02-13 10:00", person=zhou(phone=PHONE))
+    do(cast.command, "02-13 11:00", care.record_placed, care.OrderInput(contact=contact.public_id))
+    with scope.system():
+        return Person.objects.get(pk=contact.person_id)
+
+
+def given_by(who: Member, person: Person, when: str = DAY) -> own.Given:
+    return do(who, when, own.give_code, person.public_id)
+
+
+def opens(code: str, answer: str = "4567", when: str = "02-14 13:00") -> bool:
+    return own.open_own_page(code, answer, now=local(when)) is not None
+
+
+def only() -> OwnAccess:
+    with scope.system():
+        return OwnAccess.objects.order_by("-id").first()
+
+
+def test_a_code_and_the_end_of_one_of_her_numbers_open_her_page(cast: Cast, hers: Person) -> None:
+    made = given_by(cast.officer, hers)
+    assert made.until - local(DAY) == timedelta(days=VALID_DAYS)
+    assert opens(made.code)
+    assert opens(f" {grouped(made.code).lower()} ", "4567 ")
+    assert (only().opened, only().opened_at) == (2, local("02-14 13:00"))
+    with own.on_own_page(only().public_id, now=local("02-14 13:01")) as person:
+        page = person_page(person.public_id)
+        assert page.order is not None
+        assert person.pk == hers.pk
+        assert not access.may(None, "person.view"), "who looks at her own page holds no right"
+
+
+def test_of_the_code_nothing_is_kept_that_opens(cast: Cast, hers: Person) -> None:
+    made = given_by(cast.officer, hers)
+    kept = {str(value) for value in OwnAccess.unscoped.values().get().values()}
+    assert not any(made.code in text for text in kept)
+    assert made.code not in repr(made)
+
+
+def test_a_wrong_answer_opens_nothing_and_too_many_end_the_code(cast: Cast, hers: Person) -> None:
+    made = given_by(cast.officer, hers)
+    for _n in range(TRIES - 1):
+        assert not opens(made.code, "0000")
+    assert opens(made.code), "the right answer begins the count anew"
+    for _n in range(TRIES):
+        assert not opens(made.code, "0000")
+    assert not opens(made.code)
+    assert only().end_reason == "guessed"
+    assert opens(given_by(cast.officer, hers).code)
+
+
+def test_nobody_opens_with_no_code_or_one_of_another_installation(cast: Cast, hers: Person) -> None:
+    given_by(cast.officer, hers)
+    for code in ("", "X", "0" * CODE_LENGTH, "周" * CODE_LENGTH, "7" * 300):
+        assert not opens(code)
+    assert only().wrong == 0
+
+
+def test_a_newer_code_one_taken_back_and_one_whose_days_are_over_open_nothing(
+    cast: Cast, hers: Person
+) -> None:
+    first = given_by(cast.officer, hers)
+    assert opens(first.code)
+    access_id = only().public_id
+    second = given_by(cast.officer, hers)
+    assert (opens(first.code), opens(second.code)) == (False, True)
+    with pytest.raises(OwnPageClosed), own.on_own_page(access_id, now=local(DAY)):
+        pass
+    assert not opens(second.code, when="03-15 12:01")
+    assert opens(second.code, when="03-15 11:59")
+    assert do(cast.officer, DAY, own.take_code_back, hers.public_id) == 1
+    assert do(cast.officer, DAY, own.take_code_back, hers.public_id) == 0
+    assert not opens(second.code)
+
+
+def test_only_a_post_that_sees_all_of_it_gives_a_code(cast: Cast, hers: Person) -> None:
+    for who in (cast.neighbor, cast.laboratory, cast.transfer, cast.administrator):
+        with pytest.raises((NotAllowed, NotFound)):
+            given_by(who, hers)
+    with pytest.raises((NotAllowed, NotFound)):
+        do(cast.neighbor, DAY, own.take_code_back, hers.public_id)
+    looking = replace(cast.officer.scope, glass="B-0000000000")
+    with scope.acting_as(looking), pytest.raises(NotAllowed), clock.frozen(local(DAY)):
+        own.give_code(hers.public_id, actor=cast.officer.actor)
+    assert not OwnAccess.unscoped.exists()
+
+
+def test_somebody_of_whom_no_number_is_held_gets_no_code(cast: Cast) -> None:
+    contact = make_contact(cast.officer, "02-13 10:00")
+    with pytest.raises(NoProof):
+        given_by(cast.officer, contact.person)
+
+
+def test_the_page_reaches_no_further_than_the_post_that_gave_the_code(cast: Cast, hers: Person) -> None:
+    elsewhere = make_contact(cast.officer, "02-13 10:30", person=zhou(phone="13800000000"))
+    with scope.system():
+        Contact.objects.filter(pk=elsewhere.pk).update(person=hers, territory_code="420602001001")
+    given_by(cast.officer, hers)
+    with own.on_own_page(only().public_id, now=local(DAY)) as person:
+        assert elsewhere.public_id not in [c.public_id for c in person_page(person.public_id).contacts]
+
+
+def test_she_appeals_against_her_own_order_and_against_no_other(cast: Cast, hers: Person) -> None:
+    given_by(cast.officer, hers)
+    mine = only().public_id
+    other = make_contact(cast.officer, "02-13 10:00", person=zhou(phone="13900001111"))
+    do(cast.command, "02-13 11:00", care.record_placed, care.OrderInput(contact=other.public_id))
+    with scope.system():
+        orders = {order.person_id: order.public_id for order in Order.objects.all()}
+    with pytest.raises(OwnPageClosed):
+        own.appeal_own(mine, orders[other.person_id], text="不是我", now=local(DAY))
+    made = own.appeal_own(mine, orders[hers.pk], text="我没有坐那趟车", now=local(DAY))
+    assert (made.filed_by, made.text) == ("周小明", "我没有坐那趟车")
+    assert made.due_at > local(DAY)
+    with pytest.raises(AppealWaiting):
+        own.appeal_own(mine, orders[hers.pk], text="又一次", now=local(DAY))
+    with scope.system():
+        assert Appeal.objects.count() == 1
+
+
+def test_the_page_of_somebody_whose_data_were_destroyed_is_closed(cast: Cast, hers: Person) -> None:
+    given_by(cast.officer, hers)
+    with scope.system():
+        Person.objects.filter(pk=hers.pk).update(shredded_at=local(DAY))
+    with pytest.raises(OwnPageClosed), own.on_own_page(only().public_id, now=local(DAY)):
+        pass
+
+
+def test_a_doctor_of_a_case_gives_a_code_too(cast: Cast) -> None:
+    case = make_case(
+        cast.doctor,
+        "02-13 10:00",
+        person=PersonInput(territory_code=GRID, name="李芳", id_number="420303198103040022"),
+    )
+    with scope.system():
+        person = Person.objects.get(pk=case.person_id)
+    assert opens(given_by(cast.officer, person).code, "0022")
+
+
+@given(
+    st.text(alphabet=ALPHABET, min_size=CODE_LENGTH, max_size=CODE_LENGTH),
+    st.sampled_from(["-", " ", "", "."]),
+)
+def test_a_code_is_read_as_it_was_printed_however_it_is_typed(code: str, between: str) -> None:
+    typed = grouped(code).replace("-", between).lower()
+    assert plain_code(typed) == code
+    assert plain_code(typed.replace("0", "o").replace("1", "l")) == code
+
+
+@given(st.text(max_size=6), st.lists(st.text("0123456789X", max_size=18), max_size=3))
+def test_an_answer_is_hers_only_if_a_number_longer_than_it_ends_so(answer: str, numbers: list[str]) -> None:
+    told = "".join(c for c in answer.upper() if c.isalnum())
+    assert is_hers(answer, numbers) == any(len(n) > 4 and n[-4:] == told for n in numbers)
