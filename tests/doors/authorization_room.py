@@ -267,6 +267,8 @@ def web_pages(facts: Facts) -> dict[str, list[dict[str, Any]]]:
         "policy_value": [{"key": "clocks.report_hours"}],
         **{name: [{"public_id": facts.place}] for name in _PLACE_PAGES},
         "entry_code": [{"public_id": one} for one in facts.people.values()],
+        "own_code": [{"public_id": one} for one in facts.people.values()],
+        "own_appeal": [{"order_id": facts.order}],
         "chain_card": [{"public_id": facts.case}],
         "assistance_one": [{"public_id": facts.request}],
         "peer_suspend": [{"installation": "N-0000000000"}],
@@ -316,8 +318,9 @@ _LISTS = (
     "investigations",
     "look_common",
 )
-#: Not about the people of the facts: rules; other installations; and a gate opens to who records there.
-_PUBLIC_DATA = ("gap", "policy_value", "chains_export", "gate", "peer_suspend")
+#: Not about the people of the facts: rules; other installations; a gate opens to who records there, and
+#: somebody's own page to who holds its code, of which the address says nothing.
+_PUBLIC_DATA = ("gap", "policy_value", "chains_export", "gate", "peer_suspend", "own_appeal")
 
 
 def web_forms(facts: Facts) -> dict[str, dict[str, Any]]:
@@ -353,6 +356,10 @@ def web_forms(facts: Facts) -> dict[str, dict[str, Any]]:
             "reason": "no reason",
         },
         "glass_end": {},
+        "own": {"code": "0000-0000-0000", "answer": "0000"},
+        "own_appeal": {"text": "x"},
+        "own_leave": {},
+        "own_code": {},
         "place_new": {"name": "新店", "kind": "shop", "territory_code": GRID},
         "place_edit": {"name": "改名", "kind": "shop", "territory_code": GRID},
         "place_active": {"active": "1"},

@@ -40,6 +40,7 @@ PUBLIC = frozenset(
     {"healthz", "readyz", "metrics", "set_language", "web:theme", "web:alive", "web:patterns"}
     | {"api:openapi-json", "api:api-root", "api:nowhere", "api:nowhere-at-all"}
     | {"api:exchange-messages", "api:exchange-card", "web:gate_worker"}
+    | {"web:own", "web:own_appeal", "web:own_leave"}  # opened with a code: tests/doors/test_web_own_page.py
 )
 #: Logging in and out, and one's own second factor and password.
 OWN_ACCOUNT = frozenset(
@@ -210,7 +211,7 @@ def test_who_is_not_logged_in_or_holds_no_post_gets_nothing(cast, facts, later, 
     let_in = {a.visit.name for a in answers if a.visit.url.startswith("/api/") and a.status != 401}
     assert let_in == set()
     open_pages = {a.visit.name for a in answers if not a.visit.url.startswith("/api/") and a.status == 200}
-    assert open_pages <= {"patterns", "no_post", "settings", "gate_worker", "alive"}
+    assert open_pages <= {"patterns", "no_post", "settings", "gate_worker", "alive", "own"}
     assert state_of(COUNTY) == before
 
 

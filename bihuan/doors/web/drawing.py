@@ -6,6 +6,7 @@ still owed, amber when due soon and vermilion when late. Every drawing says in w
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import cos, pi, sin
@@ -257,3 +258,12 @@ LOGO_STAGES: Final = (
 def logo(size: int = 28) -> SafeString:
     """The mark: a ring almost closed, the last arc still owed."""
     return ring(LOGO_STAGES, size=size)
+
+
+def scannable(text: str) -> str:
+    """A text as a picture for scanners (a QR code), as the address of an image."""
+    import qrcode  # type: ignore[import-untyped]
+    from qrcode.image.svg import SvgPathImage  # type: ignore[import-untyped]
+
+    drawn = qrcode.make(text, image_factory=SvgPathImage, border=2)
+    return "data:image/svg+xml;base64," + base64.b64encode(drawn.to_string()).decode()

@@ -17,8 +17,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_POST
 
+from bihuan.doors.web import drawing, seen, vite
 from bihuan.doors.web import places as territories
-from bihuan.doors.web import seen, vite
 from bihuan.doors.web.access import access
 from bihuan.loops.queries import sight
 from bihuan.registry import access as registry_access
@@ -185,7 +185,7 @@ def entry_code(request: HttpRequest, public_id: str) -> HttpResponse:
         "back": reverse("web:person", args=[public_id]),
         "code": codes_words(code.text) if code else "",
         "until": code.until if code else None,
-        "picture": _picture(code.text) if code else "",
+        "picture": drawing.scannable(code.text) if code else "",
     }
     return render(request, "web/gate/code.html", context)
 
@@ -193,15 +193,6 @@ def entry_code(request: HttpRequest, public_id: str) -> HttpResponse:
 def codes_words(text: str) -> str:
     """A code in groups, to be typed if need be."""
     return " ".join(text[i : i + 5] for i in range(0, len(text), 5))
-
-
-def _picture(text: str) -> str:
-    """The code as a picture for scanners: an address that holds it."""
-    import qrcode  # type: ignore[import-untyped]
-    from qrcode.image.svg import SvgPathImage  # type: ignore[import-untyped]
-
-    drawn = qrcode.make(text, image_factory=SvgPathImage, border=2)
-    return "data:image/svg+xml;base64," + base64.b64encode(drawn.to_string()).decode()
 
 
 @access(scope="anyone")

@@ -13,7 +13,9 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from bihuan.care.actions.own_page import may_give
 from bihuan.care.queries import PersonPage, appeals_waiting, find_order, person_page
+from bihuan.care.queries.own_page import code_of
 from bihuan.care.verbs import VERBS, perform
 from bihuan.cases.queries import find_case, people
 from bihuan.cases.verbs import Verb
@@ -61,7 +63,7 @@ def person(request: HttpRequest, public_id: str) -> HttpResponse:
     seen.note([found.person.pk], shown, purpose("page.person"))
     now = clock.now()
     rings = progress_of(loop.public_id for loop in found.loops)
-    loop = _main_loop(found, rings)
+    loop = main_loop(found, rings)
     duties = find_duties(DutyFilter(person_id=found.person.pk), limit=30).rows
     context = {
         "person": {
@@ -74,7 +76,7 @@ def person(request: HttpRequest, public_id: str) -> HttpResponse:
         },
         "stages": cards.arcs(loop),
         "strip": strip(loop),
-        "chips": _chips(found),
+        "chips": chips(found),
         "actions": _actions(found),
         "moments": timeline.moments_of(found.entries, shown),
         "whys": _whys(found),
@@ -99,6 +101,8 @@ def person(request: HttpRequest, public_id: str) -> HttpResponse:
         "ask_href": _ask_href(found),
         "visits": visits_held(found.person.pk) if seen.LOCATION in shown else None,
         "code_href": _code_href(public_id, shown),
+        "own_href": reverse("web:own_code", args=[public_id]) if may_give(found.person) else "",
+        "own_code": code_of(found.person),
         "no_moments_title": _("Nothing recorded yet"),
         "no_moments_text": _(
             "Facts, duties and decisions about this person will stand here in the order they happened."
@@ -118,7 +122,7 @@ def _subject(found: PersonPage) -> tuple[str, str] | None:
     return ("contact", found.contacts[-1].public_id) if found.contacts else None
 
 
-def _main_loop(found: PersonPage, rings: dict[str, LoopProgress]) -> LoopProgress | None:
+def main_loop(found: PersonPage, rings: dict[str, LoopProgress]) -> LoopProgress | None:
     """The loop to draw: the newest open one, else the newest."""
     ordered = [rings[loop.public_id] for loop in reversed(found.loops) if loop.public_id in rings]
     return next((loop for loop in ordered if loop.is_open), ordered[0] if ordered else None)
@@ -169,7 +173,7 @@ def _loop_state(loop: LoopProgress | None, outcome: str) -> str:
     return _("now: %(stage)s") % {"stage": label(loop.at.label)} if loop.at else _("open")
 
 
-def _chips(found: PersonPage) -> list[dict[str, str]]:
+def chips(found: PersonPage) -> list[dict[str, str]]:
     chips = []
     for case in found.cases:
         chips.append({"tone": "fact", "text": case_word(case.classification)})

@@ -1,0 +1,294 @@
+"""Somebody's own page: what stands about her and until when, what comes next, what is held, who looked; and
+the appeal. She opens it with a code and the end of one of her numbers, without an account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+
+from bihuan.care.actions.own_page import appeal_own, give_code, on_own_page, open_own_page, take_code_back
+from bihuan.care.queries import Entry, PersonPage, person_page
+from bihuan.care.queries.orders import OrderView
+from bihuan.care.queries.words import DECISION_LABELS
+from bihuan.care.rules.own_page import TRIES, grouped
+from bihuan.doors.web import cards, drawing, seen, timeline, whys, words
+from bihuan.doors.web.access import access
+from bihuan.doors.web.shapes import Why
+from bihuan.doors.web.views.person import chips, main_loop, strip
+from bihuan.loops.queries.duties import duty_labels
+from bihuan.loops.queries.progress import progress_of
+from bihuan.registry import clock, posts, shredder
+from bihuan.registry.audit import Look
+from bihuan.registry.errors import BihuanError, NotFound
+from bihuan.registry.masking import mask_name
+from bihuan.registry.purposes import purpose
+from bihuan.registry.text import label
+from bihuan.tracing.actions.held_visits import visits_held
+from bihuan.tracing.queries.named import namings_beside
+from bihuan.tracing.queries.reasons import criterion_labels
+
+#: How long a page stays open that nobody touches: people share phones.
+IDLE: Final = timedelta(minutes=30)
+SHOWN_LOOKS: Final = 100
+SHOWN_DUTIES: Final = 30
+_SESSION: Final = "own_page"
+#: What of her timeline is told: what happened to her, not what officials wrote, nor who was with her.
+_TOLD: Final = (
+    "case.found",
+    "case.date_",
+    "case.transferred",
+    "case.follow_up",
+    "contact.",
+    "order.",
+    "appeal.",
+    "check.",
+    "test.",
+)
+#: Words of officials, which may name others.
+_KEPT_BACK: Final = frozenset({"criterion", "setting", "note", "told", "summary", "finding"})
+
+
+class OpenForm(forms.Form):
+    code = forms.CharField(
+        label=gettext_lazy("Code of my page"),
+        max_length=40,
+        widget=forms.TextInput(
+            attrs={
+                "autocomplete": "off",
+                "autocapitalize": "characters",
+                "spellcheck": "false",
+                "data-fragment": "",
+                "autofocus": True,
+            }
+        ),
+    )
+    answer = forms.CharField(
+        label=gettext_lazy("The last four characters of your identity document or telephone number"),
+        max_length=10,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "inputmode": "text", "spellcheck": "false"}),
+    )
+
+
+class AppealForm(forms.Form):
+    text = forms.CharField(
+        label=gettext_lazy("Why it should end"),
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """A step that is owed to her: what, by which office, until when."""
+
+    what: str
+    owner: str
+    due_at: datetime
+    is_late: bool
+
+
+@access(scope="anyone", personal=True)
+@never_cache
+def own(request: HttpRequest) -> HttpResponse:
+    """The page, or the way into it."""
+    if request.user.is_authenticated:  # a post's device is not hers
+        return render(request, "web/own/logged_in.html")
+    if request.method == "POST":
+        return _open(request)
+    access_id = _opened(request)
+    return _way_in(request) if access_id is None else _page(request, access_id)
+
+
+def _open(request: HttpRequest) -> HttpResponse:
+    form = OpenForm(request.POST)
+    if form.is_valid():
+        found = open_own_page(form.cleaned_data["code"], form.cleaned_data["answer"])
+        if found is not None:
+            request.session.cycle_key()
+            _touch(request, found.public_id)
+            return redirect("web:own")
+        form.add_error(
+            None,
+            _("The code or the four characters are wrong. After %(n)s wrong answers a code opens nothing.")
+            % {"n": TRIES},
+        )
+    return _way_in(request, form, status=422)
+
+
+def _way_in(request: HttpRequest, form: OpenForm | None = None, *, status: int = 200) -> HttpResponse:
+    return render(request, "web/own/open.html", {"form": form or OpenForm()}, status=status)
+
+
+def _page(
+    request: HttpRequest,
+    access_id: str,
+    *,
+    appeal: AppealForm | None = None,
+    wrong: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    try:
+        with on_own_page(access_id) as person:
+            context = _context(person_page(person.public_id, looks=SHOWN_LOOKS))
+    except NotFound as closed:
+        request.session.flush()
+        messages.warning(request, str(closed))
+        return redirect("web:own")
+    context |= {"appeal_form": appeal or AppealForm(), "wrong": wrong}
+    return render(request, "web/own/page.html", context, status=status)
+
+
+@access(scope="anyone", personal=True)
+@never_cache
+def own_appeal(request: HttpRequest, order_id: str) -> HttpResponse:
+    """She appeals against an order about her."""
+    access_id = None if request.user.is_authenticated else _opened(request)
+    if request.method != "POST" or access_id is None:
+        return redirect("web:own")
+    form = AppealForm(request.POST)
+    if not form.is_valid():
+        return _page(request, access_id, appeal=form, status=422)
+    try:
+        made = appeal_own(access_id, order_id, text=form.cleaned_data["text"])
+    except BihuanError as wrong:
+        return _page(request, access_id, appeal=form, wrong=str(wrong), status=wrong.status)
+    said = words.say_due(made.due_at, clock.now())
+    messages.success(request, _("Your appeal has arrived. It is answered by %(at)s.") % {"at": said})
+    return redirect("web:own")
+
+
+@access(scope="anyone")
+@never_cache
+def own_leave(request: HttpRequest) -> HttpResponse:
+    """Close the page on this device."""
+    if request.method == "POST" and not request.user.is_authenticated:
+        request.session.flush()
+    return redirect("web:own")
+
+
+def _opened(request: HttpRequest) -> str | None:
+    """The access by which the page was opened on this device not long ago."""
+    access_id, at = request.session.get(_SESSION, ("", 0.0))
+    if not access_id or abs(clock.now().timestamp() - at) > IDLE.total_seconds():
+        request.session.pop(_SESSION, None)
+        return None
+    _touch(request, access_id)
+    return str(access_id)
+
+
+def _touch(request: HttpRequest, access_id: str) -> None:
+    request.session[_SESSION] = (access_id, clock.now().timestamp())
+
+
+# --- what it tells --------------------------------------------------------------------------------------
+
+
+def _context(found: PersonPage) -> dict[str, Any]:
+    person = found.person
+    rings = progress_of(loop.public_id for loop in found.loops)
+    loop = main_loop(found, rings)
+    order = found.order if found.order is not None and found.order.order.ended_at is None else None
+    answered = [one for one in found.order.appeals if one.decided_at] if found.order is not None else []
+    return {
+        "name": mask_name(person.name) or person.public_id,
+        "chips": chips(found),
+        "stages": cards.arcs(loop),
+        "strip": strip(loop),
+        "order": order.order if order is not None else None,
+        "why": _why(order) if order is not None else None,
+        "waiting": order.appeal_waiting if order is not None else None,
+        "answered": [
+            (dict(DECISION_LABELS).get(one.decision, ""), one.decision_reason, one.decided_at)
+            for one in answered
+        ],
+        "reasons": [reason for contact in found.contacts for reason in _reasons(contact)],
+        "next": _next(found.duties),
+        "moments": timeline.moments_of(_told(found.entries), frozenset({seen.HEALTH})),
+        "held": [(one.kind, len(one.facts)) for one in shredder.what_is_held(person.pk).held if one.facts],
+        "visits": visits_held(person.pk),
+        "looks": [(_office(look), look.purpose, look.at, bool(look.glass)) for look in found.looks],
+        "shown_looks": SHOWN_LOOKS if len(found.looks) == SHOWN_LOOKS else 0,
+    }
+
+
+def _why(order: OrderView) -> Why:
+    """Why an order stands, without what leads to pages of posts."""
+    return replace(whys.of_order(order), evidence=(), appeal_href="")
+
+
+def _reasons(contact: Any) -> list[tuple[str, str, date | None]]:
+    """By which criterion, said by whom, of which day: not in whose words, nor who the case is."""
+    labels = criterion_labels()
+    return [
+        (labels.get(one.criterion, _("Named as a contact")), one.by, one.last)
+        for one in namings_beside(contact, decisions=True)
+    ]
+
+
+def _next(duties: Sequence[Any]) -> list[Next]:
+    """What is owed to her, the most urgent first."""
+    shown, now = duties[:SHOWN_DUTIES], clock.now()
+    labels = duty_labels((duty.binding_id, duty.kind) for duty in shown)
+    houses = posts.directory().by_id
+    return [
+        Next(
+            label(labels[duty.binding_id, duty.kind]),
+            houses[duty.owner_post_id].label if duty.owner_post_id in houses else "",
+            duty.due_at,
+            duty.due_at < now,
+        )
+        for duty in shown
+    ]
+
+
+def _told(entries: Iterable[Entry]) -> Iterable[Entry]:
+    """What happened to her, without the words of officials, which may name others."""
+    for entry in entries:
+        if entry.what.startswith(_TOLD):
+            back = _KEPT_BACK | ({"reason"} if entry.what == "contact.exposure_ended" else set())
+            yield replace(entry, by="", data={k: v for k, v in entry.data.items() if k not in back})
+
+
+def _office(look: Look) -> str:
+    """The office that looked; a person's name is known there."""
+    return look.post or (_("an office") if look.door in ("web", "api") else look.who) or _("an office")
+
+
+# --- the code -------------------------------------------------------------------------------------------
+
+
+@access("person.view", personal=True)
+@never_cache
+def own_code(request: HttpRequest, public_id: str) -> HttpResponse:
+    """A post gives a code, or takes it back. The code is shown in this answer and never again."""
+    if request.method != "POST":
+        return redirect("web:person", public_id=public_id)
+    actor = request.actor  # type: ignore[attr-defined]
+    if request.POST.get("do") == "take_back":
+        n = take_code_back(public_id, actor=actor)
+        messages.success(request, _("The code opens nothing any more.") if n else _("There was no code."))
+        return redirect("web:person", public_id=public_id)
+    made = give_code(public_id, actor=actor)
+    person = made.access.person
+    seen.note([person.pk], (seen.IDENTITY,), purpose("page.own-code"))
+    where = request.build_absolute_uri(reverse("web:own"))
+    context = {
+        "name": mask_name(person.name) or public_id,
+        "back": reverse("web:person", args=[public_id]),
+        "code": grouped(made.code),
+        "where": where,
+        "picture": drawing.scannable(f"{where}#{made.code}"),
+        "until": made.until,
+    }
+    return render(request, "web/own/code.html", context)

@@ -1,0 +1,213 @@
+"""Somebody's own page: given by a post, opened by her, and closed to everybody else."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+
+from bihuan.care import actions as care
+from bihuan.care.models import Appeal, OwnAccess
+from bihuan.registry import audit, clock, rls, scope
+from bihuan.registry.models import Person
+from bihuan.tracing.models import Contact
+from tests.cast import Cast, Member
+from tests.doors.web_room import browser
+from tests.rooms.care_room import do, local, make_case, make_contact, zhou
+
+PHONE = "13871234567"
+NOW = local("02-14 12:00")
+pytestmark = pytest.mark.in_office_since(local("02-01 08:00"))
+
+
+@pytest.fixture
+def hers(cast: Cast) -> Person:
+    """周小明, a contact of 李芳 under an order."""
+    case = make_case(cast.officer, "02-12 10:00")
+    contact = make_contact(
+        cast.officer, "02-13 10:00", person=zhou(phone=PHONE), case=case.public_id,
+        criterion="dining: 与李芳同桌", exposure_last=local("02-10 12:00").date(), setting="李芳家宴",
+    )  # fmt: skip
+    do(cast.command, "02-13 11:00", care.record_placed, care.OrderInput(contact=contact.public_id))
+    with scope.system():
+        return Person.objects.get(pk=contact.person_id)
+
+
+def code_of(member: Member, person: Person) -> str:
+    with clock.frozen(NOW):
+        answer = browser(member).post(reverse("web:own_code", args=[person.public_id]))
+    assert answer.status_code == 200, answer.status_code
+    return re.search(r'class="code">([0-9A-Z-]+)<', answer.content.decode())[1]
+
+
+def somebody() -> Client:
+    return Client(headers={"accept-language": "zh-hans"})
+
+
+def opened(code: str, answer: str = "4567") -> Client:
+    client = somebody()
+    with clock.frozen(NOW):
+        client.post(reverse("web:own"), {"code": code, "answer": answer})
+    return client
+
+
+def read(client: Client, *, when: Any = NOW) -> str:
+    with clock.frozen(when):
+        return client.get(reverse("web:own")).content.decode()
+
+
+def test_she_sees_what_stands_about_her_until_when_and_who_looked(cast: Cast, hers: Person) -> None:
+    with clock.frozen(NOW):
+        browser(cast.community).get(reverse("web:person", args=[hers.public_id]))
+    page = read(opened(code_of(cast.officer, hers)))
+    for text in (
+        "周*明",
+        "为什么，到什么时候",
+        "聚餐",
+        "2020-02-10",
+        "责任单位",
+        "对此申诉",
+        "查看记录",
+        "测体温",
+        "网格员01",
+        "留存的信息",
+    ):
+        assert text in page, text
+    with scope.system():
+        looks = audit.who_looked(hers.pk)
+    assert looks
+    for look in looks:
+        assert look.post in page
+        assert look.who not in page, "the office, not who sat there"
+
+
+def test_of_the_case_she_met_and_of_what_officials_wrote_nothing_is_told(cast: Cast, hers: Person) -> None:
+    page = read(opened(code_of(cast.officer, hers)))
+    with scope.system():
+        contact = Contact.objects.get()
+        case = contact.case.public_id
+    for text in ("李芳", "同桌", "家宴", case, PHONE, "汉江路"):
+        assert text not in page, text
+    assert not re.search(r'href="/(?!static|mine)', page), "no way leads to pages of posts"
+
+
+def test_the_code_stands_on_one_page_once_and_in_no_address(cast: Cast, hers: Person) -> None:
+    code = code_of(cast.officer, hers)
+    with clock.frozen(NOW):
+        page = browser(cast.officer).get(reverse("web:person", args=[hers.public_id])).content.decode()
+    assert code not in page
+    assert "尚未打开" in page
+    opened(code)
+    with clock.frozen(NOW):
+        page = browser(cast.officer).get(reverse("web:person", args=[hers.public_id])).content.decode()
+    assert "已打开 1 次" in page
+
+
+@pytest.mark.parametrize("answer", ["", "0000", "45677", "４５６８", "周" * 10])
+def test_who_does_not_know_the_end_of_her_numbers_gets_in_nowhere(
+    cast: Cast, hers: Person, answer: str
+) -> None:
+    client = opened(code_of(cast.officer, hers), answer)
+    assert "周*明" not in read(client)
+    with scope.system():
+        assert OwnAccess.objects.get().opened == 0
+
+
+def test_wrong_answers_are_counted_although_the_page_refuses(cast: Cast, hers: Person) -> None:
+    code = code_of(cast.officer, hers)
+    for _n in range(5):
+        opened(code, "0000")
+    assert "周*明" not in read(opened(code))
+    with scope.system():
+        assert OwnAccess.objects.get().end_reason == "guessed"
+
+
+def test_an_appeal_from_her_page_starts_the_clock(cast: Cast, hers: Person) -> None:
+    client = opened(code_of(cast.officer, hers))
+    path = re.search(r'action="(/mine/appeal/[^"]+)"', read(client))[1]
+    with clock.frozen(NOW):
+        assert client.post(path, {"text": " "}).status_code == 422
+        client.post(path, {"text": "我没有坐那趟车"})
+        again = client.post(path, {"text": "再说一次"})
+    assert again.status_code == 409
+    assert "正在等待答复" in again.content.decode()
+    page = read(client)
+    assert "前无答复，措施即终止" in page
+    with scope.system():
+        made = Appeal.objects.get()
+    assert (made.text, made.filed_by, made.person_id) == ("我没有坐那趟车", "周小明", hers.pk)
+
+
+def test_the_page_closes_by_hand_by_itself_and_when_the_code_is_taken_back(cast: Cast, hers: Person) -> None:
+    code = code_of(cast.officer, hers)
+    client = opened(code)
+    assert "周*明" in read(client, when=NOW + timedelta(minutes=29))
+    assert "周*明" not in read(client, when=NOW + timedelta(minutes=60))
+    client = opened(code)
+    client.post(reverse("web:own_leave"))
+    assert "周*明" not in read(client)
+    client = opened(code)
+    with clock.frozen(NOW):
+        browser(cast.officer).post(reverse("web:own_code", args=[hers.public_id]), {"do": "take_back"})
+        closed = client.get(reverse("web:own"), follow=True).content.decode()
+    assert "本页面已关闭" in closed
+    assert "周*明" not in closed
+    assert "周*明" not in read(opened(code))
+
+
+def test_opening_her_page_opens_nothing_else(cast: Cast, hers: Person) -> None:
+    client = opened(code_of(cast.officer, hers))
+    with clock.frozen(NOW):
+        assert client.post("/mine/appeal/O-0000000000/", {"text": "x"}).status_code == 404
+    for path in ("/", "/duties/", f"/people/{hers.public_id}/", "/investigations/", "/api/v1/persons"):
+        answer = client.get(path)
+        assert answer.status_code in (302, 401, 403), path
+        assert b"\xe5\x91\xa8" not in answer.content
+
+
+def test_the_servers_role_that_sees_single_territories_only_opens_the_page_too(
+    cast: Cast, hers: Person, settings: Any
+) -> None:
+    settings.DATABASE_ROLE = "door"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL ROLE {rls.DOOR_ROLE}")
+    client = opened(code_of(cast.officer, hers))
+    path = re.search(r'action="(/mine/appeal/[^"]+)"', read(client))[1]
+    with clock.frozen(NOW):
+        client.post(path, {"text": "我没有坐那趟车"})
+    assert "前无答复，措施即终止" in read(client)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM care_ownaccess")
+        assert cursor.fetchone() == (0,), "nobody acts, so nothing is seen"
+        cursor.execute("SET LOCAL ROLE NONE")
+
+
+def test_somebody_logged_in_for_a_post_opens_no_own_page(cast: Cast, hers: Person) -> None:
+    code = code_of(cast.officer, hers)
+    client = browser(cast.grid)
+    with clock.frozen(NOW):
+        answer = client.post(reverse("web:own"), {"code": code, "answer": "4567"}, follow=True)
+    assert "退出登录" in answer.content.decode()
+    with scope.system():
+        assert OwnAccess.objects.get().opened == 0
+
+
+def test_no_answer_of_the_page_is_kept_by_the_browser(cast: Cast, hers: Person) -> None:
+    client = opened(code_of(cast.officer, hers))
+    with clock.frozen(NOW):
+        answer = client.get(reverse("web:own"))
+    assert "no-store" in answer["Cache-Control"]
+
+
+def test_posts_that_do_not_see_all_of_it_are_offered_no_code(cast: Cast, hers: Person) -> None:
+    with clock.frozen(NOW):
+        for who in (cast.inspector, cast.neighbor, cast.transfer):
+            answer = browser(who).post(reverse("web:own_code", args=[hers.public_id]))
+            assert answer.status_code in (403, 404)
+    with scope.system():
+        assert not OwnAccess.objects.exists()
