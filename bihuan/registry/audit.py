@@ -21,7 +21,7 @@ from bihuan.registry import clock, scope
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Invalid
 from bihuan.registry.models import AccessLog, Account, Person, Post
-from bihuan.registry.purposes import said
+from bihuan.registry.purposes import said, told
 from bihuan.registry.text import name_of
 
 
@@ -106,7 +106,8 @@ def log_read(persons: Iterable[int | Person], fields: Sequence[str], purpose: st
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One reading of a person's data, for the person's page. `at` in UTC; `glass` names an emergency."""
+    """One reading of a person's data, for the person's page. `at` in UTC; `glass` names an emergency; `told`:
+    the purpose as the person herself is told it, without what somebody wrote ("" where that is all)."""
 
     at: datetime
     who: str
@@ -115,6 +116,7 @@ class Look:
     purpose: str
     door: str
     glass: str
+    told: str = ""
 
 
 def who_looked(person_id: int, *, limit: int = 200) -> list[Look]:
@@ -144,4 +146,5 @@ def _look(row: AccessLog, accounts: dict[int, Any], posts: dict[int, Any]) -> Lo
         purpose=said(row.purpose),
         door=row.door,
         glass=row.glass,
+        told=told(row.purpose),
     )

@@ -21,12 +21,18 @@ Words = Callable[..., Any]
 
 _words: dict[str, tuple[int, Words]] = {}
 _proposed: list[str] = []
+_without: dict[str, str] = {}
 
 
-def register_purpose(code: str, words: Words | Any, *, parts: int = 0, proposed: bool = False) -> None:
+def register_purpose(
+    code: str, words: Words | Any, *, parts: int = 0, proposed: bool = False, without: str = ""
+) -> None:
     """Say how a code reads: a (lazy) text, or what makes one of its `parts`. `proposed`: a purpose that forms
-    propose, which is kept as its code when it is taken over unchanged in whatever language."""
+    propose, which is kept as its code when it is taken over unchanged in whatever language. `without`: the
+    code that says the same without the last part, where somebody wrote that one herself."""
     _words[code] = (parts, words if parts else lambda: words)
+    if without:
+        _without[code] = without
     if proposed:
         _proposed.append(code)
         _codes_of.cache_clear()
@@ -50,6 +56,21 @@ def said(kept: str) -> str:
     if len(parts) != n:
         return kept
     return str(words(*(said(part) for part in parts)))
+
+
+def told(kept: str) -> str:
+    """A purpose as the person herself is told it: what the house says by itself. What somebody wrote may name
+    others and is left out; "" where nothing else is kept."""
+    if not kept.startswith(_SIGN):
+        return ""
+    code = kept[1:].split(_BETWEEN, 1)[0]
+    if code not in _words:
+        return ""
+    if code in _without:
+        *parts, wrote = kept[1:].split(_BETWEEN, _words[code][0])[1:] or [""]
+        if not wrote.startswith(_SIGN):
+            return said(purpose(_without[code], *parts))
+    return said(kept)
 
 
 def neutral(text: str) -> str:

@@ -25,7 +25,7 @@ def register() -> None:
     """Called once, when the room is ready."""
     for kind in LOOKS:
         register_purpose(f"look.{kind}", _look(kind), parts=1)
-        register_purpose(f"look.{kind}.for", _look_for(kind), parts=2)
+        register_purpose(f"look.{kind}.for", _look_for(kind), parts=2, without=f"look.{kind}")
     register_purpose(
         FIND_OUT,
         gettext_lazy("Find where the case was infected, where it was, and whom it met"),

@@ -64,7 +64,8 @@ def read(client: Client, *, when: Any = NOW) -> str:
 def test_she_sees_what_stands_about_her_until_when_and_who_looked(cast: Cast, hers: Person) -> None:
     with clock.frozen(NOW):
         browser(cast.community).get(reverse("web:person", args=[hers.public_id]))
-    page = read(opened(code_of(cast.officer, hers)))
+    client = opened(code_of(cast.officer, hers))
+    page = read(client)
     for text in (
         "周*明",
         "为什么，到什么时候",
@@ -81,6 +82,9 @@ def test_she_sees_what_stands_about_her_until_when_and_who_looked(cast: Cast, he
     with scope.system():
         looks = audit.who_looked(hers.pk)
     assert looks
+    with scope.system():
+        audit.log_read([hers.pk], ["identity"], "查找李芳的密接")
+    assert "查找李芳" not in read(client)
     for look in looks:
         assert look.post in page
         assert look.who not in page, "the office, not who sat there"

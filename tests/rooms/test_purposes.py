@@ -89,6 +89,17 @@ def test_records_from_before_codes_read_as_they_were_written() -> None:
         assert said(old) == old
 
 
+def test_the_person_herself_is_told_what_the_house_says_and_not_what_somebody_wrote() -> None:
+    with translation.override("en"):
+        of = purpose("look.met.for", "I-0000000000", "find 李芳's table")
+        assert purposes.told(of) == "Investigation I-0000000000: who was where a case was"
+        proposed = purpose("look.met.for", "I-0000000000", purpose("investigation.find-out"))
+        assert purposes.told(proposed) == said(proposed)
+        assert purposes.told(purpose("page.person")) == "the person's page"
+        for wrote in ("find 李芳's table", "§no.such|x", ""):
+            assert purposes.told(wrote) == ""
+
+
 def test_a_purpose_fits_its_column_however_long_somebody_writes() -> None:
     kept = purpose("look.met.for", "I-0000000000", "长" * 200)
     assert len(kept) == 200

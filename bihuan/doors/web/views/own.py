@@ -217,7 +217,7 @@ def _context(found: PersonPage) -> dict[str, Any]:
         "moments": timeline.moments_of(_told(found.entries), frozenset({seen.HEALTH})),
         "held": [(one.kind, len(one.facts)) for one in shredder.what_is_held(person.pk).held if one.facts],
         "visits": visits_held(person.pk),
-        "looks": [(_office(look), look.purpose, look.at, bool(look.glass)) for look in found.looks],
+        "looks": [(_office(look), look.told, look.at, bool(look.glass)) for look in found.looks],
         "shown_looks": SHOWN_LOOKS if len(found.looks) == SHOWN_LOOKS else 0,
     }
 
@@ -227,11 +227,11 @@ def _why(order: OrderView) -> Why:
     return replace(whys.of_order(order), evidence=(), appeal_href="")
 
 
-def _reasons(contact: Any) -> list[tuple[str, str, date | None]]:
-    """By which criterion, said by whom, of which day: not in whose words, nor who the case is."""
+def _reasons(contact: Any) -> list[tuple[str, date | None, datetime]]:
+    """By which criterion, of which day, said when: not in whose words, nor who the case is."""
     labels = criterion_labels()
     return [
-        (labels.get(one.criterion, _("Named as a contact")), one.by, one.last)
+        (labels.get(one.criterion, _("Named as a contact")), one.last, one.at)
         for one in namings_beside(contact, decisions=True)
     ]
 
