@@ -37,6 +37,7 @@ from bihuan.registry.text import label
 from bihuan.tracing.actions.held_visits import visits_held
 from bihuan.tracing.queries.named import namings_beside
 from bihuan.tracing.queries.reasons import criterion_labels
+from bihuan.tracing.queries.words import EXPOSURE_LABELS
 
 #: How long a page stays open that nobody touches: people share phones.
 IDLE: Final = timedelta(minutes=30)
@@ -230,8 +231,9 @@ def _why(order: OrderView) -> Why:
 def _reasons(contact: Any) -> list[tuple[str, date | None, datetime]]:
     """By which criterion, of which day, said when: not in whose words, nor who the case is."""
     labels = criterion_labels()
+    kind = "" if contact.exposure_kind == "unknown" else dict(EXPOSURE_LABELS).get(contact.exposure_kind, "")
     return [
-        (labels.get(one.criterion, _("Named as a contact")), one.last, one.at)
+        (labels.get(one.criterion) or str(kind) or _("Named as a contact"), one.last, one.at)
         for one in namings_beside(contact, decisions=True)
     ]
 
