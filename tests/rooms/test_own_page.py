@@ -14,14 +14,23 @@ from bihuan.care.actions import own_page as own
 from bihuan.care.errors import AppealWaiting, NoProof, OwnPageClosed
 from bihuan.care.models import Appeal, Order, OwnAccess
 from bihuan.care.queries import person_page
-from bihuan.care.rules.own_page import CODE_LENGTH, TRIES, VALID_DAYS, grouped, is_hers, plain_code
+from bihuan.care.rules.own_page import (
+    CODE_LENGTH,
+    TRIES,
+    VALID_DAYS,
+    grouped,
+    is_hers,
+    plain_answer,
+    plain_code,
+)
 from bihuan.registry import access, clock, scope
+from bihuan.registry.actions.people import merge_people, register_person, update_person
 from bihuan.registry.errors import NotAllowed, NotFound
 from bihuan.registry.ids import ALPHABET
 from bihuan.registry.models import Person
 from bihuan.registry.people import PersonInput
 from bihuan.tracing.models import Contact
-from tests.cast import GRID, Cast, Member
+from tests.cast import GRID, NEXT_COUNTY, Cast, Member
 from tests.rooms.care_room import do, local, make_case, make_contact, zhou
 
 PHONE = "13871234567"
@@ -125,6 +134,33 @@ def test_somebody_of_whom_no_number_is_held_gets_no_code(cast: Cast) -> None:
         given_by(cast.officer, contact.person)
 
 
+def test_a_serial_of_a_list_is_no_number_of_hers(cast: Cast) -> None:
+    contact = make_contact(cast.officer, "02-13 10:00", person=zhou(id_number="2020-0012", id_kind="local"))
+    with pytest.raises(NoProof):
+        given_by(cast.officer, contact.person)
+
+
+def test_who_moved_away_gets_a_code_there_and_the_one_before_opens_nothing(cast: Cast, hers: Person) -> None:
+    first = given_by(cast.officer, hers)
+    moved = {"territory_code": f"{NEXT_COUNTY}001001"}
+    with scope.system(), clock.frozen(local(DAY)):
+        update_person(hers.pk, moved, cast.city.actor, reason="搬家")
+    with pytest.raises(OwnPageClosed), own.on_own_page(only().public_id, now=local(DAY)):
+        pass
+    second = given_by(cast.neighbor, hers)
+    assert (opens(first.code), opens(second.code)) == (False, True)
+
+
+def test_records_joined_in_two_counties_have_one_code(cast: Cast, hers: Person) -> None:
+    lives = replace(zhou(phone=PHONE), territory_code=f"{NEXT_COUNTY}001001")
+    there = do(cast.neighbor, "02-13 10:30", register_person, lives)
+    first = given_by(cast.officer, hers)
+    with scope.system(), clock.frozen(local(DAY)):
+        merge_people(keep=hers.pk, merge=there.pk, reason="同一人", actor=cast.city.actor)
+    second = given_by(cast.neighbor, there)
+    assert (opens(first.code), opens(second.code)) == (False, True)
+
+
 def test_the_page_reaches_no_further_than_the_post_that_gave_the_code(cast: Cast, hers: Person) -> None:
     elsewhere = make_contact(cast.officer, "02-13 10:30", person=zhou(phone="13800000000"))
     with scope.system():
@@ -181,7 +217,30 @@ def test_a_code_is_read_as_it_was_printed_however_it_is_typed(code: str, between
     assert plain_code(typed.replace("0", "o").replace("1", "l")) == code
 
 
+@given(st.text(alphabet=ALPHABET, min_size=CODE_LENGTH, max_size=CODE_LENGTH))
+def test_a_code_typed_in_wide_characters_is_the_same_code(code: str) -> None:
+    assert plain_code(wide(grouped(code))) == code
+
+
 @given(st.text(max_size=6), st.lists(st.text("0123456789X", max_size=18), max_size=3))
 def test_an_answer_is_hers_only_if_a_number_longer_than_it_ends_so(answer: str, numbers: list[str]) -> None:
-    told = "".join(c for c in answer.upper() if c.isalnum())
+    told = plain_answer(answer)
+    assert len(told) in (0, 4)
     assert is_hers(answer, numbers) == any(len(n) > 4 and n[-4:] == told for n in numbers)
+
+
+@given(st.text("0123456789X", min_size=5, max_size=18))
+def test_the_end_of_a_number_is_hers_however_it_is_typed(number: str) -> None:
+    end = number[-4:]
+    for typed in (end, end.lower(), wide(end), f" {end[:2]} {end[2:]}"):
+        assert is_hers(typed, [number])
+
+
+def test_signs_within_a_document_number_are_not_asked_for() -> None:
+    assert is_hers("6789", ["R123456(789)"])
+    assert not is_hers("789", ["R123456(789)"])
+
+
+def wide(text: str) -> str:
+    """As a Chinese keyboard types it: ＡＢＣ１２３."""
+    return "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in text)

@@ -22,6 +22,7 @@ from bihuan.loops.queries.sight import classes_of
 from bihuan.registry import scope
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import NotAllowed, NotFound
+from bihuan.registry.identity import LOCAL
 from bihuan.registry.ids import ALPHABET
 from bihuan.registry.models import Person
 from bihuan.registry.people import id_place, phone_place
@@ -64,7 +65,7 @@ def give_code(person_id: str, *, actor: Actor, now: datetime | None = None) -> G
     at = moment_now(now)
     with writing(actor):
         person = _to_give(person_id)
-        Person.objects.select_for_update(of=("self",)).get(pk=person.pk)  # two at once end one another's
+        list(Person.objects.select_for_update().filter(root_id=person.root_id).order_by("id"))  # one by one
         if not _numbers(person):
             raise NoProof()
         _end(person, OwnEnd.RENEWED, at)
@@ -86,7 +87,7 @@ def give_code(person_id: str, *, actor: Actor, now: datetime | None = None) -> G
 
 
 def take_code_back(person_id: str, *, actor: Actor, now: datetime | None = None) -> int:
-    """The person's code opens nothing any more; returns how many were ended (0 or 1)."""
+    """The person's code opens nothing any more; returns how many were ended."""
     at = moment_now(now)
     with writing(actor):
         return _end(_to_give(person_id), OwnEnd.TAKEN_BACK, at)
@@ -163,19 +164,21 @@ def _to_give(person_id: str) -> Person:
 
 
 def _end(person: Person, why: OwnEnd, at: datetime) -> int:
-    rows = OwnAccess.objects.select_for_update().filter(person__root_id=person.root_id, ended_at=None)
-    ended = list(rows)
-    for row in ended:
-        row.ended_at, row.end_reason = at, why.value
-        row.save(update_fields=["ended_at", "end_reason"])
+    with scope.system():  # she has one code, wherever she lived or a record joined with hers lies
+        rows = OwnAccess.objects.select_for_update(of=("self",)).filter(ended_at__isnull=True)
+        ended = list(rows.filter(person__root_id=person.root_id))
+        for row in ended:
+            row.ended_at, row.end_reason = at, why.value
+            row.save(update_fields=["ended_at", "end_reason"])
     return len(ended)
 
 
 def _numbers(person: Person) -> list[str]:
-    """Her document numbers and telephones, of all records joined with hers."""
+    """Her document numbers and telephones, of all records joined with hers. A serial of a list is neither:
+    whoever holds the list could guess it."""
     ring, found = keyring(), []
     for one in Person.objects.filter(root_id=person.root_id):
-        if one.id_cipher:
+        if one.id_cipher and one.id_kind != LOCAL:
             found.append(ring.decrypt(one.id_cipher, place=id_place(one.public_id)))
         if one.phone_cipher:
             found.append(ring.decrypt(one.phone_cipher, place=phone_place(one.public_id)))

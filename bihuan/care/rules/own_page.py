@@ -6,6 +6,7 @@ from collections.abc import Collection
 from enum import StrEnum
 from typing import Final
 
+from bihuan.registry.identity import compact
 from bihuan.registry.ids import ALPHABET
 
 #: Characters of a code: 60 random bits, which nobody guesses, and few enough to read out over the phone.
@@ -28,9 +29,9 @@ class OwnEnd(StrEnum):
 
 
 def plain_code(text: str) -> str:
-    """A code as it was typed, without spaces and dashes, letters that are misread set right; "" if it is
-    none."""
-    found = "".join(c for c in text.upper() if c.isalnum()).translate(_MISREAD)
+    """A code as it was typed, of whatever width, without spaces and dashes, letters that are misread set
+    right; "" if it is none."""
+    found = _plain(text).translate(_MISREAD)
     return found if len(found) == CODE_LENGTH and set(found) <= set(ALPHABET) else ""
 
 
@@ -39,8 +40,19 @@ def grouped(code: str) -> str:
     return "-".join(code[i : i + _GROUP] for i in range(0, len(code), _GROUP))
 
 
+def plain_answer(text: str) -> str:
+    """The characters she was asked for, typed in whatever width; "" if they are more or fewer."""
+    found = _plain(text)
+    return found if len(found) == ASKED else ""
+
+
 def is_hers(answer: str, numbers: Collection[str]) -> bool:
     """Whether the answer is the end of one of her numbers. Numbers too short to ask for never are."""
-    told = "".join(c for c in answer.upper() if c.isalnum())
-    ends = [number.upper()[-ASKED:] for number in numbers if len(number) > ASKED]
-    return told in ends
+    told = plain_answer(answer)
+    ends = [_plain(number)[-ASKED:] for number in numbers if len(_plain(number)) > ASKED]
+    return bool(told) and told in ends
+
+
+def _plain(text: str) -> str:
+    """Letters and digits alone, wide ones (Ａ１) as narrow: of documents, too, signs are not asked for."""
+    return "".join(c for c in compact(text) if c.isalnum())
