@@ -12,8 +12,12 @@ from django.test import Client
 from django.urls import reverse
 
 from bihuan.care import actions as care
-from bihuan.care.models import Appeal, OwnAccess
+from bihuan.care.models import Appeal, Order, OwnAccess
+from bihuan.cases.actions import record_transfer
+from bihuan.cases.models import Case
+from bihuan.doors.web import drawing
 from bihuan.registry import audit, clock, rls, scope
+from bihuan.registry.actions.people import update_person
 from bihuan.registry.models import Person
 from bihuan.tracing.models import Contact
 from tests.cast import Cast, Member
@@ -129,6 +133,123 @@ def test_wrong_answers_are_counted_although_the_page_refuses(cast: Cast, hers: P
     assert "周*明" not in read(opened(code))
     with scope.system():
         assert OwnAccess.objects.get().end_reason == "guessed"
+
+
+def test_what_is_no_code_or_no_four_characters_is_no_wrong_answer(cast: Cast, hers: Person) -> None:
+    code = code_of(cast.officer, hers)
+    client = somebody()
+    for given, said in (
+        ({"code": code, "answer": PHONE}, "请只填写末"),
+        ({"code": "7K3M", "answer": "4567"}, "查询码共"),
+    ):
+        answer = client.post(reverse("web:own"), given)
+        assert answer.status_code == 422
+        assert said in answer.content.decode()
+    with scope.system():
+        assert OwnAccess.objects.get().wrong == 0
+
+
+def test_who_scans_a_code_on_the_same_phone_never_sees_the_page_of_who_was_there_before(
+    cast: Cast, hers: Person
+) -> None:
+    code = code_of(cast.officer, hers)
+    client = opened(code)
+    with clock.frozen(NOW):
+        page = client.get(reverse("web:own"), {"open": ""}).content.decode()
+    assert "打开我的页面" in page
+    assert "周*明" not in page + read(client)
+    client = opened(code)
+    assert "周*明" in read(client)
+    client.post(reverse("web:own"), {"code": "0000-0000-0000", "answer": "0000"})
+    assert "周*明" not in read(client)
+
+
+def test_the_picture_of_the_code_leads_to_the_way_in(
+    cast: Cast, hers: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[str] = []
+    monkeypatch.setattr(drawing, "scannable", lambda text: drawn.append(text) or "")
+    code = code_of(cast.officer, hers)
+    assert drawn == [f"http://testserver/mine/?open#{code.replace('-', '')}"]
+
+
+def test_an_order_is_told_by_the_offices_that_decided(cast: Cast, hers: Person) -> None:
+    page = read(opened(code_of(cast.officer, hers)))
+    with scope.system():
+        order = Order.objects.get()
+    assert order.approver == order.proposer == "command"
+    assert "command" not in page
+    assert page.count(cast.command.post.label) >= 3, "approved, proposed, and in what happened"
+    with scope.system():
+        Order.objects.update(approver="县指挥部", approver_post_id=None)
+    assert "县指挥部 批准" in read(opened(code_of(cast.officer, hers)))
+
+
+def test_every_order_she_is_under_is_told_and_can_be_appealed_against(cast: Cast, hers: Person) -> None:
+    """Two records joined: the newer contact under no order does not hide that of the older."""
+    newer = make_contact(cast.officer, "02-13 15:00", person=zhou(phone=PHONE))
+    with scope.system():
+        Person.objects.filter(pk=newer.person_id).update(root_id=hers.root_id, merged_into=hers)
+    page = read(opened(code_of(cast.officer, hers)))
+    assert page.count("对此申诉") == 1
+    assert "没有对您的医学观察措施" not in page
+    assert "居家医学观察 第" in page
+    do(cast.command, "02-13 16:00", care.record_placed, care.OrderInput(contact=newer.public_id))
+    client = opened(code_of(cast.officer, hers))
+    first, second = re.findall(r'action="(/mine/appeal/[^"]+)"', read(client))
+    with clock.frozen(NOW):
+        answer = client.post(second, {"text": " "}).content.decode()
+        client.post(second, {"text": "我没有坐那趟车"})
+    assert answer.count('<details class="folds" open>') == 1
+    assert answer.index(f'action="{first}"') < answer.index('<details class="folds" open>')
+    with scope.system():
+        assert Appeal.objects.get().order.person_id == hers.pk
+
+
+def test_what_she_wrote_against_an_order_replaced_meanwhile_is_kept(cast: Cast, hers: Person) -> None:
+    client = opened(code_of(cast.officer, hers))
+    old = re.search(r'action="(/mine/appeal/[^"]+)"', read(client))[1]
+    with scope.system():
+        contact = Contact.objects.get().public_id
+    do(cast.command, "02-14 11:00", care.extend_observation, contact, evidence="又一次接触")
+    with clock.frozen(NOW):
+        answer = client.post(old, {"text": "我没有坐那趟车"})
+        page = answer.content.decode()
+    assert answer.status_code == 409
+    assert "我没有坐那趟车" in page
+    new = re.search(r'action="(/mine/appeal/[^"]+)"', page)[1]
+    assert new != old
+    with clock.frozen(NOW):
+        client.post(new, {"text": "我没有坐那趟车"})
+    with scope.system():
+        assert Appeal.objects.count() == 1
+
+
+def test_she_sees_how_often_her_page_was_opened(cast: Cast, hers: Person) -> None:
+    code = code_of(cast.officer, hers)
+    assert "已打开本页面 1 次" in read(opened(code))
+    assert "已打开本页面 2 次" in read(opened(code))
+
+
+def test_a_case_sees_what_happened_to_her_and_nothing_of_whom_she_met(cast: Cast, hers: Person) -> None:
+    with scope.system():
+        case = Case.objects.get()
+        person = Person.objects.get(pk=case.person_id)
+        update_person(person.pk, {"phone": "13900001111"}, cast.officer.actor)
+    do(
+        cast.officer,
+        "02-13 09:00",
+        record_transfer,
+        case.public_id,
+        to="李四开车送往太和医院",
+        vehicle="鄂C12345",
+    )
+    client = opened(code_of(cast.officer, person), "1111")
+    page = read(client)
+    for text in ("李*", "送医", "没有对您的医学观察措施", "后续安排"):
+        assert text in page, text
+    for text in ("周小明", "周*明", "李四", "鄂C", "您为何被判定"):
+        assert text not in page, text
 
 
 def test_an_appeal_from_her_page_starts_the_clock(cast: Cast, hers: Person) -> None:

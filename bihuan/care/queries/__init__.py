@@ -4,7 +4,7 @@ board.
 
 from bihuan.care.models import CHECK_LABELS, DECISION_LABELS, END_LABELS, ORDER_KIND_LABELS, SYMPTOM_LABELS
 from bihuan.care.queries.gaps import GAPS, Gap, GapRow, all_gaps, gap_list
-from bihuan.care.queries.orders import OrderView, appeals_waiting, find_order, running_order
+from bihuan.care.queries.orders import OrderView, appeals_waiting, find_order, orders_about, running_order
 from bihuan.care.queries.rings import BoardArc, BoardRing, RingDef, RingStage, find_rings, rings_of
 from bihuan.care.queries.timeline import Entry, PersonPage, person_page
 
@@ -29,6 +29,7 @@ __all__ = [
     "find_order",
     "find_rings",
     "gap_list",
+    "orders_about",
     "person_page",
     "rings_of",
     "running_order",

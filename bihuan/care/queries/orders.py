@@ -12,6 +12,7 @@ from bihuan.care.models import Appeal, Order
 from bihuan.care.rules import EARLY_REASONS, OrderKind, exposure_day, stage_day
 from bihuan.cases.queries.lines import within
 from bihuan.registry import clock
+from bihuan.registry.models import Person
 from bihuan.registry.territory import tz_of
 
 # The ways an order may end before its last day, as words a page translates (labels in
@@ -57,6 +58,14 @@ def running_order(contact_id: str, *, as_of: datetime | None = None) -> OrderVie
     """The order a contact is under, or the last one; None when there never was one."""
     order = Order.objects.filter(contact__public_id=contact_id).order_by("-id").first()
     return _view(order, as_of or clock.now()) if order is not None else None
+
+
+def orders_about(person: Person, *, as_of: datetime | None = None) -> list[OrderView]:
+    """Every order about a person within the scope, of all records joined with hers, the newest first: who is
+    two contacts may be under two."""
+    at = as_of or clock.now()
+    rows = Order.objects.filter(person__root_id=person.root_id).select_related("contact")
+    return [_view(order, at) for order in rows.order_by("-start_at", "-id")]
 
 
 def appeals_waiting(territory: str = "") -> QuerySet[Appeal]:

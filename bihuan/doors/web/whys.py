@@ -17,7 +17,7 @@ from bihuan.loops.queries import DutyRow
 from bihuan.policy import packs
 from bihuan.policy.queries import RuleRow
 from bihuan.policy.values import Value, value
-from bihuan.registry import access, clock
+from bihuan.registry import access, clock, posts
 from bihuan.registry.errors import BihuanError
 from bihuan.registry.text import label
 
@@ -115,8 +115,12 @@ def _clock_words(row: DutyRow) -> str:
     return f"{timeline.event_words(row.clock)} · {at}" if row.clock != "opened" else at
 
 
-def of_order(view: OrderView) -> Why:
-    """A restriction of a person: why, by whom, until when, how it can end earlier, how to appeal."""
+def of_order(view: OrderView, *, herself: bool = False) -> Why:
+    """A restriction of a person: why, by whom, until when, how it can end earlier, how to appeal.
+
+    `herself`: as the person is told it, by the offices that decided, without what officials wrote as evidence
+    (it may name others) and without ways to pages of posts.
+    """
     order = view.order
     sentence = _("%(now)s, until the end of %(last)s.") % {
         "now": standing(view),
@@ -135,20 +139,33 @@ def of_order(view: OrderView) -> Why:
         source=base.source,
         clause="" if repeats else order.clause,
         confidence=base.confidence,
-        evidence=[(evidence.line(order.evidence), reverse("web:contact", args=[view.contact]))],
+        evidence=[]
+        if herself
+        else [(evidence.line(order.evidence), reverse("web:contact", args=[view.contact]))],
         until=order.ended_at or order.end_at,
         ends_earlier="; ".join(str(ends.get(reason, reason)) for reason in view.ends_earlier),
         appeal=_appeal_words(view),
         appeal_href=""
-        if waiting or order.ended_at or not access.may(None, "appeal.file")
+        if herself or waiting or order.ended_at or not access.may(None, "appeal.file")
         else reverse("web:act", args=["order", order.public_id, "order.appeal"]),
         more=[
             (_("Decided by"), _("%(approver)s, proposed by %(proposer)s") % {
-                "approver": order.approver, "proposer": order.proposer}),
+                "approver": approving_office(view) if herself else order.approver,
+                "proposer": _office(order.proposer_post_id, order.proposer) if herself else order.proposer}),
             (_("Reviewed on"), _said(order.review_on)),
             *_course(view),
         ],
     )  # fmt: skip
+
+
+def approving_office(view: OrderView) -> str:
+    """The post that approved an order; where it was named in writing, as it was written."""
+    return _office(view.order.approver_post_id, view.order.approver)
+
+
+def _office(post_id: int | None, name: str) -> str:
+    found = posts.directory().by_id.get(post_id or 0)
+    return found.label if found is not None else name
 
 
 def standing_short(view: OrderView) -> str:

@@ -18,10 +18,10 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 
 from bihuan.care.actions.own_page import appeal_own, give_code, on_own_page, open_own_page, take_code_back
-from bihuan.care.queries import Entry, PersonPage, person_page
-from bihuan.care.queries.orders import OrderView
+from bihuan.care.queries import Entry, OrderView, PersonPage, orders_about, person_page
+from bihuan.care.queries.own_page import code_of
 from bihuan.care.queries.words import DECISION_LABELS
-from bihuan.care.rules.own_page import TRIES, grouped
+from bihuan.care.rules.own_page import ASKED, CODE_LENGTH, TRIES, grouped, plain_answer, plain_code
 from bihuan.doors.web import cards, drawing, seen, timeline, whys, words
 from bihuan.doors.web.access import access
 from bihuan.doors.web.shapes import Why
@@ -35,6 +35,7 @@ from bihuan.registry.masking import mask_name
 from bihuan.registry.purposes import purpose
 from bihuan.registry.text import label
 from bihuan.tracing.actions.held_visits import visits_held
+from bihuan.tracing.queries.assistance import hand_over_of
 from bihuan.tracing.queries.named import namings_beside
 from bihuan.tracing.queries.reasons import criterion_labels
 from bihuan.tracing.queries.words import EXPOSURE_LABELS
@@ -57,7 +58,7 @@ _TOLD: Final = (
     "test.",
 )
 #: Words of officials, which may name others.
-_KEPT_BACK: Final = frozenset({"criterion", "setting", "note", "told", "summary", "finding"})
+_KEPT_BACK: Final = frozenset({"criterion", "setting", "note", "to", "vehicle"})
 
 
 class OpenForm(forms.Form):
@@ -76,9 +77,20 @@ class OpenForm(forms.Form):
     )
     answer = forms.CharField(
         label=gettext_lazy("The last four characters of your identity document or telephone number"),
-        max_length=10,
+        max_length=40,
         widget=forms.TextInput(attrs={"autocomplete": "off", "inputmode": "text", "spellcheck": "false"}),
     )
+
+    def clean_code(self) -> str:
+        if not plain_code(self.cleaned_data["code"]):
+            raise forms.ValidationError(_("A code has %(n)d letters and digits.") % {"n": CODE_LENGTH})
+        return str(self.cleaned_data["code"])
+
+    def clean_answer(self) -> str:
+        """The whole number typed in is no wrong answer yet."""
+        if not plain_answer(self.cleaned_data["answer"]):
+            raise forms.ValidationError(_("Give the last %(n)d characters alone.") % {"n": ASKED})
+        return str(self.cleaned_data["answer"])
 
 
 class AppealForm(forms.Form):
@@ -99,19 +111,42 @@ class Next:
     is_late: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An order she is under: why, the appeal that waits, and the form of one with what was wrong with it."""
+
+    order_id: str
+    why: Why
+    waiting: Any
+    form: AppealForm
+    wrong: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """An appeal that did not arrive: against which order, as it was written, and why it did not."""
+
+    order_id: str = ""
+    form: AppealForm | None = None
+    wrong: str = ""
+
+
 @access(scope="anyone", personal=True)
 @never_cache
 def own(request: HttpRequest) -> HttpResponse:
-    """The page, or the way into it."""
+    """The page, or the way into it. Who scans a code (`?open`) never sees the page of who was here before."""
     if request.user.is_authenticated:  # a post's device is not hers
         return render(request, "web/own/logged_in.html")
     if request.method == "POST":
         return _open(request)
+    if "open" in request.GET:
+        _close(request)
     access_id = _opened(request)
     return _way_in(request) if access_id is None else _page(request, access_id)
 
 
 def _open(request: HttpRequest) -> HttpResponse:
+    _close(request)
     form = OpenForm(request.POST)
     if form.is_valid():
         found = open_own_page(form.cleaned_data["code"], form.cleaned_data["answer"])
@@ -132,21 +167,15 @@ def _way_in(request: HttpRequest, form: OpenForm | None = None, *, status: int =
 
 
 def _page(
-    request: HttpRequest,
-    access_id: str,
-    *,
-    appeal: AppealForm | None = None,
-    wrong: str = "",
-    status: int = 200,
+    request: HttpRequest, access_id: str, tried: Tried | None = None, *, status: int = 200
 ) -> HttpResponse:
     try:
         with on_own_page(access_id) as person:
-            context = _context(person_page(person.public_id, looks=SHOWN_LOOKS))
+            context = _context(person_page(person.public_id, looks=SHOWN_LOOKS), tried or Tried())
     except NotFound as closed:
-        request.session.flush()
+        _close(request)
         messages.warning(request, str(closed))
         return redirect("web:own")
-    context |= {"appeal_form": appeal or AppealForm(), "wrong": wrong}
     return render(request, "web/own/page.html", context, status=status)
 
 
@@ -159,11 +188,11 @@ def own_appeal(request: HttpRequest, order_id: str) -> HttpResponse:
         return redirect("web:own")
     form = AppealForm(request.POST)
     if not form.is_valid():
-        return _page(request, access_id, appeal=form, status=422)
+        return _page(request, access_id, Tried(order_id, form), status=422)
     try:
         made = appeal_own(access_id, order_id, text=form.cleaned_data["text"])
     except BihuanError as wrong:
-        return _page(request, access_id, appeal=form, wrong=str(wrong), status=wrong.status)
+        return _page(request, access_id, Tried(order_id, form, str(wrong)), status=wrong.status)
     said = words.say_due(made.due_at, clock.now())
     messages.success(request, _("Your appeal has arrived. It is answered by %(at)s.") % {"at": said})
     return redirect("web:own")
@@ -174,15 +203,20 @@ def own_appeal(request: HttpRequest, order_id: str) -> HttpResponse:
 def own_leave(request: HttpRequest) -> HttpResponse:
     """Close the page on this device."""
     if request.method == "POST" and not request.user.is_authenticated:
-        request.session.flush()
+        _close(request)
     return redirect("web:own")
+
+
+def _close(request: HttpRequest) -> None:
+    if _SESSION in request.session:
+        request.session.flush()
 
 
 def _opened(request: HttpRequest) -> str | None:
     """The access by which the page was opened on this device not long ago."""
     access_id, at = request.session.get(_SESSION, ("", 0.0))
     if not access_id or abs(clock.now().timestamp() - at) > IDLE.total_seconds():
-        request.session.pop(_SESSION, None)
+        _close(request)
         return None
     _touch(request, access_id)
     return str(access_id)
@@ -195,37 +229,56 @@ def _touch(request: HttpRequest, access_id: str) -> None:
 # --- what it tells --------------------------------------------------------------------------------------
 
 
-def _context(found: PersonPage) -> dict[str, Any]:
+def _context(found: PersonPage, tried: Tried) -> dict[str, Any]:
     person = found.person
     rings = progress_of(loop.public_id for loop in found.loops)
     loop = main_loop(found, rings)
-    order = found.order if found.order is not None and found.order.order.ended_at is None else None
-    answered = [one for one in found.order.appeals if one.decided_at] if found.order is not None else []
+    orders = orders_about(person)
+    running = [one for one in orders if one.order.ended_at is None]
+    standing = _standing(running, tried)
+    shown = found.order.order.pk if found.order is not None else None
     return {
         "name": mask_name(person.name) or person.public_id,
-        "chips": chips(found),
+        "chips": [
+            *chips(found),
+            *({"tone": "soon", "text": whys.standing_short(v)} for v in running if v.order.pk != shown),
+        ],
         "stages": cards.arcs(loop),
         "strip": strip(loop),
-        "order": order.order if order is not None else None,
-        "why": _why(order) if order is not None else None,
-        "waiting": order.appeal_waiting if order is not None else None,
+        "standing": standing,
+        "wrong": "" if standing else tried.wrong,
         "answered": [
             (dict(DECISION_LABELS).get(one.decision, ""), one.decision_reason, one.decided_at)
-            for one in answered
+            for view in orders
+            for one in view.appeals
+            if one.decided_at
         ],
         "reasons": [reason for contact in found.contacts for reason in _reasons(contact)],
         "next": _next(found.duties),
-        "moments": timeline.moments_of(_told(found.entries), frozenset({seen.HEALTH})),
+        "handed_over": _handed_over(found),
+        "moments": timeline.moments_of(_told(found.entries, orders), frozenset({seen.HEALTH})),
         "held": [(one.kind, len(one.facts)) for one in shredder.what_is_held(person.pk).held if one.facts],
         "visits": visits_held(person.pk),
         "looks": [(_office(look), look.told, look.at, bool(look.glass)) for look in found.looks],
         "shown_looks": SHOWN_LOOKS if len(found.looks) == SHOWN_LOOKS else 0,
+        "opened": code_of(person),
     }
 
 
-def _why(order: OrderView) -> Why:
-    """Why an order stands, without what leads to pages of posts."""
-    return replace(whys.of_order(order), evidence=(), appeal_href="")
+def _standing(running: Sequence[OrderView], tried: Tried) -> list[Standing]:
+    """The orders she is under. What she wrote against one replaced meanwhile stands at the newest."""
+    ids = [view.order.public_id for view in running]
+    at = tried.order_id if tried.order_id in ids else next(iter(ids), "")
+    return [
+        Standing(
+            one,
+            whys.of_order(view, herself=True),
+            view.appeal_waiting,
+            tried.form if tried.form is not None and one == at else AppealForm(auto_id=f"{one}-%s"),
+            tried.wrong if one == at else "",
+        )
+        for one, view in zip(ids, running, strict=True)
+    ]
 
 
 def _reasons(contact: Any) -> list[tuple[str, date | None, datetime]]:
@@ -254,12 +307,24 @@ def _next(duties: Sequence[Any]) -> list[Next]:
     ]
 
 
-def _told(entries: Iterable[Entry]) -> Iterable[Entry]:
-    """What happened to her, without the words of officials, which may name others."""
+def _told(entries: Iterable[Entry], orders: Sequence[OrderView]) -> Iterable[Entry]:
+    """What happened to her, without the words of officials, which may name others, and by the offices that
+    decided."""
+    offices = {view.order.public_id: whys.approving_office(view) for view in orders}
     for entry in entries:
-        if entry.what.startswith(_TOLD):
-            back = _KEPT_BACK | ({"reason"} if entry.what == "contact.exposure_ended" else set())
-            yield replace(entry, by="", data={k: v for k, v in entry.data.items() if k not in back})
+        if not entry.what.startswith(_TOLD):
+            continue
+        back = _KEPT_BACK | ({"reason"} if entry.what == "contact.exposure_ended" else set())
+        data = {key: value for key, value in entry.data.items() if key not in back}
+        if data.get("order") in offices:
+            data["approver"] = offices[data["order"]]
+        yield replace(entry, by="", data=data)
+
+
+def _handed_over(found: PersonPage) -> list[tuple[str, datetime]]:
+    """Which office of another territory looks after her now, and since when."""
+    gone = [hand_over_of(one.pk) for one in found.contacts if one.handed_over_at is not None]
+    return [(one.office, one.at) for one in gone if one is not None]
 
 
 def _office(look: Look) -> str:
@@ -290,7 +355,7 @@ def own_code(request: HttpRequest, public_id: str) -> HttpResponse:
         "back": reverse("web:person", args=[public_id]),
         "code": grouped(made.code),
         "where": where,
-        "picture": drawing.scannable(f"{where}#{made.code}"),
+        "picture": drawing.scannable(f"{where}?open#{made.code}"),
         "until": made.until,
     }
     return render(request, "web/own/code.html", context)
