@@ -15,9 +15,10 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from bihuan.care.models import Appeal, DailyCheck, FollowUp, Order
+from bihuan.care.models import Appeal, DailyCheck, FollowUp, Order, OwnAccess
+from bihuan.care.rules.own_page import OwnEnd
 from bihuan.cases.models import Case, CaseRevision, Step
-from bihuan.registry import shredder
+from bihuan.registry import clock, shredder
 from bihuan.registry.shredder import Held, Hold, Records, empty_history, history_remains
 from bihuan.tracing.models import Contact, Exposure, NamingEnd
 
@@ -135,12 +136,18 @@ def _cared(records: Records) -> dict[str, Any]:
     }
 
 
+def _codes(records: Records) -> Any:
+    """Codes that open her own page still."""
+    return OwnAccess.unscoped.filter(person_id__in=records, ended_at__isnull=True)
+
+
 def _shred_care(records: Records) -> Emptied:
     rows = _cared(records)
     rows["orders"].update(place="", end_text="")
     rows["checks"].update(note="")
     rows["follow_ups"].update(note="")
     rows["appeals"].update(text="", filed_by="")
+    _codes(records).update(ended_at=clock.now(), end_reason=OwnEnd.TAKEN_BACK.value)
     return {}
 
 
@@ -151,6 +158,7 @@ def _care_remains(records: Records) -> int:
         rows["checks"].exclude(note=""),
         rows["follow_ups"].exclude(note=""),
         rows["appeals"].exclude(text="", filed_by=""),
+        _codes(records),
     ])  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from bihuan.care.rules.own_page import (
     plain_answer,
     plain_code,
 )
-from bihuan.registry import access, clock, scope
+from bihuan.registry import access, clock, scope, shredder
 from bihuan.registry.actions.people import merge_people, register_person, update_person
 from bihuan.registry.errors import NotAllowed, NotFound
 from bihuan.registry.ids import ALPHABET
@@ -188,10 +188,19 @@ def test_she_appeals_against_her_own_order_and_against_no_other(cast: Cast, hers
         assert Appeal.objects.count() == 1
 
 
-def test_the_page_of_somebody_whose_data_were_destroyed_is_closed(cast: Cast, hers: Person) -> None:
-    given_by(cast.officer, hers)
+def test_the_page_of_somebody_whose_data_were_destroyed_is_closed_and_its_code_ended(
+    cast: Cast,
+) -> None:
+    hers = do(cast.officer, "02-13 10:30", register_person, zhou(phone=PHONE))
+    made = given_by(cast.officer, hers)
+    shredder.shred_person(hers.pk, reason="保存期满", actor=cast.administrator.actor)
+    assert only().ended_at is not None
+    assert set(shredder.remains(hers.pk).values()) == {0}
+    assert not opens(made.code)
+    with pytest.raises(OwnPageClosed), own.on_own_page(only().public_id, now=local(DAY)):
+        pass
     with scope.system():
-        Person.objects.filter(pk=hers.pk).update(shredded_at=local(DAY))
+        OwnAccess.objects.update(ended_at=None)
     with pytest.raises(OwnPageClosed), own.on_own_page(only().public_id, now=local(DAY)):
         pass
 
