@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +20,7 @@ from bihuan.doors.web import drawing
 from bihuan.registry import audit, clock, rls, scope
 from bihuan.registry.actions.people import update_person
 from bihuan.registry.models import Person
-from bihuan.tracing.models import Contact
+from bihuan.tracing.models import AssistanceRequest, Contact
 from tests.cast import Cast, Member
 from tests.doors.web_room import browser
 from tests.rooms.care_room import do, local, make_case, make_contact, zhou
@@ -94,6 +95,42 @@ def test_she_sees_what_stands_about_her_until_when_and_who_looked(cast: Cast, he
         assert look.who not in page, "the office, not who sat there"
 
 
+def test_of_a_look_the_office_is_told_and_an_emergency_and_neither_name_nor_free_words(
+    cast: Cast, hers: Person
+) -> None:
+    code = code_of(cast.officer, hers)
+    glass = replace(cast.neighbor.scope, lo=cast.officer.scope.lo, glass="B-0000000000")
+    looks: list[tuple[str, Any]] = [
+        ("web", glass),
+        ("api", cast.city.scope),
+        ("cli", None),
+        ("exchange", None),
+    ]
+    for door, acting in looks:
+        way = audit.through(door, name="命令行" if door == "cli" else "张三")
+        with clock.frozen(NOW), way, scope.acting_as(acting) if acting else scope.system():
+            audit.log_read([hers.pk], ["identity"], f"{door}：李芳的同事")
+    page = read(opened(code))
+    for text in (cast.neighbor.post.label, "应急查看", cast.city.post.label, "命令行", "某单位"):
+        assert text in page, text
+    for text in ("张三", "李芳", "neighbor", "city"):
+        assert text not in page, text
+
+
+def test_who_was_handed_over_sees_who_looks_after_her_now(cast: Cast, hers: Person) -> None:
+    with scope.system():
+        contact = Contact.objects.get()
+        Contact.objects.filter(pk=contact.pk).update(handed_over_at=NOW)
+        AssistanceRequest.objects.create(
+            side="asking", thread="R-0000000000", other_territory="420602", other_office="樊城区疾控中心",
+            person=hers, contact=contact, need="locate", clause="D1-29", territory_code="420303",
+            handed_over_at=NOW, created_at=NOW, by_name="officer",
+        )  # fmt: skip
+    page = read(opened(code_of(cast.officer, hers)))
+    assert "由樊城区疾控中心负责您的后续事宜" in page
+    assert "R-0000000000" not in page
+
+
 def test_of_the_case_she_met_and_of_what_officials_wrote_nothing_is_told(cast: Cast, hers: Person) -> None:
     page = read(opened(code_of(cast.officer, hers)))
     with scope.system():
@@ -162,6 +199,19 @@ def test_who_scans_a_code_on_the_same_phone_never_sees_the_page_of_who_was_there
     assert "周*明" in read(client)
     client.post(reverse("web:own"), {"code": "0000-0000-0000", "answer": "0000"})
     assert "周*明" not in read(client)
+
+
+def test_a_session_that_somebody_knew_before_does_not_open_the_page(cast: Cast, hers: Person) -> None:
+    code = code_of(cast.officer, hers)
+    client, other = somebody(), somebody()
+    session = client.session
+    session["planted"] = True
+    session.save()
+    other.cookies["sessionid"] = client.cookies["sessionid"] = session.session_key
+    with clock.frozen(NOW):
+        client.post(reverse("web:own"), {"code": code, "answer": "4567"})
+    assert "周*明" in read(client)
+    assert "周*明" not in read(other)
 
 
 def test_the_picture_of_the_code_leads_to_the_way_in(

@@ -59,9 +59,9 @@ def test_she_opens_her_page_with_the_code_on_her_phone_and_appeals(
 
     seen: list[str] = []
     phone.on("request", lambda request: seen.append(request.url))
-    phone.goto(f"/mine/#{code.replace('-', '')}")
+    phone.goto(f"/mine/?open#{code.replace('-', '')}")
     expect(phone.get_by_label("查询码")).to_have_value(code)
-    assert "#" not in phone.url
+    assert phone.url.endswith("/mine/")
     expect(phone.get_by_label("末四位")).to_be_focused()
     keep(phone, "own-open")
     phone.keyboard.type("4567")

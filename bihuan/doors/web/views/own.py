@@ -163,6 +163,9 @@ def _open(request: HttpRequest) -> HttpResponse:
 
 
 def _way_in(request: HttpRequest, form: OpenForm | None = None, *, status: int = 200) -> HttpResponse:
+    if form is not None and "code" not in form.errors:  # the code was read; what is wrong stands below it
+        form.fields["code"].widget.attrs.pop("autofocus")
+        form.fields["answer"].widget.attrs["autofocus"] = True
     return render(request, "web/own/open.html", {"form": form or OpenForm()}, status=status)
 
 
@@ -328,8 +331,8 @@ def _handed_over(found: PersonPage) -> list[tuple[str, datetime]]:
 
 
 def _office(look: Look) -> str:
-    """The office that looked; a person's name is known there."""
-    return look.post or (_("an office") if look.door in ("web", "api") else look.who) or _("an office")
+    """The office that looked; a person's name is known there. At the command line nobody has a post."""
+    return look.post or (look.who if look.door == "cli" else "") or _("an office")
 
 
 # --- the code -------------------------------------------------------------------------------------------
