@@ -22,9 +22,11 @@ THEMES = ("light", "dark")
 
 @dataclass(frozen=True, slots=True)
 class NavItem:
+    """`current`: "page" where it leads to this very page, "true" where this page lies below it, else ""."""
+
     label: str
     href: str
-    current: bool
+    current: str
     icon: str = ""
     count: int = 0
 
@@ -179,9 +181,17 @@ class Frame:
         return [self._item(name, icon) for name, right, icon in TABS if self._may(right)]
 
     def _item(self, name: str, icon: str = "") -> NavItem:
-        match = self.request.resolver_match
-        label = _("Duties") if icon == "duties" else _labels()[name]
-        return NavItem(label, reverse(f"web:{name}"), bool(match and match.url_name == name), icon)
+        label, href = _("Duties") if icon == "duties" else _labels()[name], reverse(f"web:{name}")
+        current = "page" if href == self.request.path else "true" if href == self._section else ""
+        return NavItem(label, href, current, icon)
+
+    @cached_property
+    def _section(self) -> str:
+        """The address of the menu that the page lies below, the longest that fits."""
+        names = {name for group in GROUPS for name, _right in group} | {name for name, _right, _icon in TABS}
+        addresses = [reverse(f"web:{name}") for name in names]
+        above = [address for address in addresses if self.request.path.startswith(address)]
+        return max(above, key=len, default="")
 
 
 def place_name(code: str) -> str:
