@@ -491,7 +491,10 @@ _ALL = (
         gettext_lazy("Answer the appeal"),
         "appeal",
         ("appeal.decide",),
-        (Field("decision", "choice", gettext_lazy("Answer"), required=True, choices=ANSWERS), REASON),
+        (
+            Field("decision", "choice", gettext_lazy("Answer"), required=True, choices=ANSWERS),
+            replace(REASON, help=gettext_lazy("The person reads it on her own page: name nobody else.")),
+        ),
         _answer,
     ),
     Verb(

@@ -275,6 +275,21 @@ def test_what_she_wrote_against_an_order_replaced_meanwhile_is_kept(cast: Cast, 
         assert Appeal.objects.count() == 1
 
 
+def test_who_answers_an_appeal_is_told_that_she_reads_it_and_she_does(cast: Cast, hers: Person) -> None:
+    client = opened(code_of(cast.officer, hers))
+    path = re.search(r'action="(/mine/appeal/[^"]+)"', read(client))[1]
+    with clock.frozen(NOW):
+        client.post(path, {"text": "我没有坐那趟车"})
+        with scope.system():
+            appeal = Appeal.objects.get().public_id
+        form = browser(cast.command).get(reverse("web:act", args=["appeal", appeal, "appeal.decide"]))
+    assert "本人会在其页面上看到" in form.content.decode()
+    do(cast.province, "02-14 12:10", care.decide_appeal, appeal, decision="upheld", reason="车次记录有误")
+    page = read(client, when=local("02-14 12:11"))
+    for text in ("对您申诉的答复", "车次记录有误", "没有对您的医学观察措施"):
+        assert text in page, text
+
+
 def test_she_sees_how_often_her_page_was_opened(cast: Cast, hers: Person) -> None:
     code = code_of(cast.officer, hers)
     assert "已打开本页面 1 次" in read(opened(code))
