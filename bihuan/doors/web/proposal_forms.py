@@ -1,0 +1,114 @@
+"""What is typed about the contacts of a case: somebody named, a passenger list, who a number is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, time
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from bihuan.registry import clock, territory
+from bihuan.registry.people import PersonInput
+from bihuan.tracing.queries.clusters import SETTING_LABELS
+from bihuan.tracing.rules.seats import VehicleKind
+
+
+class NameForm(forms.Form):
+    """Somebody the case, or a witness, named."""
+
+    template_name = "web/parts/form.html"
+
+    def __init__(self, *args: Any, investigation: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        own = territory.find(investigation.territory_code)
+        self.fields |= {
+            "name": forms.CharField(label=_("Name of the person"), max_length=80),
+            "phone": forms.CharField(label=_("Phone"), max_length=30, required=False),
+            "id_number": forms.CharField(label=_("Identity number"), max_length=30, required=False),
+            "territory": forms.CharField(
+                label=_("Lives in"), max_length=80, initial=own.label if own else "",
+                help_text=_("Name or code of the street or community: its people get the duties."),
+            ),
+            "address": forms.CharField(label=_("Address"), max_length=200, required=False),
+            "setting": forms.ChoiceField(label=_("Setting"), choices=SETTING_LABELS, required=False),
+            "place": forms.CharField(label=_("Where they met"), max_length=200, required=False),
+            "day": forms.DateField(label=_("Last together on"), widget=forms.DateInput({"type": "date"})),
+            "minutes": forms.IntegerField(
+                label=_("Minutes together"), min_value=0, max_value=20_000, required=False
+            ),
+        }  # fmt: skip
+
+
+class ManifestForm(forms.Form):
+    """A passenger list and where the case sat."""
+
+    template_name = "web/parts/form.html"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        kinds = [(k, v) for k, v in SETTING_LABELS if k in set(VehicleKind)]
+        sealed = [("", _("not known")), ("yes", _("sealed, air-conditioned")), ("no", _("ventilated"))]
+        self.fields |= {
+            "kind": forms.ChoiceField(label=_("Vehicle"), choices=kinds),
+            "vehicle": forms.CharField(
+                label=_("Number"), max_length=40, help_text=_("As on the ticket: G1234, CZ3367.")
+            ),
+            "sealed": forms.ChoiceField(label=_("Carriage"), choices=sealed, required=False),
+            "day": forms.DateField(label=_("Day of the journey"), widget=forms.DateInput({"type": "date"})),
+            "carriage": forms.CharField(label=_("Carriage of the case"), max_length=20, required=False),
+            "row": forms.IntegerField(
+                label=_("Row or bay of the case"), min_value=1, max_value=999, required=False
+            ),
+            "room": forms.CharField(label=_("Compartment or cabin"), max_length=20, required=False),
+            "file": forms.FileField(
+                label=_("Passenger list (CSV, XLSX)"),
+                help_text=_(
+                    "Columns: name, id_number, phone, carriage, row or seat, role. "
+                    "Those who sat too far away are not kept."
+                ),
+            ),
+        }  # fmt: skip
+
+
+class WhoForm(forms.Form):
+    """Who a keyed number is, as the register of the place tells."""
+
+    template_name = "web/parts/form.html"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields |= {
+            "name": forms.CharField(label=_("Name of the person"), max_length=80),
+            "phone": forms.CharField(label=_("Phone"), max_length=30, required=False),
+            "id_number": forms.CharField(label=_("Identity number"), max_length=30, required=False),
+            "territory": forms.CharField(label=_("Lives in"), max_length=80, help_text=_(
+                "Name or code of the street or community: its people get the duties.")),
+            "address": forms.CharField(label=_("Address"), max_length=200, required=False),
+        }  # fmt: skip
+
+
+def person_of(told: Mapping[str, Any]) -> PersonInput:
+    """Who was told of, in the territory she lives in. Raises what a name that is none, or several, raises."""
+    return PersonInput(
+        territory_code=_place(told["territory"]),
+        name=told["name"],
+        phone=told["phone"],
+        id_number=told["id_number"],
+        address=told["address"],
+        source="investigation",
+    )
+
+
+def _place(text: str) -> str:
+    found = territory.find(text.strip())
+    return (found or territory.one_by_name(text.strip())).code
+
+
+def noon(day: date) -> datetime:
+    """Somewhen on that local day: noon, or now if that is still to come."""
+    at = timezone.make_aware(datetime.combine(day, time(12)))
+    now = clock.now()
+    return now if at > now and timezone.localtime(now).date() == day else at
