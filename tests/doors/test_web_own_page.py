@@ -19,6 +19,7 @@ from bihuan.cases.models import Case
 from bihuan.doors.web import drawing
 from bihuan.registry import audit, clock, rls, scope
 from bihuan.registry.actions.people import update_person
+from bihuan.registry.actor import Actor
 from bihuan.registry.models import Person
 from bihuan.tracing.models import AssistanceRequest, Contact
 from tests.cast import Cast, Member
@@ -284,10 +285,15 @@ def test_who_answers_an_appeal_is_told_that_she_reads_it_and_she_does(cast: Cast
             appeal = Appeal.objects.get().public_id
         form = browser(cast.command).get(reverse("web:act", args=["appeal", appeal, "appeal.decide"]))
     assert "本人会在其页面上看到" in form.content.decode()
-    do(cast.province, "02-14 12:10", care.decide_appeal, appeal, decision="upheld", reason="车次记录有误")
+    other = Actor(None, None, "王五", "test")
+    with scope.system():
+        care.decide_appeal(
+            appeal, decision="upheld", reason="车次记录有误", actor=other, now=local("02-14 12:10")
+        )
     page = read(client, when=local("02-14 12:11"))
     for text in ("对您申诉的答复", "车次记录有误", "没有对您的医学观察措施"):
         assert text in page, text
+    assert "王五" not in page
 
 
 def test_she_sees_how_often_her_page_was_opened(cast: Cast, hers: Person) -> None:
