@@ -175,13 +175,18 @@ def what_is_held(person_id: int) -> Holdings:
     person = Person.objects.filter(id=person_id).first()
     if person is None:
         raise NotFound(_("Person %(person)s is not here.") % {"person": person_id}, code="unknown-person")
-    records = _records_of(person_id)
     return Holdings(
         public_id=person.public_id,
-        held=tuple(holder(records) for holder in _holders.values()),
+        held=held_about(person_id),
         looks=tuple(audit.who_looked(person_id)),
         shredded_at=person.shredded_at,
     )
+
+
+def held_about(person_id: int) -> tuple[Held, ...]:
+    """What is held about a person within the scope, by kind, without who looked."""
+    records = _records_of(person_id)
+    return tuple(holder(records) for holder in _holders.values())
 
 
 def _records_of(person_id: int) -> list[int]:

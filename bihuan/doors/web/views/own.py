@@ -260,7 +260,7 @@ def _context(found: PersonPage, tried: Tried) -> dict[str, Any]:
         "next": _next(found.duties),
         "handed_over": _handed_over(found),
         "moments": timeline.moments_of(_told(found.entries, orders), frozenset({seen.HEALTH})),
-        "held": [(one.kind, len(one.facts)) for one in shredder.what_is_held(person.pk).held if one.facts],
+        "held": [(one.kind, len(one.facts)) for one in shredder.held_about(person.pk) if one.facts],
         "visits": visits_held(person.pk),
         "looks": [(_office(look), look.told, look.at, bool(look.glass)) for look in found.looks],
         "shown_looks": SHOWN_LOOKS if len(found.looks) == SHOWN_LOOKS else 0,
