@@ -291,6 +291,7 @@ def test_who_answers_an_appeal_is_told_that_she_reads_it_and_she_does(cast: Cast
             appeal, decision="upheld", reason="车次记录有误", actor=other, now=local("02-14 12:10")
         )
     page = read(client, when=local("02-14 12:11"))
+    assert "您目前登记为病例" not in page
     for text in ("对您申诉的答复", "车次记录有误", "没有对您的医学观察措施"):
         assert text in page, text
     assert "王五" not in page
@@ -317,7 +318,7 @@ def test_a_case_sees_what_happened_to_her_and_nothing_of_whom_she_met(cast: Cast
     )
     client = opened(code_of(cast.officer, person), "1111")
     page = read(client)
-    for text in ("李*", "送医", "没有对您的医学观察措施", "后续安排"):
+    for text in ("李*", "已送医院", "您目前登记为病例", "没有对您的医学观察措施", "后续安排"):
         assert text in page, text
     for text in ("周小明", "周*明", "李四", "鄂C", "您为何被判定"):
         assert text not in page, text

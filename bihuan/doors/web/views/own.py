@@ -249,6 +249,10 @@ def _context(found: PersonPage, tried: Tried) -> dict[str, Any]:
         "stages": cards.arcs(loop),
         "strip": strip(loop),
         "standing": standing,
+        "is_case": any(
+            one.classification != "discarded" and one.outcome not in ("recovered", "died")
+            for one in found.cases
+        ),
         "wrong": "" if standing else tried.wrong,
         "answered": [
             (dict(DECISION_LABELS).get(one.decision, ""), one.decision_reason, one.decided_at)
