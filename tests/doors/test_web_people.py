@@ -65,6 +65,24 @@ def test_lists_and_board_name_everybody_masked(town):
     assert "周*明" in text(client, "contacts")
 
 
+@pytest.mark.in_office_since(datetime(2020, 2, 1, tzinfo=UTC))
+def test_whoever_may_know_it_can_call_her_from_her_page_and_nobody_else_reads_the_number(cast):
+    from bihuan.registry.people import PersonInput
+    from tests.rooms.care_room import make_contact
+
+    told = PersonInput(
+        territory_code=people.GRID, name="李芳", phone="13871234567", id_number="420303198103040022"
+    )
+    person = make_contact(cast.officer, "02-13 10:00", person=told).person.public_id
+    with clock.frozen(NOW):
+        page = text(logged_in(cast.officer), "person", person)
+        assert 'href="tel:+8613871234567"' in page
+        assert "4203************22" in page
+        assert "420303198103040022" not in page
+        answer = logged_in(cast.inspector).get(reverse("web:person", args=[person]))
+    assert b"1387123" not in answer.content
+
+
 def test_the_persons_own_page_names_her_to_who_may_know_and_notes_it(town):
     cast, _case, contact = town
     page = logged_in(cast.officer).get(reverse("web:contact", args=[contact.public_id]), follow=True)

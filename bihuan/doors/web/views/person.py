@@ -11,6 +11,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from bihuan.care.actions.own_page import may_give
@@ -28,8 +29,9 @@ from bihuan.doors.web.templatetags.bihuan import case_word
 from bihuan.loops.queries import DutyFilter, find_duties, sight
 from bihuan.loops.queries.progress import LoopProgress, progress_of
 from bihuan.registry import access as registry_access
-from bihuan.registry import clock, territory
+from bihuan.registry import clock, masking, scope, territory
 from bihuan.registry.errors import BihuanError, Invalid, NotFound
+from bihuan.registry.identity import LOCAL
 from bihuan.registry.purposes import purpose
 from bihuan.registry.text import label
 from bihuan.tracing.actions.held_visits import visits_held
@@ -233,14 +235,28 @@ def _details(found: PersonPage, shown: frozenset[str]) -> list[tuple[str, Any]]:
     rows: list[tuple[str, Any]] = []
     if one.address:
         rows.append((_("Address"), seen.address_on_page(one.address, shown)))
-    if seen.IDENTITY in shown and one.occupation:
-        rows.append((_("Occupation"), one.occupation))
+    if seen.IDENTITY in shown:
+        rows += _identity(one)
     for case in found.cases:
         rows.append((_("Case"), case.local_id or case.public_id))
     for contact in found.contacts:
         rows.append((_("Contact"), contact.local_id or contact.public_id))
         if contact.handed_over_at is not None:
             rows += _handed_over(contact.pk)
+    return rows
+
+
+def _identity(one: Any) -> list[tuple[str, Any]]:
+    """What she is called by and told apart by; the number of a document as a mask."""
+    acting = scope.current()
+    view = masking.shown(one, on=clock.today(), post_id=acting.post_id if acting else None)
+    rows: list[tuple[str, Any]] = []
+    if "phone" in view.fields:
+        rows.append((_("Phone"), format_html('<a href="tel:{}">{}</a>', view.phone, view.phone)))
+    if view.id_number and view.id_kind != LOCAL:
+        rows.append((_("Identity number"), view.id_number))
+    if view.occupation:
+        rows.append((_("Occupation"), view.occupation))
     return rows
 
 
