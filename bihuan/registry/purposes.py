@@ -21,18 +21,18 @@ Words = Callable[..., Any]
 
 _words: dict[str, tuple[int, Words]] = {}
 _proposed: list[str] = []
-_without: dict[str, str] = {}
+_herself: dict[str, Any] = {}
 
 
 def register_purpose(
-    code: str, words: Words | Any, *, parts: int = 0, proposed: bool = False, without: str = ""
+    code: str, words: Words | Any, *, parts: int = 0, proposed: bool = False, herself: Any = None
 ) -> None:
     """Say how a code reads: a (lazy) text, or what makes one of its `parts`. `proposed`: a purpose that forms
-    propose, which is kept as its code when it is taken over unchanged in whatever language. `without`: the
-    code that says the same without the last part, where somebody wrote that one herself."""
+    propose, which is kept as its code when it is taken over unchanged in whatever language. `herself`: the
+    (lazy) text for whom the data are about, where the parts may tell of others."""
     _words[code] = (parts, words if parts else lambda: words)
-    if without:
-        _without[code] = without
+    if herself is not None:
+        _herself[code] = herself
     if proposed:
         _proposed.append(code)
         _codes_of.cache_clear()
@@ -59,18 +59,13 @@ def said(kept: str) -> str:
 
 
 def told(kept: str) -> str:
-    """A purpose as the person herself is told it: what the house says by itself. What somebody wrote may name
-    others and is left out; "" where nothing else is kept."""
-    if not kept.startswith(_SIGN):
-        return ""
-    code = kept[1:].split(_BETWEEN, 1)[0]
+    """A purpose as the person herself is told it: what the house says by itself, without the numbers of
+    records of others, by which two who compare could know each other. What somebody wrote may name others
+    and is left out; "" where nothing else is kept."""
+    code = kept[1:].split(_BETWEEN, 1)[0] if kept.startswith(_SIGN) else ""
     if code not in _words:
         return ""
-    if code in _without:
-        *parts, wrote = kept[1:].split(_BETWEEN, _words[code][0])[1:] or [""]
-        if not wrote.startswith(_SIGN):
-            return said(purpose(_without[code], *parts))
-    return said(kept)
+    return str(_herself[code]) if code in _herself else said(kept)
 
 
 def neutral(text: str) -> str:

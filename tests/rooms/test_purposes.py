@@ -91,13 +91,22 @@ def test_records_from_before_codes_read_as_they_were_written() -> None:
 
 def test_the_person_herself_is_told_what_the_house_says_and_not_what_somebody_wrote() -> None:
     with translation.override("en"):
-        of = purpose("look.met.for", "I-0000000000", "find 李芳's table")
-        assert purposes.told(of) == "Investigation I-0000000000: who was where a case was"
-        proposed = purpose("look.met.for", "I-0000000000", purpose("investigation.find-out"))
-        assert purposes.told(proposed) == said(proposed)
+        for wrote in ("find 李芳's table", purpose("investigation.find-out")):
+            of = purpose("look.met.for", "I-0000000000", wrote)
+            assert purposes.told(of) == "investigation: who was where a case was"
         assert purposes.told(purpose("page.person")) == "the person's page"
         for wrote in ("find 李芳's table", "§no.such|x", ""):
             assert purposes.told(wrote) == ""
+
+
+def test_no_purpose_tells_the_person_herself_the_number_of_a_record() -> None:
+    for code, (n, _words) in purposes._words.items():
+        parts = [f"I-000000000{i}" for i in range(n)]
+        if code in ("page.duty", "export.chains"):  # their parts are words of the house
+            parts = ["day"] * n
+        told = purposes.told(purpose(code, *parts))
+        assert told, code
+        assert "I-" not in told, code
 
 
 def test_a_purpose_fits_its_column_however_long_somebody_writes() -> None:

@@ -7,6 +7,7 @@ class ExchangeConfig(AppConfig):
 
     def ready(self) -> None:
         from django.utils.translation import gettext as _
+        from django.utils.translation import gettext_lazy
 
         from bihuan.registry.purposes import register_purpose
 
@@ -14,4 +15,5 @@ class ExchangeConfig(AppConfig):
             "export.investigation",
             lambda id: _("report of investigation %(id)s, as a file") % {"id": id},
             parts=1,
+            herself=gettext_lazy("report of an investigation, as a file"),
         )

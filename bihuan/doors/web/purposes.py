@@ -31,18 +31,35 @@ def register() -> None:
     """Called once, when the pages are ready."""
     for code, words in PAGES.items():
         register_purpose(code, words)
-    register_purpose("page.assistance", lambda id: _("assistance request %(id)s") % {"id": id}, parts=1)
-    register_purpose("page.investigation", lambda id: _("investigation %(id)s") % {"id": id}, parts=1)
     register_purpose(
-        "page.proposals", lambda id: _("Proposed contacts of investigation %(id)s") % {"id": id}, parts=1
+        "page.assistance",
+        lambda id: _("assistance request %(id)s") % {"id": id},
+        parts=1,
+        herself=gettext_lazy("an assistance request"),
     )
     register_purpose(
-        "export.proposals", lambda id: _("file of the contacts of investigation %(id)s") % {"id": id}, parts=1
+        "page.investigation",
+        lambda id: _("investigation %(id)s") % {"id": id},
+        parts=1,
+        herself=gettext_lazy("an investigation"),
+    )
+    register_purpose(
+        "page.proposals",
+        lambda id: _("Proposed contacts of investigation %(id)s") % {"id": id},
+        parts=1,
+        herself=gettext_lazy("proposed contacts of an investigation"),
+    )
+    register_purpose(
+        "export.proposals",
+        lambda id: _("file of the contacts of investigation %(id)s") % {"id": id},
+        parts=1,
+        herself=gettext_lazy("file of the contacts of an investigation"),
     )
     register_purpose(
         "page.proposal",
         lambda id, of: _("Proposed contact %(id)s of investigation %(of)s") % {"id": id, "of": of},
         parts=2,
+        herself=gettext_lazy("proposed contacts of an investigation"),
     )
     register_purpose(
         "page.duty", lambda zh, en: _("duty: %(what)s") % {"what": label({"zh": zh, "en": en})}, parts=2
