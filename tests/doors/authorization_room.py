@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
@@ -24,6 +25,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from bihuan.care import actions as care
 from bihuan.cases.actions import CaseInput, record_test, report_case
 from bihuan.doors.api.operation import DECLARED
+from bihuan.doors.api.service import api
 from bihuan.doors.exchange import jobs
 from bihuan.loops.models import Duty, Loop
 from bihuan.registry import clock, scope
@@ -520,34 +522,29 @@ def api_bodies(facts: Facts) -> dict[str, Any]:
     }
 
 
-_SEARCHED_API = {
-    "check_loops",
-    "diff_packs",
-    "find_persons",
-    "find_territories",
-    "get_board",
-    "get_chains",
-    "get_chains_picture",
-    "get_chains_statistics",
-    "get_clearance",
-    "get_contact_indicators",
-    "get_curve",
-    "get_gap",
-    "get_ledger",
-    "list_appeals",
-    "list_assistance",
-    "list_cases",
-    "list_cluster_suggestions",
-    "list_clusters",
-    "list_contacts",
-    "list_duties",
-    "list_gaps",
-    "list_intervals",
-    "list_investigations",
-    "list_loops",
-    "list_rates",
-}
 _ABOUT_NOBODY = {"get_gap", "get_rule", "get_territory", "list_children", "get_pack"}
+
+
+@cache
+def _asked_with() -> dict[str, frozenset[str]]:
+    """The parameters that each reading operation takes."""
+    found = {}
+    for methods in api.get_openapi_schema()["paths"].values():
+        if "get" in methods:
+            taken = methods["get"].get("parameters", [])
+            named = frozenset(one["name"] for one in taken if one["in"] == "query")
+            found[methods["get"]["operationId"]] = named
+    return found
+
+
+def _searches(name: str) -> list[str]:
+    """An operation without a search, and with each that it takes."""
+    taken = _asked_with()[name]
+    if name == "diff_packs":
+        return ["a=hubei-2020-02&b=hubei-2020-05"]
+    more = "limit=500" if "limit" in taken else ""
+    wanted = [q for q in SEARCHES if not q or q.partition("=")[0] in taken]
+    return ["&".join(part for part in (q, more) if part) for q in wanted]
 
 
 def api_visits(facts: Facts) -> list[Visit]:
@@ -559,11 +556,8 @@ def api_visits(facts: Facts) -> list[Visit]:
             url = ROOT + declared.path.format(**{**plain, **values})
             direct = bool(params) and name not in _ABOUT_NOBODY
             if declared.method == "GET":
-                queries = SEARCHES if name in _SEARCHED_API else ("",)
-                extra = "a=hubei-2020-02&b=hubei-2020-05" if name == "diff_packs" else "limit=500"
                 visits += [
-                    Visit(name, "GET", f"{url}?{q}&{extra}" if q else f"{url}?{extra}", None, direct)
-                    for q in queries
+                    Visit(name, "GET", f"{url}?{q}" if q else url, None, direct) for q in _searches(name)
                 ]
                 continue
             body = bodies[name]
