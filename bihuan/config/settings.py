@@ -6,6 +6,8 @@ DATABASE_URL           postgresql://… of an outside PostgreSQL 15+ (default: t
 BIHUAN_DB_ROLE         owner | door; doors are under row-level security
 BIHUAN_HOSTS           names this server answers to, with commas
 BIHUAN_ORIGINS         https://… origins that forms may come from, with commas, when behind a proxy
+BIHUAN_PUBLIC_URL      https://… by which the public reaches this server, printed on codes of own pages
+                       (default: the address by which who prints the code came)
 BIHUAN_BEHIND_PROXY    1: trust X-Forwarded-Proto of the proxy in front
 BIHUAN_INSECURE_HTTP   1: allow log-in over plain http in production (a closed network only)
 BIHUAN_PACKS           further folders of policy packs, with commas
@@ -63,6 +65,20 @@ def mail_from(url: str) -> dict[str, Any]:
         "EMAIL_USE_TLS": not implicit and parts.hostname not in ("localhost", "127.0.0.1", "::1"),
         "EMAIL_TIMEOUT": 20,
     }
+
+
+def public_url(url: str, *, plain_http: bool) -> str:
+    """The address by which the public reaches this server, as scheme://host[:port]; "" for none."""
+    text = url.strip().rstrip("/")
+    try:
+        parts = urlparse(text)
+        whole = f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+    except ValueError as error:
+        raise ImproperlyConfigured(f"BIHUAN_PUBLIC_URL is no address: {error}.") from error
+    schemes = ("https", "http") if plain_http else ("https",)
+    if text and (text.lower() != whole or parts.scheme not in schemes):
+        raise ImproperlyConfigured("BIHUAN_PUBLIC_URL must be https://host or https://host:port, no more.")
+    return whole if text else ""
 
 
 def _number(name: str, default: int) -> int:
@@ -218,6 +234,10 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
+BIHUAN_PUBLIC_URL = public_url(os.environ.get("BIHUAN_PUBLIC_URL", ""), plain_http=_PLAIN_HTTP)
+if BIHUAN_PUBLIC_URL:  # who follows a printed code is answered, and may send the form
+    ALLOWED_HOSTS.append(str(urlparse(BIHUAN_PUBLIC_URL).hostname))
+    CSRF_TRUSTED_ORIGINS.append(BIHUAN_PUBLIC_URL)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 2**20
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_500  # all names of one list chosen (2,000), and what is said of them
 FILE_UPLOAD_MAX_MEMORY_SIZE = 11 * 2**20  # a table of visits is never laid on a disk

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
@@ -16,6 +17,7 @@ from bihuan.care import actions as care
 from bihuan.care.models import Appeal, Order, OwnAccess
 from bihuan.cases.actions import record_transfer
 from bihuan.cases.models import Case
+from bihuan.config.settings import public_url
 from bihuan.doors.web import drawing
 from bihuan.registry import audit, clock, rls, scope
 from bihuan.registry.actions.people import update_person
@@ -222,6 +224,38 @@ def test_the_picture_of_the_code_leads_to_the_way_in(
     monkeypatch.setattr(drawing, "scannable", lambda text: drawn.append(text) or "")
     code = code_of(cast.officer, hers)
     assert drawn == [f"http://testserver/mine/?open#{code.replace('-', '')}"]
+
+
+def test_the_code_names_the_address_by_which_the_public_comes(
+    cast: Cast, hers: Person, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.BIHUAN_PUBLIC_URL = "https://bihuan.example.org"
+    drawn: list[str] = []
+    monkeypatch.setattr(drawing, "scannable", lambda text: drawn.append(text) or "")
+    code = code_of(cast.officer, hers)
+    assert drawn == [f"https://bihuan.example.org/mine/?open#{code.replace('-', '')}"]
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("", ""),
+        ("https://bihuan.example.org/", "https://bihuan.example.org"),
+        (" https://Bihuan.example.org:8443", "https://bihuan.example.org:8443"),
+    ],
+)
+def test_an_address_for_the_public_is_a_scheme_and_a_host(given: str, read: str) -> None:
+    assert public_url(given, plain_http=False) == read
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["bihuan.example.org", "http://bihuan.example.org", "https://", "https://a/b", "https://a?b", "https://u@a",
+     "https://a:x", "https://a#b", "https://[a", "ftp://a"],
+)  # fmt: skip
+def test_what_is_no_address_for_the_public_is_refused_when_the_server_starts(given: str) -> None:
+    with pytest.raises(ImproperlyConfigured):
+        public_url(given, plain_http=False)
 
 
 def test_an_order_is_told_by_the_offices_that_decided(cast: Cast, hers: Person) -> None:

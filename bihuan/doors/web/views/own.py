@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -356,7 +357,7 @@ def own_code(request: HttpRequest, public_id: str) -> HttpResponse:
     made = give_code(public_id, actor=actor)
     person = made.access.person
     seen.note([person.pk], (seen.IDENTITY,), purpose("page.own-code"))
-    where = request.build_absolute_uri(reverse("web:own"))
+    where = f"{settings.BIHUAN_PUBLIC_URL or request.build_absolute_uri('/')[:-1]}{reverse('web:own')}"
     context = {
         "name": mask_name(person.name) or public_id,
         "back": reverse("web:person", args=[public_id]),
