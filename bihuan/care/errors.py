@@ -17,7 +17,8 @@ BihuanError
     ├── AlreadyObserved    an order runs already; extend it instead
     ├── NotObserved        no order runs
     ├── AppealWaiting      the order has an appeal that waits for its answer
-    └── NoProof            no number of a person is held by which she could show that a page is hers
+    ├── NoProof            no number of a person is held by which she could show that a page is hers
+    └── HasDied            nobody can open a page as her own any more
 """
 
 from __future__ import annotations
@@ -101,4 +102,14 @@ class NoProof(Conflict):
         super().__init__(
             _("Neither a document number nor a telephone of this person is held."),
             hint=_("Enter one first: with its last characters she shows that the page is hers."),
+        )
+
+
+class HasDied(Conflict):
+    code = "has-died"
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("This person has died; nobody opens a page as her own any more."),
+            hint=_("If that is not so, correct the outcome of the case, or how the order ended, first."),
         )

@@ -185,6 +185,15 @@ def _hold_care(records: Records) -> Held:
     return Held(kind=_("Orders, checks and appeals"), facts=facts, retention_key=KEY)
 
 
+def _hold_codes(records: Records) -> Held:
+    facts = tuple(
+        {"record": row.public_id, "given": row.given_at, "until": row.ended_at or row.until_at,
+         "end": row.end_reason, "opened": row.opened, "last_opened": row.opened_at, "wrong": row.wrong}
+        for row in OwnAccess.unscoped.filter(person_id__in=records).order_by("id")
+    )  # fmt: skip
+    return Held(kind=_("Codes of the person's own page"), facts=facts, retention_key=KEY)
+
+
 # --- what stands in the way ----------------------------------------------------------------------------
 
 
@@ -211,5 +220,6 @@ def register() -> None:
     shredder.register_holder("cases", _hold_cases)
     shredder.register_holder("contacts", _hold_contacts)
     shredder.register_holder("care", _hold_care)
+    shredder.register_holder("own-page", _hold_codes)
     shredder.register_hold("appeals", _waiting_appeals)
     shredder.register_hold("orders", _running_orders)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bihuan.care import actions as care
 from bihuan.care.actions import own_page as own
-from bihuan.care.errors import AppealWaiting, NoProof, OwnPageClosed
+from bihuan.care.errors import AppealWaiting, HasDied, NoProof, OwnPageClosed
 from bihuan.care.models import Appeal, Order, OwnAccess
 from bihuan.care.queries import person_page
 from bihuan.care.rules.own_page import (
@@ -23,6 +23,7 @@ from bihuan.care.rules.own_page import (
     plain_answer,
     plain_code,
 )
+from bihuan.cases.actions import record_outcome
 from bihuan.registry import access, clock, scope, shredder
 from bihuan.registry.actions.people import merge_people, register_person, update_person
 from bihuan.registry.errors import NotAllowed, NotFound
@@ -203,6 +204,37 @@ def test_the_page_of_somebody_whose_data_were_destroyed_is_closed_and_its_code_e
         OwnAccess.objects.update(ended_at=None)
     with pytest.raises(OwnPageClosed), own.on_own_page(only().public_id, now=local(DAY)):
         pass
+
+
+def test_when_she_has_died_her_code_opens_nothing_and_no_other_is_given(cast: Cast) -> None:
+    case = make_case(cast.doctor, "02-13 10:00", person=zhou(phone=PHONE))
+    with scope.system():
+        person = Person.objects.get(pk=case.person_id)
+    made = given_by(cast.officer, person)
+    do(cast.doctor, "02-14 12:30", record_outcome, case.public_id, outcome="died")
+    assert not opens(made.code)
+    with pytest.raises(OwnPageClosed), own.on_own_page(only().public_id, now=local("02-14 13:00")):
+        pass
+    with pytest.raises(HasDied):
+        given_by(cast.officer, person)
+
+
+def test_the_code_of_a_contact_who_died_under_an_order_opens_nothing(cast: Cast, hers: Person) -> None:
+    made = given_by(cast.officer, hers)
+    assert opens(made.code)
+    with scope.system():
+        Order.objects.update(ended_at=local(DAY), end_reason="died")
+    assert not opens(made.code)
+
+
+def test_her_codes_are_among_what_is_held(cast: Cast, hers: Person) -> None:
+    made = given_by(cast.officer, hers)
+    assert opens(made.code)
+    assert not opens(made.code, "0000")
+    with cast.officer.acting():
+        (fact,) = next(one for one in shredder.held_about(hers.pk) if "本人页面" in one.kind).facts
+    assert (fact["opened"], fact["wrong"], fact["end"]) == (1, 1, "")
+    assert made.code not in str(fact)
 
 
 def test_a_doctor_of_a_case_gives_a_code_too(cast: Cast) -> None:

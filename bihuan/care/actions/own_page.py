@@ -14,8 +14,9 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from bihuan.care.actions.appeals import file_appeal
-from bihuan.care.errors import NoProof, OwnPageClosed
+from bihuan.care.errors import HasDied, NoProof, OwnPageClosed
 from bihuan.care.models import Appeal, Order, OwnAccess
+from bihuan.care.queries.own_page import has_died
 from bihuan.care.rules.own_page import CODE_LENGTH, TRIES, VALID_DAYS, OwnEnd, is_hers, plain_code
 from bihuan.cases.actions.common import moment_now, writing
 from bihuan.loops.queries.sight import classes_of
@@ -60,11 +61,14 @@ def may_give(person: Person) -> bool:
 def give_code(person_id: str, *, actor: Actor, now: datetime | None = None) -> Given:
     """A new code for somebody's own page; the one before opens nothing any more.
 
-    Raises NotAllowed for a post that does not see all of it, NoProof for a person of whom no number is held.
+    Raises NotAllowed for a post that does not see all of it, NoProof for a person of whom no number is held,
+    HasDied for one who can open nothing any more.
     """
     at = moment_now(now)
     with writing(actor):
         person = _to_give(person_id)
+        if _is_over(person):
+            raise HasDied()
         list(Person.objects.select_for_update().filter(root_id=person.root_id).order_by("id"))  # one by one
         if not _numbers(person):
             raise NoProof()
@@ -107,7 +111,7 @@ def open_own_page(code: str, answer: str, *, now: datetime | None = None) -> Own
             OwnAccess.objects.select_for_update(of=("self",)).select_related("person")
             .filter(code_index=_index(plain), ended_at__isnull=True, until_at__gt=at).first()
         )  # fmt: skip
-        if found is None:
+        if found is None or has_died(found.person):
             return None
         if is_hers(answer, _numbers(found.person)):
             OwnAccess.objects.filter(pk=found.pk).update(opened=F("opened") + 1, opened_at=at, wrong=0)
@@ -127,9 +131,10 @@ def on_own_page(access_id: str, *, now: datetime | None = None) -> Iterator[Pers
     """
     at = moment_now(now)
     with scope.system():  # whose page it is, is not known before
-        found = OwnAccess.objects.filter(public_id=access_id, ended_at__isnull=True, until_at__gt=at).first()
-    if found is None:
-        raise OwnPageClosed()
+        rows = OwnAccess.objects.select_related("person").filter(public_id=access_id, ended_at__isnull=True)
+        found = rows.filter(until_at__gt=at).first()
+        if found is None or has_died(found.person):
+            raise OwnPageClosed()
     with scope.acting_as(Scope(lo=found.reach)):
         person = Person.objects.filter(pk=found.person_id, shredded_at__isnull=True).first()
         if person is None:
@@ -161,6 +166,11 @@ def _to_give(person_id: str) -> Person:
             hint=_("Ask the community, the street or the CDC that looks after her."),
         )
     return person
+
+
+def _is_over(person: Person) -> bool:
+    with scope.system():  # wherever it was recorded
+        return has_died(person)
 
 
 def _end(person: Person, why: OwnEnd, at: datetime) -> int:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from bihuan.care.models import OwnAccess
+from bihuan.care.models import Order, OwnAccess
+from bihuan.care.rules.words import EndReason
+from bihuan.cases.models import Case
+from bihuan.cases.rules.words import Outcome
 from bihuan.registry import clock
 from bihuan.registry.models import Person
 
@@ -19,6 +22,13 @@ class CodeView:
     until_at: datetime
     opened: int
     opened_at: datetime | None
+
+
+def has_died(person: Person) -> bool:
+    """Whether she has died, by the outcome of a case of hers or the end of an order, within the scope."""
+    cases = Case.objects.filter(person__root_id=person.root_id, outcome=Outcome.DIED.value)
+    orders = Order.objects.filter(person__root_id=person.root_id, end_reason=EndReason.DIED.value)
+    return cases.exists() or orders.exists()
 
 
 def code_of(person: Person, *, now: datetime | None = None) -> CodeView | None:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from bihuan.care.actions.own_page import may_give
 from bihuan.care.queries import PersonPage, appeals_waiting, find_order, person_page
-from bihuan.care.queries.own_page import code_of
+from bihuan.care.queries.own_page import code_of, has_died
 from bihuan.care.verbs import VERBS, perform
 from bihuan.cases.queries import find_case, people
 from bihuan.cases.verbs import Verb
@@ -32,6 +32,7 @@ from bihuan.registry import access as registry_access
 from bihuan.registry import clock, masking, scope, territory
 from bihuan.registry.errors import BihuanError, Invalid, NotFound
 from bihuan.registry.identity import LOCAL
+from bihuan.registry.models import Person
 from bihuan.registry.purposes import purpose
 from bihuan.registry.text import label
 from bihuan.tracing.actions.held_visits import visits_held
@@ -103,7 +104,7 @@ def person(request: HttpRequest, public_id: str) -> HttpResponse:
         "ask_href": _ask_href(found),
         "visits": visits_held(found.person.pk) if seen.LOCATION in shown else None,
         "code_href": _code_href(public_id, shown),
-        "own_href": reverse("web:own_code", args=[public_id]) if may_give(found.person) else "",
+        "own_href": _own_href(found.person),
         "own_code": code_of(found.person),
         "no_moments_title": _("Nothing recorded yet"),
         "no_moments_text": _(
@@ -116,6 +117,12 @@ def person(request: HttpRequest, public_id: str) -> HttpResponse:
 def _code_href(public_id: str, shown: frozenset[str]) -> str:
     """Where a code for the gates is issued, for posts that may see who somebody is."""
     return reverse("web:entry_code", args=[public_id]) if seen.IDENTITY in shown else ""
+
+
+def _own_href(person: Person) -> str:
+    """Where a code for her own page is given, by posts that may, to somebody alive."""
+    gives = may_give(person) and not has_died(person)
+    return reverse("web:own_code", args=[person.public_id]) if gives else ""
 
 
 def _subject(found: PersonPage) -> tuple[str, str] | None:
