@@ -18,6 +18,7 @@ BihuanError
     ├── NotObserved        no order runs
     ├── AppealWaiting      the order has an appeal that waits for its answer
     ├── NoProof            no number of a person is held by which she could show that a page is hers
+    ├── HasCode            a code opens her page already, and no other was asked for
     └── HasDied            nobody can open a page as her own any more
 """
 
@@ -102,6 +103,16 @@ class NoProof(Conflict):
         super().__init__(
             _("Neither a document number nor a telephone of this person is held."),
             hint=_("Enter one first: with its last characters she shows that the page is hers."),
+        )
+
+
+class HasCode(Conflict):
+    code = "has-code"
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("She has a code that opens her page."),
+            hint=_("If it was lost, ask for a new one: it ends the one before."),
         )
 
 

@@ -25,6 +25,7 @@ from bihuan.registry.actor import Actor
 from bihuan.registry.models import Person
 from bihuan.tracing.models import AssistanceRequest, Contact
 from tests.cast import Cast, Member
+from tests.doors.api_room import Api, token_for
 from tests.doors.web_room import browser
 from tests.rooms.care_room import do, local, make_case, make_contact, zhou
 
@@ -426,6 +427,73 @@ def test_somebody_logged_in_for_a_post_opens_no_own_page(cast: Cast, hers: Perso
     assert "退出登录" in answer.content.decode()
     with scope.system():
         assert OwnAccess.objects.get().opened == 0
+
+
+def test_a_sheet_gives_codes_that_open_and_the_next_sheet_none_twice(cast: Cast, hers: Person) -> None:
+    client = browser(cast.officer)
+    with clock.frozen(NOW):
+        way = client.get(reverse("web:contacts")).content.decode()
+        assert reverse("web:own_codes") in way
+        before = client.get(reverse("web:own_codes")).content.decode()
+        sheet = client.post(reverse("web:own_codes"))
+        again = client.post(reverse("web:own_codes")).content.decode()
+    assert "向 1 人发放" in before
+    text = sheet.content.decode()
+    (code,) = re.findall(r'class="code">([0-9A-Z-]+)<', text)
+    assert "周*明" in text
+    assert "周小明" not in text
+    assert PHONE not in text
+    assert "no-store" in sheet["Cache-Control"]
+    assert "周*明" in read(opened(code))
+    assert 'class="code"' not in again
+    assert "目前无人可发放" in again
+
+
+def test_a_sheet_is_for_posts_that_see_all_of_it_of_a_whole_territory(cast: Cast, hers: Person) -> None:
+    for who in (cast.inspector, cast.hospital, cast.laboratory, cast.transfer, cast.administrator):
+        client = browser(who)
+        with clock.frozen(NOW):
+            assert client.get(reverse("web:own_codes")).status_code == 403
+            assert client.post(reverse("web:own_codes")).status_code == 403
+            assert reverse("web:own_codes") not in client.get(reverse("web:contacts")).content.decode()
+    with clock.frozen(NOW):
+        there = (
+            browser(cast.neighbor).post(reverse("web:own_codes"), {"territory": "420303"}).content.decode()
+        )
+    assert 'class="code"' not in there
+    with scope.system():
+        assert OwnAccess.objects.count() == 0
+
+
+def test_codes_are_given_counted_and_taken_back_through_the_api(
+    cast: Cast, hers: Person, settings: Any
+) -> None:
+    settings.BIHUAN_PUBLIC_URL = "https://bihuan.example.org"
+    api = Api(token_for(cast.officer))
+    with clock.frozen(NOW):
+        counted = api.get("/own-codes").json()
+        asked = {"persons": [hers.public_id, "P-0000000000"]}
+        answer = api.post("/own-codes", asked, **{"Idempotency-Key": "k1"})
+        again = api.post("/own-codes", asked, **{"Idempotency-Key": "k1"}).json()
+    with scope.system():
+        case_person = Case.objects.get().person.public_id
+    assert counted == {"with_code": 0, "without_code": 1, "unprovable": 1, "next": [hers.public_id]}
+    assert case_person not in counted["next"], "no number of hers is held"
+    assert answer.status_code == 200, answer.content
+    (given,), (refused,) = answer.json()["items"], answer.json()["refused"]
+    assert given["scan"] == f"https://bihuan.example.org/mine/?open#{given['code'].replace('-', '')}"
+    assert (given["person"], refused["person"], refused["code"]) == (
+        hers.public_id, "P-0000000000", "unknown-person",
+    )  # fmt: skip
+    assert [one["code"] for one in again["refused"]] == ["has-code", "unknown-person"], (
+        "no answer with codes is kept"
+    )
+    assert "周*明" in read(opened(given["code"]))
+    with scope.system():
+        assert any("查询码" in look.purpose or look.door == "api" for look in audit.who_looked(hers.pk))
+    with clock.frozen(NOW):
+        assert api.post(f"/persons/{hers.public_id}/own-code/take-back").status_code == 200
+    assert "周*明" not in read(opened(given["code"]))
 
 
 def test_no_answer_of_the_page_is_kept_by_the_browser(cast: Cast, hers: Person) -> None:

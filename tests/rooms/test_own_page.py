@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from bihuan.care import actions as care
 from bihuan.care.actions import own_page as own
-from bihuan.care.errors import AppealWaiting, HasDied, NoProof, OwnPageClosed
+from bihuan.care.errors import AppealWaiting, HasCode, HasDied, NoProof, OwnPageClosed
 from bihuan.care.models import Appeal, Order, OwnAccess
 from bihuan.care.queries import person_page
+from bihuan.care.queries.own_page import looked_after
 from bihuan.care.rules.own_page import (
     CODE_LENGTH,
     TRIES,
@@ -204,6 +205,55 @@ def test_the_page_of_somebody_whose_data_were_destroyed_is_closed_and_its_code_e
         OwnAccess.objects.update(ended_at=None)
     with pytest.raises(OwnPageClosed), own.on_own_page(only().public_id, now=local(DAY)):
         pass
+
+
+def test_a_sheet_gives_a_code_to_everybody_who_can_be_given_one_and_says_of_the_others_why(
+    cast: Cast, hers: Person
+) -> None:
+    numberless = make_contact(cast.officer, "02-13 10:00", person=replace(zhou(), name="王五"))
+    with scope.system():
+        other = Person.objects.get(pk=numberless.person_id)
+    with cast.officer.acting():
+        before = looked_after("", most=10, now=local(DAY))
+    assert (before.with_code, before.unprovable, before.next) == (0, 1, (hers.public_id,))
+    wanted = [hers.public_id, other.public_id, "P-0000000000", hers.public_id]
+    made, refused = do(cast.officer, DAY, own.give_codes, wanted)
+    assert [one.access.person_id for one in made] == [hers.pk]
+    assert [one.person_id for one in refused] == [other.public_id, "P-0000000000"]
+    assert isinstance(refused[0].why, NoProof)
+    assert opens(made[0].code)
+    with cast.officer.acting():
+        after = looked_after("", most=10, now=local(DAY))
+    assert (after.with_code, after.without_code, after.next) == (1, 0, ())
+
+
+def test_a_second_sheet_leaves_the_codes_of_the_first_unless_asked(cast: Cast, hers: Person) -> None:
+    first, _none = do(cast.officer, DAY, own.give_codes, [hers.public_id])
+    again, refused = do(cast.officer, DAY, own.give_codes, [hers.public_id])
+    assert (again, [type(one.why) for one in refused]) == ([], [HasCode])
+    assert opens(first[0].code)
+    newer, _none = do(cast.officer, DAY, own.give_codes, [hers.public_id], renew=True)
+    assert opens(newer[0].code)
+    assert not opens(first[0].code)
+
+
+def test_who_is_looked_after_in_the_next_county_is_counted_there_alone(cast: Cast, hers: Person) -> None:
+    with cast.neighbor.acting():
+        assert looked_after("", most=10, now=local(DAY)).next == ()
+    with cast.officer.acting():
+        assert looked_after(NEXT_COUNTY, most=10, now=local(DAY)).next == ()
+
+
+def test_records_joined_are_counted_as_one_who_is_looked_after(cast: Cast, hers: Person) -> None:
+    case = make_case(cast.doctor, "02-13 10:00", person=zhou(phone=PHONE))
+    with scope.system():
+        second = Person.objects.get(pk=case.person_id)
+    assert second.pk != hers.pk
+    with scope.system(), clock.frozen(local(DAY)):
+        merge_people(keep=hers.pk, merge=second.pk, reason="同一人", actor=cast.city.actor)
+    with cast.officer.acting():
+        found = looked_after("", most=10, now=local(DAY))
+    assert (found.without_code, len(found.next)) == (1, 1)
 
 
 def test_when_she_has_died_her_code_opens_nothing_and_no_other_is_given(cast: Cast) -> None:

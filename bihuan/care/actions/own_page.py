@@ -5,7 +5,7 @@ that gave the code, and of that only what is about her."""
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,15 +14,15 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from bihuan.care.actions.appeals import file_appeal
-from bihuan.care.errors import HasDied, NoProof, OwnPageClosed
+from bihuan.care.errors import HasCode, HasDied, NoProof, OwnPageClosed
 from bihuan.care.models import Appeal, Order, OwnAccess
 from bihuan.care.queries.own_page import has_died
 from bihuan.care.rules.own_page import CODE_LENGTH, TRIES, VALID_DAYS, OwnEnd, is_hers, plain_code
 from bihuan.cases.actions.common import moment_now, writing
 from bihuan.loops.queries.sight import classes_of
-from bihuan.registry import scope
+from bihuan.registry import access, scope
 from bihuan.registry.actor import Actor
-from bihuan.registry.errors import NotAllowed, NotFound
+from bihuan.registry.errors import BihuanError, NotAllowed, NotFound
 from bihuan.registry.identity import LOCAL
 from bihuan.registry.ids import ALPHABET
 from bihuan.registry.models import Person
@@ -40,11 +40,21 @@ _HERSELF = Actor.system("the person herself", door="web")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Given:
-    """A code as it is handed over, once; afterwards nobody can read it. `until` in UTC."""
+    """A code as it is handed over, once; afterwards nobody can read it. `person_id`: as it was asked for;
+    `until` in UTC."""
 
+    person_id: str
     access: OwnAccess
     code: str
     until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NotGiven:
+    """Who was given no code, and why."""
+
+    person_id: str
+    why: BihuanError
 
 
 def may_give(person: Person) -> bool:
@@ -56,6 +66,14 @@ def may_give(person: Person) -> bool:
         return classes_of(RIGHT, territory_code=person.territory_code, person_id=person.pk) >= TOLD
     except NotFound:
         return False
+
+
+def may_give_many() -> bool:
+    """Whether the post acted in sees all of it of everybody in its territory, not of its own desk alone."""
+    acting = scope.current()
+    if acting is None or acting.post_id is None or acting.glass or access.reach(None, RIGHT) != "below":
+        return False
+    return access.field_classes(None, RIGHT, territory_code=acting.lo) >= TOLD
 
 
 def give_code(person_id: str, *, actor: Actor, now: datetime | None = None) -> Given:
@@ -87,7 +105,37 @@ def give_code(person_id: str, *, actor: Actor, now: datetime | None = None) -> G
             given_by_post_id=actor.post_id,
             until_at=at + timedelta(days=VALID_DAYS),
         )
-        return Given(made, code, made.until_at)
+        return Given(person_id, made, code, made.until_at)
+
+
+def give_codes(
+    person_ids: Sequence[str], *, actor: Actor, renew: bool = False, now: datetime | None = None
+) -> tuple[list[Given], list[NotGiven]]:
+    """A code for each, as `give_code`; who can be given none holds up nobody else. Who has one that opens
+    keeps it, so that of two sheets printed at once none is void, unless `renew`."""
+    at = moment_now(now)
+    given: list[Given] = []
+    refused: list[NotGiven] = []
+    with writing(actor):
+        roots = Person.objects.filter(public_id__in=person_ids).values("root_id")
+        list(Person.objects.select_for_update().filter(root_id__in=roots).order_by("id"))  # one sheet by one
+        coded = frozenset() if renew else _coded(person_ids, at)
+        for person_id in dict.fromkeys(person_ids):
+            try:
+                if person_id in coded:
+                    raise HasCode()
+                given.append(give_code(person_id, actor=actor, now=at))
+            except BihuanError as why:
+                refused.append(NotGiven(person_id, why))
+    return given, refused
+
+
+def _coded(person_ids: Sequence[str], at: datetime) -> frozenset[str]:
+    """Who of these has a code that opens, given by whomever."""
+    with scope.system():
+        rows = OwnAccess.objects.filter(ended_at__isnull=True, until_at__gt=at)
+        people = Person.objects.filter(public_id__in=person_ids, root_id__in=rows.values("person__root_id"))
+        return frozenset(people.values_list("public_id", flat=True))
 
 
 def take_code_back(person_id: str, *, actor: Actor, now: datetime | None = None) -> int:

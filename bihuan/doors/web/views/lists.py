@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
+from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
@@ -14,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from bihuan.care.actions.own_page import may_give_many
 from bihuan.care.queries import find_rings
 from bihuan.cases import queries as cases
 from bihuan.cases.queries import CaseFilter, CaseRow, Owed, people
@@ -294,10 +296,17 @@ def contact_list(request: HttpRequest) -> HttpResponseBase:
             _("Import a list"),
         ),
         may_export=registry_access.may(None, "export.run").allowed,
-        context={"crumbs": places.crumbs(request, code)},
+        context={"crumbs": places.crumbs(request, code), "actions": _own_pages(code)},
         exported=lambda rows: seen.note([row.person_id for row in rows], shown, purpose("export.contacts")),
     )  # fmt: skip
     return respond(request, spec)
+
+
+def _own_pages(code: str) -> list[tuple[str, str]]:
+    """The way to a sheet of codes for people's own pages, for posts that may give them."""
+    if not may_give_many():
+        return []
+    return [(_("Codes for their own pages"), f"{reverse('web:own_codes')}?territory={quote(code)}")]
 
 
 def _one(asked: Asked, name: str) -> tuple[str, ...]:

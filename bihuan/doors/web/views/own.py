@@ -9,21 +9,19 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from django import forms
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 
-from bihuan.care.actions.own_page import appeal_own, give_code, on_own_page, open_own_page, take_code_back
+from bihuan.care.actions.own_page import appeal_own, on_own_page, open_own_page
 from bihuan.care.queries import Entry, OrderView, PersonPage, orders_about, person_page
 from bihuan.care.queries.own_page import code_of
 from bihuan.care.queries.words import DECISION_LABELS
-from bihuan.care.rules.own_page import ASKED, CODE_LENGTH, TRIES, grouped, plain_answer, plain_code
-from bihuan.doors.web import cards, drawing, seen, timeline, whys, words
+from bihuan.care.rules.own_page import ASKED, CODE_LENGTH, TRIES, plain_answer, plain_code
+from bihuan.doors.web import cards, seen, timeline, whys, words
 from bihuan.doors.web.access import access
 from bihuan.doors.web.shapes import Why
 from bihuan.doors.web.views.person import chips, main_loop, strip
@@ -33,7 +31,6 @@ from bihuan.registry import clock, posts, shredder
 from bihuan.registry.audit import Look
 from bihuan.registry.errors import BihuanError, NotFound
 from bihuan.registry.masking import mask_name
-from bihuan.registry.purposes import purpose
 from bihuan.registry.text import label
 from bihuan.tracing.actions.held_visits import visits_held
 from bihuan.tracing.queries.assistance import hand_over_of
@@ -338,32 +335,3 @@ def _handed_over(found: PersonPage) -> list[tuple[str, datetime]]:
 def _office(look: Look) -> str:
     """The office that looked; a person's name is known there. At the command line nobody has a post."""
     return look.post or (look.who if look.door == "cli" else "") or _("an office")
-
-
-# --- the code -------------------------------------------------------------------------------------------
-
-
-@access("person.view", personal=True)
-@never_cache
-def own_code(request: HttpRequest, public_id: str) -> HttpResponse:
-    """A post gives a code, or takes it back. The code is shown in this answer and never again."""
-    if request.method != "POST":
-        return redirect("web:person", public_id=public_id)
-    actor = request.actor  # type: ignore[attr-defined]
-    if request.POST.get("do") == "take_back":
-        n = take_code_back(public_id, actor=actor)
-        messages.success(request, _("The code opens nothing any more.") if n else _("There was no code."))
-        return redirect("web:person", public_id=public_id)
-    made = give_code(public_id, actor=actor)
-    person = made.access.person
-    seen.note([person.pk], (seen.IDENTITY,), purpose("page.own-code"))
-    where = f"{settings.BIHUAN_PUBLIC_URL or request.build_absolute_uri('/')[:-1]}{reverse('web:own')}"
-    context = {
-        "name": mask_name(person.name) or public_id,
-        "back": reverse("web:person", args=[public_id]),
-        "code": grouped(made.code),
-        "where": where,
-        "picture": drawing.scannable(f"{where}?open#{made.code}"),
-        "until": made.until,
-    }
-    return render(request, "web/own/code.html", context)

@@ -32,7 +32,6 @@ from bihuan.registry import access as registry_access
 from bihuan.registry import clock, masking, scope, territory
 from bihuan.registry.errors import BihuanError, Invalid, NotFound
 from bihuan.registry.identity import LOCAL
-from bihuan.registry.models import Person
 from bihuan.registry.purposes import purpose
 from bihuan.registry.text import label
 from bihuan.tracing.actions.held_visits import visits_held
@@ -104,7 +103,7 @@ def person(request: HttpRequest, public_id: str) -> HttpResponse:
         "ask_href": _ask_href(found),
         "visits": visits_held(found.person.pk) if seen.LOCATION in shown else None,
         "code_href": _code_href(public_id, shown),
-        "own_href": _own_href(found.person),
+        "own_href": _own_href(found),
         "own_code": code_of(found.person),
         "no_moments_title": _("Nothing recorded yet"),
         "no_moments_text": _(
@@ -119,10 +118,10 @@ def _code_href(public_id: str, shown: frozenset[str]) -> str:
     return reverse("web:entry_code", args=[public_id]) if seen.IDENTITY in shown else ""
 
 
-def _own_href(person: Person) -> str:
+def _own_href(found: PersonPage) -> str:
     """Where a code for her own page is given, by posts that may, to somebody alive."""
-    gives = may_give(person) and not has_died(person)
-    return reverse("web:own_code", args=[person.public_id]) if gives else ""
+    gives = may_give(found.person) and not has_died(found.person)
+    return reverse("web:own_code", args=[found.person.public_id]) if gives else ""
 
 
 def _subject(found: PersonPage) -> tuple[str, str] | None:

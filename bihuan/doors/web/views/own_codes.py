@@ -1,0 +1,119 @@
+"""Codes that open somebody's own page: one, given on the page of a person; and a sheet of slips for those who
+are looked after in a territory, to be cut and handed out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+
+from bihuan.care.actions.own_page import (
+    Given,
+    NotGiven,
+    give_code,
+    give_codes,
+    may_give_many,
+    take_code_back,
+)
+from bihuan.care.queries.own_page import looked_after
+from bihuan.care.rules.own_page import grouped
+from bihuan.doors.exchange.address import own_address
+from bihuan.doors.web import drawing, places, seen
+from bihuan.doors.web.access import access
+from bihuan.loops.queries import sight
+from bihuan.registry import territory
+from bihuan.registry.errors import NotAllowed
+from bihuan.registry.masking import mask_name
+from bihuan.registry.purposes import purpose
+
+#: Slips of one sheet: what is printed and handed out in one round.
+SHEET: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """What somebody is handed: her masked name, where she is looked after, her number in the registry, the
+    code, and its picture."""
+
+    name: str
+    place: str
+    number: str
+    code: str
+    where: str
+    picture: str
+    until: datetime
+
+
+@access("person.view", personal=True)
+@never_cache
+def own_code(request: HttpRequest, public_id: str) -> HttpResponse:
+    """A post gives a code, or takes it back. The code is shown in this answer and never again."""
+    if request.method != "POST":
+        return redirect("web:person", public_id=public_id)
+    actor = request.actor  # type: ignore[attr-defined]
+    if request.POST.get("do") == "take_back":
+        n = take_code_back(public_id, actor=actor)
+        messages.success(request, _("The code opens nothing any more.") if n else _("There was no code."))
+        return redirect("web:person", public_id=public_id)
+    (slip,) = _slips(request, [give_code(public_id, actor=actor)])
+    context = {"slip": slip, "back": reverse("web:person", args=[public_id])}
+    return render(request, "web/own/code.html", context)
+
+
+@access("person.view", personal=True)
+@never_cache
+def own_codes(request: HttpRequest) -> HttpResponse:
+    """Who in a territory is looked after and has no code yet; posted, a sheet of slips for the next."""
+    sight.require_whole("person.view")
+    if not may_give_many():
+        raise NotAllowed(_("A code is given by a post that sees who the person is, where, and her health."))
+    code, _error = places.asked(request, within_scope=True)
+    slips: list[Slip] = []
+    refused: list[NotGiven] = []
+    if request.method == "POST":
+        wanted = looked_after(code, most=SHEET).next
+        given, refused = give_codes(wanted, actor=request.actor)  # type: ignore[attr-defined]
+        slips = _slips(request, given)
+        if not slips:
+            messages.info(request, _("Nobody here can be given a code now."))
+    found = looked_after(code, most=SHEET)
+    context = {
+        "found": found,
+        "n": len(found.next),
+        "slips": slips,
+        "refused": refused,
+        "crumbs": places.crumbs(request, code),
+        "below": [] if slips else [(one.code, one.label) for one in territory.children(code)],
+        "territory": code,
+    }
+    return render(request, "web/own/codes.html", context)
+
+
+def _slips(request: HttpRequest, given: Iterable[Given]) -> list[Slip]:
+    """The slips of codes just given; that the people were looked at for it is noted."""
+    where, found = own_address(request), []
+    for one in given:
+        person: Any = one.access.person
+        seen.note([person.pk], (seen.IDENTITY,), purpose("page.own-code"))
+        picture = drawing.scannable(f"{where}?open#{one.code}")
+        name = mask_name(person.name) or person.public_id
+        found.append(
+            Slip(
+                name,
+                places.below(person.territory_code),
+                person.public_id,
+                grouped(one.code),
+                where,
+                picture,
+                one.until,
+            )
+        )
+    return found
