@@ -14,7 +14,7 @@ from bihuan.doors.exchange import run
 from bihuan.doors.exchange.models import ImportedRow
 from bihuan.loops.models import Duty, LogEvent, Loop
 from bihuan.loops.queries import check
-from bihuan.loops.rules.engine import RETRACTED
+from bihuan.loops.rules.words import RETRACTED
 from bihuan.registry import bulk, clock, scope
 from bihuan.registry.models import DuplicateDecision, Person
 from bihuan.tracing.models import Contact

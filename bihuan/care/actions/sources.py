@@ -24,7 +24,7 @@ from bihuan.cases.rules import Classification, Moment
 from bihuan.loops.actions import NewEvent
 from bihuan.loops.actions import record as tell_loops
 from bihuan.loops.models import LogEvent
-from bihuan.loops.rules.engine import RETRACTED
+from bihuan.loops.rules.words import RETRACTED
 from bihuan.policy.packs import ResolvedPolicy, in_force
 from bihuan.registry.actor import Actor
 from bihuan.tracing.actions import news

@@ -26,14 +26,7 @@ from bihuan.loops.errors import (
 from bihuan.loops.queries.takers import why_not
 from bihuan.loops.rules.bound import BoundDuty
 from bihuan.loops.rules.definition import LOOP_CLOSED
-from bihuan.loops.rules.engine import (
-    DUTY_DONE,
-    DUTY_HANDED_OVER,
-    DUTY_KEY,
-    DUTY_WAIVED,
-    FUTURE,
-    RETRACTED,
-)
+from bihuan.loops.rules.words import DUTY_DONE, DUTY_HANDED_OVER, DUTY_KEY, DUTY_WAIVED, FUTURE, RETRACTED
 from bihuan.registry import access, clock, posts, scope
 from bihuan.registry.actor import Actor
 

@@ -21,10 +21,11 @@ from bihuan.loops import bindings, store
 from bihuan.loops.actions.owners import Owners
 from bihuan.loops.rules.bound import BoundDefinition, BoundDuty
 from bihuan.loops.rules.definition import DECIDE, DONE_OF
-from bihuan.loops.rules.engine import DUTY_KEY, is_evidence
 from bihuan.loops.rules.ladder import find_rungs
+from bihuan.loops.rules.reading import is_evidence
 from bihuan.loops.rules.slots import local_day, nearest
 from bihuan.loops.rules.state import Event
+from bihuan.loops.rules.words import DUTY_KEY
 from bihuan.registry.actor import Actor
 
 

@@ -23,8 +23,9 @@ from bihuan.loops.actions.owners import Owners
 from bihuan.loops.actions.quiet import take_quietly
 from bihuan.loops.actions.settle import Settling
 from bihuan.loops.rules.bound import BoundDefinition
-from bihuan.loops.rules.engine import REPLANNED, RETRACTED, replay
+from bihuan.loops.rules.engine import replay
 from bihuan.loops.rules.state import Event, State
+from bihuan.loops.rules.words import REPLANNED, RETRACTED
 from bihuan.registry import bulk, clock, scope, stamps, territory
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Invalid

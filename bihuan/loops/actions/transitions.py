@@ -19,7 +19,7 @@ from django.db import connection, transaction
 from bihuan.loops import bindings, store
 from bihuan.loops.actions.record import NewEvent, record
 from bihuan.loops.models import Transition
-from bihuan.loops.rules.engine import REPLANNED
+from bihuan.loops.rules.words import REPLANNED
 from bihuan.policy import packs
 from bihuan.registry import clock, scope
 from bihuan.registry.actor import Actor

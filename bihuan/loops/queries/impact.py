@@ -14,8 +14,9 @@ from django.utils.translation import gettext as _
 from bihuan.loops import bindings, store
 from bihuan.loops.queries.reading import fence
 from bihuan.loops.rules.bound import BoundDefinition
-from bihuan.loops.rules.engine import REPLANNED, advance, replay
+from bihuan.loops.rules.engine import advance, replay
 from bihuan.loops.rules.state import Event, Schedule, State
+from bihuan.loops.rules.words import REPLANNED
 from bihuan.policy import packs
 from bihuan.registry import clock, scope
 from bihuan.registry.errors import Invalid

@@ -25,9 +25,9 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from .bound import BoundDefinition
-from .engine import REPLANNED, RETRACTED
 from .slots import local_day, start_of_day
 from .state import Event, State
+from .words import REPLANNED, RETRACTED
 
 _UNPLANNED = frozenset({REPLANNED, RETRACTED})
 _SAYS_A_DAY = re.compile(r"\d{4}-?\d\d|\d{8}")

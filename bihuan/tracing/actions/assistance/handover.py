@@ -19,7 +19,7 @@ from bihuan.loops.actions import NewEvent
 from bihuan.loops.actions import record as tell_loops
 from bihuan.loops.models import LogEvent, Subject
 from bihuan.loops.rules.definition import LOOP_CLOSED
-from bihuan.loops.rules.engine import RETRACTED
+from bihuan.loops.rules.words import RETRACTED
 from bihuan.registry import scope
 from bihuan.registry.actor import Actor
 from bihuan.tracing.errors import AssistanceClosed
