@@ -27,7 +27,8 @@ from bihuan.tracing.models import (
 from bihuan.tracing.peers import keys
 from bihuan.tracing.peers.envelope import Envelope
 from bihuan.tracing.peers.wire import NotDelivered
-from bihuan.tracing.queries.assistance import find_request, peers
+from bihuan.tracing.queries.assistance import find_request
+from bihuan.tracing.queries.peers import peers
 from bihuan.tracing.rules import comparing
 from bihuan.tracing.rules.assistance import Side
 from tests.rooms import test_handover as handover

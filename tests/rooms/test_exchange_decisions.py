@@ -16,7 +16,7 @@ from bihuan.tracing.actions import assistance as verbs
 from bihuan.tracing.errors import PeerInvalid
 from bihuan.tracing.models import ExchangeDecision, Peer
 from bihuan.tracing.peers import keys
-from bihuan.tracing.queries import assistance as queries
+from bihuan.tracing.queries import peers as queries
 from tests.rooms.exchange_room import SYSTEM
 from tests.rooms.test_exchange import NOON, carry
 

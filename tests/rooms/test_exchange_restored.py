@@ -24,7 +24,8 @@ from bihuan.tracing.models import (
     Peer,
 )
 from bihuan.tracing.peers import envelope, keys
-from bihuan.tracing.queries.assistance import find_request, likely_contacts, peers
+from bihuan.tracing.queries.assistance import find_request, likely_contacts
+from bihuan.tracing.queries.peers import peers
 from tests.rooms import test_handover as handover
 from tests.rooms.exchange_room import SYSTEM, House, Line
 from tests.rooms.test_exchange import NOON, ask, carry, fresh, there

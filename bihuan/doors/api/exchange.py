@@ -22,7 +22,8 @@ from bihuan.doors.api.pace import RETRY_AFTER, TooFast
 from bihuan.registry import audit
 from bihuan.registry.errors import BihuanError
 from bihuan.tracing.actions.assistance import receive
-from bihuan.tracing.queries.assistance import MOST_BYTES, own_card
+from bihuan.tracing.queries.assistance import MOST_BYTES
+from bihuan.tracing.queries.peers import own_card
 
 _REMEMBERED: Final = 4096
 """Addresses whose pace is remembered by a process; the longest silent is forgotten first."""

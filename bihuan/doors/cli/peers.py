@@ -13,7 +13,7 @@ from bihuan.doors.cli.given import to_write
 from bihuan.doors.cli.output import Json, figures, show, table
 from bihuan.registry.actor import Actor
 from bihuan.tracing.actions.assistance import peers as verbs
-from bihuan.tracing.queries import assistance as queries
+from bihuan.tracing.queries import peers as queries
 
 app = typer.Typer(
     no_args_is_help=True, help="Other installations: pair by exchanging cards, list, revoke; our own key."

@@ -23,8 +23,8 @@ from bihuan.registry import clock, territory
 from bihuan.registry.errors import BihuanError, Invalid
 from bihuan.tracing.actions.assistance import peers as verbs
 from bihuan.tracing.errors import UnknownPeer
-from bihuan.tracing.queries import assistance as queries
-from bihuan.tracing.queries.assistance import DecisionView, PeerView
+from bihuan.tracing.queries import peers as queries
+from bihuan.tracing.queries.peers import DecisionView, PeerView
 
 RIGHT: Final = "account.admin"
 REFUSED_SHOWN: Final = 20
