@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from bihuan.care.rules import AppealDecision, CheckKind, EndReason, HomeKind, OrderKind, Symptom
 from bihuan.care.rules.own_page import OwnEnd
@@ -55,7 +56,7 @@ DECISION_LABELS = [
 ]
 OWN_END_LABELS = [
     (OwnEnd.RENEWED.value, _("A newer code was given")),
-    (OwnEnd.TAKEN_BACK.value, _("Taken back")),
+    (OwnEnd.TAKEN_BACK.value, pgettext_lazy("code", "Taken back")),
     (OwnEnd.GUESSED.value, _("Wrong answers too often")),
 ]
 

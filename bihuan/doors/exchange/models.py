@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from bihuan.registry.ids import new_id
 from bihuan.registry.models.base import ScopedModel, TerritoryCodeField
@@ -13,7 +14,7 @@ DONE, FAILED = "done", "failed"
 STATES = [
     (NEW, _("Uploaded")),
     (MAPPED, _("Mapped")),
-    (QUEUED, _("Waiting")),
+    (QUEUED, pgettext_lazy("import", "Waiting")),
     (RUNNING, _("Running")),
     (DONE, _("Done")),
     (FAILED, _("Stopped by an error")),

@@ -13,6 +13,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_POST
 
 from bihuan.care.actions.own_page import may_give_many
@@ -79,7 +80,7 @@ def case_columns(shown: frozenset[str]) -> list[Column[CaseRow]]:
         ]
     columns += [
         Column("territory", _("Territory"), lambda row: Cell(places.below(row.territory_code))),
-        Column("found", _("Found"), _found_cell, sort="found_at", shown=False),
+        Column("found", pgettext("case", "Found"), _found_cell, sort="found_at", shown=False),
     ]
     return columns
 
