@@ -190,16 +190,25 @@ def test_wrong_entries_are_named_row_by_row_and_none_is_recorded(cast: Cast, wor
         EntryInput(date(2020, 2, 20), setting="home"),
         EntryInput(date(2020, 1, 2), setting="home"),
         EntryInput(DAYS[0], end=time(9), place_text="店", setting="moon"),
+        EntryInput(DAYS[0], end_day=date(2020, 3, 10), setting="home"),
+        EntryInput(DAYS[2], begin=time(17), end=time(19), place_text="店"),
     ]
     with pytest.raises(InvestigationInvalid) as said:
         do(cast.officer, NOW, add_entries, world.public_id, rows)
     found = {(e["row"], e["field"], e["rule"]) for e in said.value.errors}
     assert found == {
         (1, "place_text", "required"), (2, "end", "order"), (3, "day", "future"), (4, "day", "outside"),
-        (5, "setting", "choice"), (5, "begin", "required"),
+        (5, "setting", "choice"), (5, "begin", "required"), (6, "end_day", "future"), (7, "end", "future"),
     }  # fmt: skip
     with scope.system():
         assert not TrackEntry.objects.exists()
+
+
+def test_the_day_it_is_may_be_told_of_whole(cast: Cast, world: Investigation) -> None:
+    made = do(
+        cast.officer, NOW, add_entry, world.public_id, EntryInput(DAYS[1], end_day=DAYS[2], setting="home")
+    )
+    assert (made.from_at, made.to_at) == (local("02-11 00:00"), local("02-13 00:00"))
 
 
 def test_local_times_are_kept_as_instants(cast: Cast, world: Investigation) -> None:

@@ -12,7 +12,10 @@ from typing import Any, Final
 
 from django import forms
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from bihuan.cases.verbs import NOW, Field, Verb
 from bihuan.registry.errors import Invalid
@@ -58,6 +61,31 @@ class VerbForm(forms.Form):
         return found
 
 
+class MomentInput(forms.Widget):
+    """A day, and a time of day that may stay empty: one field of a browser for both sends nothing at all
+    while its time is missing. It gives what was typed as `2020-02-05T08:00` or `2020-02-05`."""
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> str | None:
+        day, clock = data.get(name), data.get(f"{name}_time")
+        return f"{day}T{clock}" if day and clock and "T" not in day else day or clock or None
+
+    def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
+        return name not in data and f"{name}_time" not in data
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        day, _between, clock = str(value or "").partition("T")
+        shown = self.build_attrs(self.attrs, attrs)
+        beside = {key: kept for key, kept in shown.items() if key.startswith("aria-")}
+        beside |= {"id": f"{shown['id']}_time"} if "id" in shown else {}
+        return format_html(
+            '<span class="moment">{}{}</span>',
+            forms.DateInput({**shown, "type": "date"}).render(name, day),
+            forms.TimeInput({**beside, "type": "time", "aria-label": pgettext("of day", "Time")}).render(
+                f"{name}_time", clock
+            ),
+        )
+
+
 def _form_field(described: Field, now: datetime) -> forms.Field:
     required = described.required and described.default is None
     initial: Any = described.default
@@ -93,7 +121,7 @@ def _widget(described: Field) -> forms.Widget:
                 attrs[name] = f"{bound:g}"
         return forms.NumberInput(attrs)
     if kind == "moment":
-        return forms.DateTimeInput({"type": "datetime-local"})
+        return MomentInput()
     if kind == "date":
         return forms.DateInput({"type": "date"})
     if kind == "long_text":

@@ -35,7 +35,9 @@ class OpenForm(_Form):
 
     purpose = forms.CharField(
         label=gettext_lazy("Purpose"), max_length=200,
-        help_text=gettext_lazy("Whoever is looked at can read which investigation it was for."),
+        help_text=gettext_lazy(
+            "Kept with every look. Whoever is looked at reads that an investigation looked, not these words."
+        ),
     )  # fmt: skip
     legal_basis = forms.CharField(label=gettext_lazy("Legal basis"), max_length=200, required=False)
 

@@ -84,6 +84,8 @@ def my_duties(request: HttpRequest) -> HttpResponse:
         % {"n": ahead}
         if ahead
         else _("New duties appear here as soon as a loop opens one for your post."),
+        "ahead_href": f"{request.path}?show=ahead" if ahead and show != "ahead" else "",
+        "ahead_action": _("Show them"),
     }
     return render(request, "web/duties/mine.html", context)
 

@@ -252,12 +252,16 @@ def _problems(
     if given.end is not None and given.begin is None:
         say("begin", "required", _("An end needs a beginning."))
         return errors
-    span, _precision, _known = span_of(given, tz)
+    span, _precision, known = span_of(given, tz)
     if span.until < span.since:
         hint = _("If it went past midnight, give the day it ended.")
         say("end", "order", _("It ends before it begins."), hint)
     elif span.since > now:
         say("day", "future", _("It lies in the future."))
+    elif known and (given.end_day or given.day) > now.astimezone(tz).date():
+        say("end_day", "future", _("It lies in the future."))
+    elif given.end is not None and span.until > now:
+        say("end", "future", _("It lies in the future."), _("If it still lasts, leave the end empty."))
     elif span.until < found.source_from or span.since > (found.window_to or now):
         words = {
             "from": f"{found.source_from.astimezone(tz):%Y-%m-%d}",
