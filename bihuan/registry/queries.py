@@ -28,8 +28,12 @@ def person_by_public_id(public_id: str) -> Person:
     """The record with this public id; `NotFound` also when the scope cannot see it."""
     person = Person.objects.select_related("household").filter(public_id=public_id).first()
     if person is None:
-        raise NotFound(_("Person %(person)s is not here.") % {"person": public_id}, code="unknown-person")
+        raise unknown_person(public_id)
     return person
+
+
+def unknown_person(public_id: str) -> NotFound:
+    return NotFound(_("Person %(person)s is not here.") % {"person": public_id}, code="unknown-person")
 
 
 def people_by_id(person_ids: Iterable[int]) -> dict[int, Person]:

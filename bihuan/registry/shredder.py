@@ -27,6 +27,7 @@ from bihuan.registry.chain import commitment, personal_columns
 from bihuan.registry.errors import Conflict, Invalid, NotFound
 from bihuan.registry.models import Household, Person, ShredRecord
 from bihuan.registry.models.people import PERSONAL_FIELDS
+from bihuan.registry.whole import hold_whole
 
 Records = Sequence[int]
 
@@ -128,6 +129,7 @@ def shred_person(person_id: int, *, reason: str, actor: Actor) -> ShredRecord:
     if not reason.strip():
         raise Invalid(_("Destroying data needs a reason."), code="no-reason")
     with transaction.atomic(), scope.system(), audit.attributed(actor, reason=reason):
+        hold_whole([person_id])
         person = Person.objects.select_for_update().filter(id=person_id).first()
         if person is None:
             raise NotFound(_("Person %(person)s is not here.") % {"person": person_id}, code="unknown-person")

@@ -465,6 +465,36 @@ def test_a_sheet_is_for_posts_that_see_all_of_it_of_a_whole_territory(cast: Cast
         assert OwnAccess.objects.count() == 0
 
 
+def test_a_sheet_asked_for_a_place_that_is_none_or_not_hers_gives_nobody_a_code(
+    cast: Cast, hers: Person
+) -> None:
+    with clock.frozen(NOW):
+        for where in ("没有这个地方", "420302", "42"):
+            path = f"{reverse('web:own_codes')}?territory={where}"
+            answer = browser(cast.officer).post(path, follow=True).content.decode()
+            assert 'class="code"' not in answer
+    with scope.system():
+        assert not OwnAccess.objects.exists()
+
+
+def test_who_may_give_no_codes_reads_from_the_api_nobody_without_one(cast: Cast, hers: Person) -> None:
+    with clock.frozen(NOW):
+        for who in (cast.inspector, cast.hospital, cast.laboratory, cast.transfer):
+            assert Api(token_for(who)).get("/own-codes").status_code == 403
+            answer = Api(token_for(who)).post("/own-codes", {"persons": [hers.public_id]}).json()
+            assert not answer.get("items")
+    with scope.system():
+        assert not OwnAccess.objects.exists()
+
+
+def test_everybody_of_a_sheet_is_told_that_she_was_looked_at_for_it(cast: Cast, hers: Person) -> None:
+    with clock.frozen(NOW):
+        browser(cast.officer).post(reverse("web:own_codes"))
+    with cast.officer.acting():
+        (look,) = [one for one in audit.who_looked(hers.pk) if "查询码" in one.told or "本人页面" in one.told]
+    assert look.fields == ("identity",)
+
+
 def test_codes_are_given_counted_and_taken_back_through_the_api(
     cast: Cast, hers: Person, settings: Any
 ) -> None:
@@ -477,7 +507,13 @@ def test_codes_are_given_counted_and_taken_back_through_the_api(
         again = api.post("/own-codes", asked, **{"Idempotency-Key": "k1"}).json()
     with scope.system():
         case_person = Case.objects.get().person.public_id
-    assert counted == {"with_code": 0, "without_code": 1, "unprovable": 1, "next": [hers.public_id]}
+    assert counted == {
+        "with_code": 0,
+        "without_code": 1,
+        "unprovable": 1,
+        "elsewhere": 0,
+        "next": [hers.public_id],
+    }
     assert case_person not in counted["next"], "no number of hers is held"
     assert answer.status_code == 200, answer.content
     (given,), (refused,) = answer.json()["items"], answer.json()["refused"]

@@ -14,7 +14,7 @@ from bihuan.care.actions import own_page as own
 from bihuan.care.errors import AppealWaiting, HasCode, HasDied, NoProof, OwnPageClosed
 from bihuan.care.models import Appeal, Order, OwnAccess
 from bihuan.care.queries import person_page
-from bihuan.care.queries.own_page import looked_after
+from bihuan.care.queries.own_page import LookedAfter, looked_after, without_code
 from bihuan.care.rules.own_page import (
     CODE_LENGTH,
     TRIES,
@@ -24,7 +24,8 @@ from bihuan.care.rules.own_page import (
     plain_answer,
     plain_code,
 )
-from bihuan.cases.actions import record_outcome
+from bihuan.cases.actions import CaseInput, record_outcome, report_case
+from bihuan.cases.models import Case
 from bihuan.registry import access, clock, scope, shredder
 from bihuan.registry.actions.people import merge_people, register_person, update_person
 from bihuan.registry.errors import NotAllowed, NotFound
@@ -214,8 +215,8 @@ def test_a_sheet_gives_a_code_to_everybody_who_can_be_given_one_and_says_of_the_
     with scope.system():
         other = Person.objects.get(pk=numberless.person_id)
     with cast.officer.acting():
-        before = looked_after("", most=10, now=local(DAY))
-    assert (before.with_code, before.unprovable, before.next) == (0, 1, (hers.public_id,))
+        before, first = looked_after("", now=local(DAY)), without_code("", most=10, now=local(DAY))
+    assert (before.with_code, before.unprovable, first) == (0, 1, (hers.public_id,))
     wanted = [hers.public_id, other.public_id, "P-0000000000", hers.public_id]
     made, refused = do(cast.officer, DAY, own.give_codes, wanted)
     assert [one.access.person_id for one in made] == [hers.pk]
@@ -223,8 +224,8 @@ def test_a_sheet_gives_a_code_to_everybody_who_can_be_given_one_and_says_of_the_
     assert isinstance(refused[0].why, NoProof)
     assert opens(made[0].code)
     with cast.officer.acting():
-        after = looked_after("", most=10, now=local(DAY))
-    assert (after.with_code, after.without_code, after.next) == (1, 0, ())
+        after, first = looked_after("", now=local(DAY)), without_code("", most=10, now=local(DAY))
+    assert (after.with_code, after.without_code, first) == (1, 0, ())
 
 
 def test_a_second_sheet_leaves_the_codes_of_the_first_unless_asked(cast: Cast, hers: Person) -> None:
@@ -239,9 +240,93 @@ def test_a_second_sheet_leaves_the_codes_of_the_first_unless_asked(cast: Cast, h
 
 def test_who_is_looked_after_in_the_next_county_is_counted_there_alone(cast: Cast, hers: Person) -> None:
     with cast.neighbor.acting():
-        assert looked_after("", most=10, now=local(DAY)).next == ()
+        assert without_code("", most=10, now=local(DAY)) == ()
+        assert looked_after("", now=local(DAY)) == LookedAfter(0, 0, 0, 0)
     with cast.officer.acting():
-        assert looked_after(NEXT_COUNTY, most=10, now=local(DAY)).next == ()
+        assert without_code(NEXT_COUNTY, most=10, now=local(DAY)) == ()
+
+
+def joined_there(cast: Cast, hers: Person, **more: object) -> Person:
+    """A record of the next county that is joined with hers."""
+    lives = replace(zhou(**more), territory_code=f"{NEXT_COUNTY}001001")
+    there = do(cast.neighbor, "02-13 10:30", register_person, lives)
+    with scope.system(), clock.frozen(local(DAY)):
+        merge_people(keep=hers.pk, merge=there.pk, reason="同一人", actor=cast.city.actor)
+    return there
+
+
+def test_somebody_named_by_two_of_her_records_gets_one_code_that_opens(cast: Cast, hers: Person) -> None:
+    there = joined_there(cast, hers, phone=PHONE)
+    both = [hers.public_id, there.public_id]
+    for renew in (False, True):
+        made, refused = do(cast.city, DAY, own.give_codes, both, renew=renew)
+        assert [one.person_id for one in made] == both[:1]
+        assert [type(one.why) for one in refused] == [HasCode]
+        assert opens(made[0].code)
+        do(cast.city, DAY, own.take_code_back, there.public_id)
+
+
+def test_who_may_give_none_is_not_told_whether_there_is_one(cast: Cast, hers: Person) -> None:
+    given_by(cast.officer, hers)
+    for who in (cast.neighbor, cast.inspector, cast.laboratory):
+        _none, (refused,) = do(who, DAY, own.give_codes, [hers.public_id])
+        assert isinstance(refused.why, NotAllowed | NotFound)
+
+
+def test_who_got_a_code_or_died_in_another_county_holds_up_no_sheet(cast: Cast, hers: Person) -> None:
+    there = joined_there(cast, hers)
+    assert given_by(cast.neighbor, there).access.territory_code.startswith(NEXT_COUNTY)
+    with cast.officer.acting():
+        assert without_code("", most=10, now=local(DAY)) == ()
+        assert looked_after("", now=local(DAY)) == LookedAfter(1, 0, 0, 0)
+    do(cast.neighbor, DAY, own.take_code_back, there.public_id)
+    with cast.officer.acting():
+        assert without_code("", most=10, now=local(DAY)) == (hers.public_id,)
+    with scope.system():
+        code = f"{NEXT_COUNTY}001001"
+        told = CaseInput(territory_code=code, person=replace(zhou(), territory_code=code))
+        case = do(cast.neighbor, DAY, report_case, told)
+        Case.objects.filter(pk=case.pk).update(person_id=there.pk, outcome="died")
+    with cast.officer.acting():
+        assert without_code("", most=10, now=local(DAY)) == ()
+        assert looked_after("", now=local(DAY)) == LookedAfter(0, 0, 0, 0)
+
+
+def test_a_number_held_in_another_county_opens_and_is_enough(cast: Cast) -> None:
+    contact = make_contact(cast.officer, "02-13 10:00")
+    with scope.system():
+        hers = Person.objects.get(pk=contact.person_id)
+    joined_there(cast, hers, phone=PHONE)
+    with cast.officer.acting():
+        assert without_code("", most=10, now=local(DAY)) == (hers.public_id,)
+    assert opens(given_by(cast.officer, hers).code)
+
+
+def test_who_is_looked_after_here_and_registered_elsewhere_is_counted_and_given_no_code(
+    cast: Cast, hers: Person
+) -> None:
+    moved = {"territory_code": f"{NEXT_COUNTY}001001"}
+    with scope.system(), clock.frozen(local(DAY)):
+        update_person(hers.pk, moved, cast.city.actor, reason="搬家")
+    with cast.officer.acting():
+        assert looked_after("", now=local(DAY)) == LookedAfter(0, 0, 0, elsewhere=1)
+    assert do(cast.officer, DAY, own.give_sheet, "", most=10) == ([], [])
+
+
+def test_a_sheet_reaches_no_further_than_its_territory_and_the_scope(cast: Cast, hers: Person) -> None:
+    for who, code in ((cast.officer, NEXT_COUNTY), (cast.neighbor, "420303"), (cast.neighbor, "")):
+        assert do(who, DAY, own.give_sheet, code, most=10) == ([], [])
+    assert len(do(cast.community, DAY, own.give_sheet, GRID, most=10)[0]) == 1
+
+
+def test_a_sheet_needs_the_whole_of_it(cast: Cast, hers: Person) -> None:
+    for who in (cast.grid, cast.doctor, cast.laboratory, cast.inspector, cast.administrator):
+        with pytest.raises(NotAllowed):
+            do(who, DAY, own.give_sheet, "", most=10)
+    looking = replace(cast.officer.scope, glass="B-0000000000")
+    with scope.acting_as(looking), clock.frozen(local(DAY)), pytest.raises(NotAllowed):
+        own.give_sheet("", most=10, actor=cast.officer.actor)
+    assert not OwnAccess.unscoped.exists()
 
 
 def test_records_joined_are_counted_as_one_who_is_looked_after(cast: Cast, hers: Person) -> None:
@@ -252,8 +337,8 @@ def test_records_joined_are_counted_as_one_who_is_looked_after(cast: Cast, hers:
     with scope.system(), clock.frozen(local(DAY)):
         merge_people(keep=hers.pk, merge=second.pk, reason="同一人", actor=cast.city.actor)
     with cast.officer.acting():
-        found = looked_after("", most=10, now=local(DAY))
-    assert (found.without_code, len(found.next)) == (1, 1)
+        found, first = looked_after("", now=local(DAY)), without_code("", most=10, now=local(DAY))
+    assert (found.without_code, len(first)) == (1, 1)
 
 
 def test_when_she_has_died_her_code_opens_nothing_and_no_other_is_given(cast: Cast) -> None:

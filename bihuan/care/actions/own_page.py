@@ -5,18 +5,20 @@ that gave the code, and of that only what is about her."""
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
+from django.db import connection
 from django.db.models import F
 from django.utils.translation import gettext as _
 
 from bihuan.care.actions.appeals import file_appeal
 from bihuan.care.errors import HasCode, HasDied, NoProof, OwnPageClosed
 from bihuan.care.models import Appeal, Order, OwnAccess
-from bihuan.care.queries.own_page import has_died
+from bihuan.care.queries.own_page import PROVABLE, died_among, has_died, without_code
 from bihuan.care.rules.own_page import CODE_LENGTH, TRIES, VALID_DAYS, OwnEnd, is_hers, plain_code
 from bihuan.cases.actions.common import moment_now, writing
 from bihuan.loops.queries.sight import classes_of
@@ -27,14 +29,17 @@ from bihuan.registry.identity import LOCAL
 from bihuan.registry.ids import ALPHABET
 from bihuan.registry.models import Person
 from bihuan.registry.people import id_place, phone_place
-from bihuan.registry.queries import person_by_public_id
+from bihuan.registry.queries import person_by_public_id, unknown_person
 from bihuan.registry.roles_rules import Granted
 from bihuan.registry.scope import Scope
 from bihuan.registry.secrets import keyring
+from bihuan.registry.whole import hold_whole
 
 RIGHT = "person.view"
 #: What her own page tells: whoever gives a code sees all of it.
 TOLD = frozenset({"identity", "health", "location"})
+#: Key of the advisory lock on making a sheet.
+_ONE_SHEET: Final = 0x1B6
 _HERSELF = Actor.system("the person herself", door="web")
 
 
@@ -76,28 +81,102 @@ def may_give_many() -> bool:
     return access.field_classes(None, RIGHT, territory_code=acting.lo) >= TOLD
 
 
+def require_give_many() -> None:
+    """Raises NotAllowed unless `may_give_many`."""
+    if not may_give_many():
+        raise _not_given_by_post()
+
+
 def give_code(person_id: str, *, actor: Actor, now: datetime | None = None) -> Given:
     """A new code for somebody's own page; the one before opens nothing any more.
 
     Raises NotAllowed for a post that does not see all of it, NoProof for a person of whom no number is held,
     HasDied for one who can open nothing any more.
     """
+    given, refused = give_codes([person_id], actor=actor, renew=True, now=now)
+    for one in refused:
+        raise one.why
+    return given[0]
+
+
+def give_sheet(
+    territory_code: str, *, most: int, actor: Actor, now: datetime | None = None
+) -> tuple[list[Given], list[NotGiven]]:
+    """Codes for the first `most` who are looked after in a territory and have none. Of two sheets at once the
+    second waits for the first, and goes on where it ends. Raises NotAllowed unless `may_give_many`."""
+    require_give_many()
     at = moment_now(now)
     with writing(actor):
-        person = _to_give(person_id)
-        if _is_over(person):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ONE_SHEET])
+        return give_codes(without_code(territory_code, most=most, now=at), actor=actor, now=at)
+
+
+def give_codes(
+    person_ids: Sequence[str], *, actor: Actor, renew: bool = False, now: datetime | None = None
+) -> tuple[list[Given], list[NotGiven]]:
+    """A code for each, as `give_code`; who can be given none holds up nobody else. Who has one that opens
+    keeps it, so that of two sheets printed at once none is void, unless `renew`. Somebody named by two of
+    her records gets one."""
+    at = moment_now(now)
+    asked = list(dict.fromkeys(person_ids))
+    refused: dict[str, BihuanError] = {}
+    with writing(actor):
+        hold_whole(Person.objects.filter(public_id__in=asked).values_list("id", flat=True))
+        found = {one.public_id: one for one in Person.objects.filter(public_id__in=asked)}
+        facts = _facts(found.values(), at)
+        free: dict[int, Person] = {}
+        for public_id in asked:
+            try:
+                person = _given_to(found, public_id)
+                facts.check(person, renew=renew)
+                if free.setdefault(person.root_id, person) is not person:
+                    raise HasCode()
+            except BihuanError as why:
+                refused[public_id] = why
+        _end(free, OwnEnd.RENEWED, at)
+        given = _give(free.values(), actor, at)
+    return given, [NotGiven(public_id, why) for public_id, why in refused.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """Of which people (roots) a code opens their page, who has died, and of whom a number is held."""
+
+    coded: frozenset[int]
+    died: frozenset[int]
+    provable: frozenset[int]
+
+    def check(self, person: Person, *, renew: bool) -> None:
+        if person.root_id in self.died:
             raise HasDied()
-        list(Person.objects.select_for_update().filter(root_id=person.root_id).order_by("id"))  # one by one
-        if not _numbers(person):
+        if person.root_id in self.coded and not renew:
+            raise HasCode()
+        if person.root_id not in self.provable:
             raise NoProof()
-        _end(person, OwnEnd.RENEWED, at)
-        acting = scope.current()
-        assert acting is not None
-        code = "".join(secrets.choice(ALPHABET) for _n in range(CODE_LENGTH))
-        made = OwnAccess.objects.create(
-            person_id=person.pk,
-            territory_code=person.territory_code,
-            reach=acting.lo,
+
+
+def _facts(people: Iterable[Person], at: datetime) -> _Facts:
+    roots = {one.root_id for one in people}
+    with scope.system():  # wherever it was recorded: she has one page
+        rows = Person.objects.filter(root_id__in=roots)
+        codes = OwnAccess.objects.filter(person__root_id__in=roots, ended_at__isnull=True, until_at__gt=at)
+        return _Facts(
+            coded=frozenset(codes.values_list("person__root_id", flat=True)),
+            died=died_among(roots),
+            provable=frozenset(rows.filter(PROVABLE).values_list("root_id", flat=True)),
+        )
+
+
+def _give(people: Iterable[Person], actor: Actor, at: datetime) -> list[Given]:
+    """Codes, written together."""
+    acting = scope.current()
+    codes = [(one, "".join(secrets.choice(ALPHABET) for _n in range(CODE_LENGTH))) for one in people]
+    made = OwnAccess.objects.bulk_create(
+        OwnAccess(
+            person=one,
+            territory_code=one.territory_code,
+            reach=acting.lo if acting is not None else "",
             code_index=_index(code),
             given_at=at,
             given_by=actor.name[:120],
@@ -105,44 +184,21 @@ def give_code(person_id: str, *, actor: Actor, now: datetime | None = None) -> G
             given_by_post_id=actor.post_id,
             until_at=at + timedelta(days=VALID_DAYS),
         )
-        return Given(person_id, made, code, made.until_at)
-
-
-def give_codes(
-    person_ids: Sequence[str], *, actor: Actor, renew: bool = False, now: datetime | None = None
-) -> tuple[list[Given], list[NotGiven]]:
-    """A code for each, as `give_code`; who can be given none holds up nobody else. Who has one that opens
-    keeps it, so that of two sheets printed at once none is void, unless `renew`."""
-    at = moment_now(now)
-    given: list[Given] = []
-    refused: list[NotGiven] = []
-    with writing(actor):
-        roots = Person.objects.filter(public_id__in=person_ids).values("root_id")
-        list(Person.objects.select_for_update().filter(root_id__in=roots).order_by("id"))  # one sheet by one
-        coded = frozenset() if renew else _coded(person_ids, at)
-        for person_id in dict.fromkeys(person_ids):
-            try:
-                if person_id in coded:
-                    raise HasCode()
-                given.append(give_code(person_id, actor=actor, now=at))
-            except BihuanError as why:
-                refused.append(NotGiven(person_id, why))
-    return given, refused
-
-
-def _coded(person_ids: Sequence[str], at: datetime) -> frozenset[str]:
-    """Who of these has a code that opens, given by whomever."""
-    with scope.system():
-        rows = OwnAccess.objects.filter(ended_at__isnull=True, until_at__gt=at)
-        people = Person.objects.filter(public_id__in=person_ids, root_id__in=rows.values("person__root_id"))
-        return frozenset(people.values_list("public_id", flat=True))
+        for one, code in codes
+    )
+    return [
+        Given(one.public_id, row, code, row.until_at) for row, (one, code) in zip(made, codes, strict=True)
+    ]
 
 
 def take_code_back(person_id: str, *, actor: Actor, now: datetime | None = None) -> int:
     """The person's code opens nothing any more; returns how many were ended."""
     at = moment_now(now)
     with writing(actor):
-        return _end(_to_give(person_id), OwnEnd.TAKEN_BACK, at)
+        person = person_by_public_id(person_id)
+        hold_whole([person.pk])
+        person = _given_to({person_id: person_by_public_id(person_id)}, person_id)
+        return _end([person.root_id], OwnEnd.TAKEN_BACK, at)
 
 
 def open_own_page(code: str, answer: str, *, now: datetime | None = None) -> OwnAccess | None:
@@ -206,29 +262,27 @@ def appeal_own(access_id: str, order_id: str, *, text: str, now: datetime | None
         )
 
 
-def _to_give(person_id: str) -> Person:
-    person: Person = person_by_public_id(person_id)
+def _given_to(found: Mapping[str, Person], public_id: str) -> Person:
+    """The person of this id, if the post may give her a code. Raises NotFound, NotAllowed."""
+    person = found.get(public_id)
+    if person is None:
+        raise unknown_person(public_id)
     if not may_give(person):
-        raise NotAllowed(
-            _("A code is given by a post that sees who the person is, where, and her health."),
-            hint=_("Ask the community, the street or the CDC that looks after her."),
-        )
+        raise _not_given_by_post()
     return person
 
 
-def _is_over(person: Person) -> bool:
-    with scope.system():  # wherever it was recorded
-        return has_died(person)
+def _not_given_by_post() -> NotAllowed:
+    return NotAllowed(
+        _("A code is given by a post that sees who the person is, where, and her health."),
+        hint=_("Ask the community, the street or the CDC that looks after her."),
+    )
 
 
-def _end(person: Person, why: OwnEnd, at: datetime) -> int:
+def _end(roots: Iterable[int], why: OwnEnd, at: datetime) -> int:
     with scope.system():  # she has one code, wherever she lived or a record joined with hers lies
-        rows = OwnAccess.objects.select_for_update(of=("self",)).filter(ended_at__isnull=True)
-        ended = list(rows.filter(person__root_id=person.root_id))
-        for row in ended:
-            row.ended_at, row.end_reason = at, why.value
-            row.save(update_fields=["ended_at", "end_reason"])
-    return len(ended)
+        rows = OwnAccess.objects.filter(person__root_id__in=list(roots), ended_at__isnull=True)
+        return rows.update(ended_at=at, end_reason=why.value)
 
 
 def _numbers(person: Person) -> list[str]:

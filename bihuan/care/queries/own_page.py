@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef, Q
 
 from bihuan.care.models import Order, OwnAccess
 from bihuan.care.rules.words import EndReason
@@ -29,9 +30,24 @@ class CodeView:
     opened_at: datetime | None
 
 
+#: Records of one person, more or less; of who has more a sheet holds fewer people.
+_RECORDS_EACH: Final = 2
+_NOWHERE: Final = ("", "")
+#: Of whom a number is held by which she can show that a page is hers: not the serial of a list.
+PROVABLE: Final = (Q(id_cipher__isnull=False) & ~Q(id_kind=LOCAL)) | Q(phone_cipher__isnull=False)
+
+
 def has_died(person: Person) -> bool:
     """Whether she has died, by the outcome of a case of hers or the end of an order, within the scope."""
-    return Person.objects.filter(_died(person.root_id), pk=person.pk).exists()
+    return bool(died_among([person.root_id]))
+
+
+def died_among(roots: Iterable[int]) -> frozenset[int]:
+    """Who of these (roots) has died, by the outcome of a case or the end of an order, within the scope."""
+    cases, orders = _deaths()
+    mine = {"person__root_id__in": list(roots)}
+    of_cases = cases.filter(**mine).values_list("person__root_id", flat=True)
+    return frozenset(of_cases) | frozenset(orders.filter(**mine).values_list("person__root_id", flat=True))
 
 
 def code_of(person: Person, *, now: datetime | None = None) -> CodeView | None:
@@ -46,49 +62,80 @@ def code_of(person: Person, *, now: datetime | None = None) -> CodeView | None:
 
 @dataclass(frozen=True, slots=True)
 class LookedAfter:
-    """The people of a territory to whom something is owed: how many have a code that opens (`with_code`), of
+    """The people to whom something is owed in a territory: how many have a code that opens (`with_code`), of
     how many no number is held by which they could open a page (`unprovable`), how many could be given one
-    (`without_code`), and the first of those by territory (`next`, public ids)."""
+    (`without_code`), and how many are registered out of sight and given one there (`elsewhere`)."""
 
     with_code: int
     unprovable: int
     without_code: int
-    next: tuple[str, ...]
+    elsewhere: int
 
 
-def looked_after(territory_code: str, *, most: int, now: datetime | None = None) -> LookedAfter:
-    """Who in a territory, within the scope, has an open loop, and of them who can be given a code."""
-    at = now or clock.now()
-    loops = Loop.objects.filter(closed_at__isnull=True, person_id__isnull=False)
-    below = loops.filter(territory_code__gte=territory_code, territory_code__lt=territory_code + scope.LAST)
-    people = Person.objects.filter(id__in=below.values("person_id"), shredded_at__isnull=True)
-    mine = Person.objects.filter(root_id=OuterRef("root_id"))
-    document = Q(id_cipher__isnull=False) & ~Q(id_kind=LOCAL)
-    alive = people.exclude(_died(OuterRef("root_id"))).annotate(
-        coded=Exists(
-            OwnAccess.objects.filter(
-                person__root_id=OuterRef("root_id"), ended_at__isnull=True, until_at__gt=at
-            )
-        ),
-        provable=Exists(mine.filter(document | Q(phone_cipher__isnull=False))),
-    )
-    free = alive.filter(coded=False, provable=True)
-    one_each = free.order_by("root_id", "id").distinct("root_id").values("id")
-    first = Person.objects.filter(id__in=one_each).order_by("territory_code", "public_id")[:most]
+def looked_after(territory_code: str, *, now: datetime | None = None) -> LookedAfter:
+    """Who has an open loop in a territory, within the scope, and of them who can be given a code."""
+    at, bounds = now or clock.now(), scope.bounds() or _NOWHERE
+    with scope.system():  # a code, a number, a death count wherever they were recorded
+        here = _within(bounds, root_id=OuterRef("root_id"), shredded_at__isnull=True)
+        people = _alive(Person.objects.filter(id__in=_owed(territory_code, bounds), shredded_at__isnull=True))
+        flags = people.annotate(here=Exists(here), coded=Exists(_coded(at)), provable=Exists(_provable()))
+        rows = flags.values("here", "coded", "provable").annotate(n=Count("root_id", distinct=True))
+        found = {(row["here"], row["coded"], row["provable"]): row["n"] for row in rows}
     return LookedAfter(
-        with_code=_roots(alive.filter(coded=True)),
-        unprovable=_roots(alive.filter(coded=False, provable=False)),
-        without_code=_roots(free),
-        next=tuple(first.values_list("public_id", flat=True)),
+        with_code=found.get((True, True, True), 0) + found.get((True, True, False), 0),
+        unprovable=found.get((True, False, False), 0),
+        without_code=found.get((True, False, True), 0),
+        elsewhere=sum(n for (is_here, _coded, _provable), n in found.items() if not is_here),
     )
 
 
-def _roots(rows: Any) -> int:
-    """How many people, of whatever many records."""
-    return int(rows.values("root_id").distinct().count())
+def without_code(territory_code: str, *, most: int, now: datetime | None = None) -> tuple[str, ...]:
+    """Public ids of the first `most` by territory who are looked after there, could be given a code, and have
+    none; each once."""
+    at, bounds = now or clock.now(), scope.bounds() or _NOWHERE
+    with scope.system():  # as above
+        roots = Person.objects.filter(id__in=_owed(territory_code, bounds)).values("root_id")
+        people = _alive(_within(bounds, root_id__in=roots, shredded_at__isnull=True))
+        free = people.filter(~Exists(_coded(at)), Exists(_provable())).order_by("territory_code", "public_id")
+        first: dict[int, str] = {}
+        for root, public_id in free.values_list("root_id", "public_id")[: most * _RECORDS_EACH]:
+            first.setdefault(root, public_id)
+    return tuple(first.values())[:most]
 
 
-def _died(root: Any) -> Any:
-    cases = Case.objects.filter(person__root_id=root, outcome=Outcome.DIED.value)
-    orders = Order.objects.filter(person__root_id=root, end_reason=EndReason.DIED.value)
-    return Exists(cases) | Exists(orders)
+def _owed(territory_code: str, bounds: tuple[str, str]) -> Any:
+    """Ids of the people whom open loops in a territory are about."""
+    lo, hi = bounds
+    below = Loop.objects.filter(
+        territory_code__gte=territory_code, territory_code__lt=territory_code + scope.LAST
+    )
+    seen = below.filter(territory_code__gte=lo, territory_code__lt=hi)
+    return seen.filter(closed_at__isnull=True, person_id__isnull=False).values("person_id")
+
+
+def _within(bounds: tuple[str, str], **more: Any) -> Any:
+    lo, hi = bounds
+    return Person.objects.filter(territory_code__gte=lo, territory_code__lt=hi, **more)
+
+
+def _coded(at: datetime) -> Any:
+    """Codes that open the page of a person of the outer query."""
+    mine = OwnAccess.objects.filter(person__root_id=OuterRef("root_id"))
+    return mine.filter(ended_at__isnull=True, until_at__gt=at)
+
+
+def _provable() -> Any:
+    return Person.objects.filter(PROVABLE, root_id=OuterRef("root_id"))
+
+
+def _alive(people: Any) -> Any:
+    cases, orders = (rows.filter(person__root_id=OuterRef("root_id")) for rows in _deaths())
+    return people.filter(~Exists(cases), ~Exists(orders))
+
+
+def _deaths() -> tuple[Any, Any]:
+    """Cases and orders by which somebody died."""
+    return (
+        Case.objects.filter(outcome=Outcome.DIED.value),
+        Order.objects.filter(end_reason=EndReason.DIED.value),
+    )

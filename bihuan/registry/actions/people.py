@@ -25,6 +25,7 @@ from bihuan.registry.ids import new_ids
 from bihuan.registry.models import DuplicateDecision, DuplicateVerdict, Household, MergeRecord, Person
 from bihuan.registry.people import PersonInput, Prepared
 from bihuan.registry.secrets import keyring
+from bihuan.registry.whole import hold_whole
 
 _CHUNK = 2000
 
@@ -430,7 +431,8 @@ def _require_reason(reason: str) -> None:
 
 
 def _both(a: int, b: int) -> tuple[Person, Person]:
-    """Two records, locked in the order of their ids, with the right to join or part them."""
+    """Two records, locked with all that are joined with them, with the right to join or part them."""
+    hold_whole([a, b])
     rows = {p.pk: p for p in Person.objects.select_for_update().filter(id__in=[a, b]).order_by("id")}
     for person_id in (a, b):
         if person_id not in rows:

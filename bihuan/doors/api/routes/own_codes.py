@@ -7,8 +7,8 @@ from django.utils.translation import gettext as _
 from ninja import Query, Router, Schema
 from pydantic import Field
 
-from bihuan.care.actions.own_page import give_codes, take_code_back
-from bihuan.care.queries.own_page import looked_after
+from bihuan.care.actions.own_page import give_codes, require_give_many, take_code_back
+from bihuan.care.queries.own_page import looked_after, without_code
 from bihuan.care.rules.own_page import grouped
 from bihuan.doors.api import persons
 from bihuan.doors.api.operation import Call, operation
@@ -23,12 +23,14 @@ MOST: Final = 200
 
 
 class LookedAfterOut(Schema):
-    """People of a territory to whom something is owed: with a code that opens, without one, and those of whom
-    no number is held by which they could open a page. `next`: who can be given one, by territory."""
+    """People to whom something is owed in a territory: with a code that opens, without one, those of whom no
+    number is held by which they could open a page, and those registered out of sight, who are given one
+    there. `next`: who can be given one, by territory."""
 
     with_code: int
     without_code: int
     unprovable: int
+    elsewhere: int
     next: list[str]
 
 
@@ -67,12 +69,15 @@ def list_without_own_code(
 ) -> LookedAfterOut:
     """Who is looked after in a territory and has no code for her own page yet"""
     require_whole("person.view")
-    found = looked_after(place(call, territory, "person.view"), most=limit)
+    require_give_many()
+    code = place(call, territory, "person.view")
+    found = looked_after(code)
     return LookedAfterOut(
         with_code=found.with_code,
         without_code=found.without_code,
         unprovable=found.unprovable,
-        next=list(found.next),
+        elsewhere=found.elsewhere,
+        next=list(without_code(code, most=limit)),
     )
 
 

@@ -3,7 +3,7 @@ are looked after in a territory, to be cut and handed out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -19,8 +19,8 @@ from bihuan.care.actions.own_page import (
     Given,
     NotGiven,
     give_code,
-    give_codes,
-    may_give_many,
+    give_sheet,
+    require_give_many,
     take_code_back,
 )
 from bihuan.care.queries.own_page import looked_after
@@ -29,8 +29,8 @@ from bihuan.doors.exchange.address import own_address
 from bihuan.doors.web import drawing, places, seen
 from bihuan.doors.web.access import access
 from bihuan.loops.queries import sight
+from bihuan.registry import access as registry_access
 from bihuan.registry import territory
-from bihuan.registry.errors import NotAllowed
 from bihuan.registry.masking import mask_name
 from bihuan.registry.purposes import purpose
 
@@ -73,21 +73,23 @@ def own_code(request: HttpRequest, public_id: str) -> HttpResponse:
 def own_codes(request: HttpRequest) -> HttpResponse:
     """Who in a territory is looked after and has no code yet; posted, a sheet of slips for the next."""
     sight.require_whole("person.view")
-    if not may_give_many():
-        raise NotAllowed(_("A code is given by a post that sees who the person is, where, and her health."))
-    code, _error = places.asked(request, within_scope=True)
+    require_give_many()
+    code, wrong = places.asked(request)
+    if wrong:
+        messages.warning(request, wrong)
+        return redirect("web:own_codes")
+    registry_access.require("person.view", territory_code=code)  # a place of others does not mean one's own
     slips: list[Slip] = []
     refused: list[NotGiven] = []
     if request.method == "POST":
-        wanted = looked_after(code, most=SHEET).next
-        given, refused = give_codes(wanted, actor=request.actor)  # type: ignore[attr-defined]
+        given, refused = give_sheet(code, most=SHEET, actor=request.actor)  # type: ignore[attr-defined]
         slips = _slips(request, given)
         if not slips:
             messages.info(request, _("Nobody here can be given a code now."))
-    found = looked_after(code, most=SHEET)
+    found = None if slips else looked_after(code)
     context = {
         "found": found,
-        "n": len(found.next),
+        "n": min(SHEET, found.without_code) if found else 0,
         "slips": slips,
         "refused": refused,
         "crumbs": places.crumbs(request, code),
@@ -97,12 +99,11 @@ def own_codes(request: HttpRequest) -> HttpResponse:
     return render(request, "web/own/codes.html", context)
 
 
-def _slips(request: HttpRequest, given: Iterable[Given]) -> list[Slip]:
+def _slips(request: HttpRequest, given: Sequence[Given]) -> list[Slip]:
     """The slips of codes just given; that the people were looked at for it is noted."""
     where, found = own_address(request), []
     for one in given:
         person: Any = one.access.person
-        seen.note([person.pk], (seen.IDENTITY,), purpose("page.own-code"))
         picture = drawing.scannable(f"{where}?open#{one.code}")
         name = mask_name(person.name) or person.public_id
         found.append(
@@ -116,4 +117,6 @@ def _slips(request: HttpRequest, given: Iterable[Given]) -> list[Slip]:
                 one.until,
             )
         )
+    people = [one.access.person_id for one in given]
+    seen.note(people, (seen.IDENTITY,), purpose("page.own-code"))
     return found
