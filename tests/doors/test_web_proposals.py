@@ -177,6 +177,14 @@ def test_confirming_without_a_criterion_says_what_to_do(cast: Cast, world: Inves
         assert not Contact.objects.exists()
 
 
+def test_confirmed_in_another_tab_meanwhile_is_said(cast: Cast, world: Investigation, found: Any) -> None:
+    told = {"criterion": "other", "reason": "同桌"}
+    assert "此前已判定" not in read(decide(cast.officer, world, "confirm", found["zhou"], **told))
+    again = read(decide(cast.officer, world, "confirm", found["zhou"], **told))
+    assert "1 人此前已判定" in again
+    assert "已判定密接 0 人" not in again
+
+
 def test_the_page_of_a_contact_says_why_as_far_as_the_reader_sees(
     cast: Cast, world: Investigation, found: Any
 ) -> None:

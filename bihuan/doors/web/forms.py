@@ -125,7 +125,7 @@ def _widget(described: Field) -> forms.Widget:
     if kind == "date":
         return forms.DateInput({"type": "date"})
     if kind == "long_text":
-        return forms.Textarea(attrs)
+        return forms.Textarea({"rows": 4, **attrs})
     if kind == "boolean":
         return forms.CheckboxInput()
     if kind == "choices":

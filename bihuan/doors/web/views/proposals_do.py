@@ -84,7 +84,14 @@ def _confirm(request: HttpRequest, public_id: str, actor: Actor) -> HttpResponse
         text += " " + _("%(n)s of them were contacts already: the exposure was added.") % {"n": done.joined}
     if done.moved:
         text += " " + _("For %(n)s somebody decides whether observation lasts longer.") % {"n": done.moved}
-    messages.success(request, text)
+    if done.known:
+        known = ngettext(
+            "%(n)s had been confirmed before; nothing changed there.",
+            "%(n)s had been confirmed before; nothing changed there.",
+            done.known,
+        ) % {"n": done.known}
+        text = f"{text} {known}" if n else known
+    (messages.success if n else messages.warning)(request, text)
     return _back(request, public_id)
 
 

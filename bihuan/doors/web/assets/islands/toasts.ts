@@ -1,16 +1,19 @@
-/** Toasts leave by themselves after eight seconds, unless the pointer or the focus rests on them. */
+/** Toasts leave by themselves after eight seconds, long ones later, unless the pointer or the focus rests on them. */
 import { all, closest, onContent, text } from "./dom";
 
 const STAYS_MS = 8_000;
+const SHORT = 40; // characters read within that time; each further one gets its own
+const PER_CHARACTER_MS = 150;
 
 function arm(toast: HTMLElement): void {
   if (toast.dataset.armed) return;
   toast.dataset.armed = "yes";
-  let timer = window.setTimeout(() => toast.remove(), STAYS_MS);
+  const stays = STAYS_MS + PER_CHARACTER_MS * Math.max(0, (toast.textContent ?? "").trim().length - SHORT);
+  let timer = window.setTimeout(() => toast.remove(), stays);
   const hold = (): void => window.clearTimeout(timer);
   const release = (): void => {
     hold();
-    timer = window.setTimeout(() => toast.remove(), STAYS_MS);
+    timer = window.setTimeout(() => toast.remove(), stays);
   };
   toast.addEventListener("pointerenter", hold);
   toast.addEventListener("pointerleave", release);
