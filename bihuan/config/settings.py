@@ -24,6 +24,7 @@ BIHUAN_LOG_LEVEL       default INFO in production, WARNING elsewhere
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from datetime import timedelta
 from pathlib import Path
@@ -67,18 +68,26 @@ def mail_from(url: str) -> dict[str, Any]:
     }
 
 
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+
+
 def public_url(url: str, *, plain_http: bool) -> str:
-    """The address by which the public reaches this server, as scheme://host[:port]; "" for none."""
-    text = url.strip().rstrip("/")
+    """The address by which the public reaches this server, as browsers name it: scheme://host[:port], without
+    the scheme's own port; "" for none. One host: patterns of hosts (`*`, `.example.org`) are refused."""
+    text = url.strip().rstrip("/").lower()
     try:
         parts = urlparse(text)
-        whole = f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+        host = parts.hostname or ""
+        whole = f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")
     except ValueError as error:
         raise ImproperlyConfigured(f"BIHUAN_PUBLIC_URL is no address: {error}.") from error
     schemes = ("https", "http") if plain_http else ("https",)
-    if text and (text.lower() != whole or parts.scheme not in schemes):
-        raise ImproperlyConfigured("BIHUAN_PUBLIC_URL must be https://host or https://host:port, no more.")
-    return whole if text else ""
+    if text and (text != whole or parts.scheme not in schemes or not _HOST.fullmatch(host)):
+        raise ImproperlyConfigured(
+            "BIHUAN_PUBLIC_URL must be https://host or https://host:port, no more;"
+            " a host in other letters by its name in ASCII, xn--…"
+        )
+    return whole.removesuffix({"https": ":443", "http": ":80"}[parts.scheme]) if text else ""
 
 
 def _number(name: str, default: int) -> int:

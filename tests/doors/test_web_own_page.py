@@ -243,6 +243,9 @@ def test_the_code_names_the_address_by_which_the_public_comes(
         ("", ""),
         ("https://bihuan.example.org/", "https://bihuan.example.org"),
         (" https://Bihuan.example.org:8443", "https://bihuan.example.org:8443"),
+        ("HTTPS://bihuan.example.org:443/", "https://bihuan.example.org"),
+        ("https://203.0.113.7", "https://203.0.113.7"),
+        ("https://xn--fsqu00a.xn--fiqs8s", "https://xn--fsqu00a.xn--fiqs8s"),
     ],
 )
 def test_an_address_for_the_public_is_a_scheme_and_a_host(given: str, read: str) -> None:
@@ -252,7 +255,8 @@ def test_an_address_for_the_public_is_a_scheme_and_a_host(given: str, read: str)
 @pytest.mark.parametrize(
     "given",
     ["bihuan.example.org", "http://bihuan.example.org", "https://", "https://a/b", "https://a?b", "https://u@a",
-     "https://a:x", "https://a#b", "https://[a", "ftp://a"],
+     "https://a:x", "https://a#b", "https://[a", "ftp://a", "https://*", "https://*.a", "https://.a", "https://a.",
+     "https://a\nb", "https://例子.中国", "https://a:0", "//a"],
 )  # fmt: skip
 def test_what_is_no_address_for_the_public_is_refused_when_the_server_starts(given: str) -> None:
     with pytest.raises(ImproperlyConfigured):
