@@ -8,19 +8,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import duckdb
 import numpy as np
 import pytest
 
-from bihuan.epi.visits import VisitStore, bulk, index, parquet
+from bihuan.epi.visits import VisitStore, bulk, index, numbers, parquet
+from bihuan.epi.visits import store as store_module
 from bihuan.epi.visits.layout import StoreFull
 from bihuan.epi.visits.manifest import Manifest, Segment
 from bihuan.epi.visits.trace import Engine, Windows, meet
 from tests.rules.visits_writer import A_BATCH, DAY_ONE, DAYS, batch
 
 ROOT = Path(__file__).resolve().parents[2]
+FULL = Path("/dev/full")
 
 
 def killed(folder: Path, what: str, after: float, *, at_least: int = 1) -> int:
@@ -261,3 +264,30 @@ def test_a_merge_whose_manifest_could_not_be_written_takes_no_part_away(tmp_path
     assert content(VisitStore(tmp_path / "store")) == before
     assert store.compact(least=2) == DAYS
     assert content(VisitStore(tmp_path / "store")) == before
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="Linux has a device that is always full")
+def test_a_disk_that_fills_while_event_ids_are_written_is_told(tmp_path: Path):
+    store = made(tmp_path / "store", 2)
+    before = content(store)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store_module, "placed", lambda _path: nullcontext(FULL))
+        with pytest.raises(StoreFull, match="Make room"):
+            store.append(batch(2))
+    assert content(store) == before
+    store.append(batch(2))
+    assert content(store) == content(made(tmp_path / "other", 3))
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="Linux has a device that is always full")
+def test_a_disk_that_fills_while_people_are_blanked_is_told_and_the_days_stay_deleted(tmp_path: Path):
+    store = made(tmp_path / "store", 2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(numbers, "placed", lambda _path, **_more: nullcontext(FULL))
+        with pytest.raises(StoreFull):
+            store.forget(DAY_ONE + DAYS)
+    assert content(VisitStore(tmp_path / "store")) == []
+    again = VisitStore(tmp_path / "store")
+    with again.writer():
+        pass
+    assert not again.people.keys.any()

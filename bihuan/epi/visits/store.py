@@ -222,7 +222,7 @@ class VisitStore(Reader):
         segment = Segment(seq, day, stays.size, files)
         if events is not None:
             with placed(self._path(segment, "events")) as path:
-                np.where(events == 0, np.uint64(1), events).astype("<u8").tofile(path)
+                path.write_bytes(np.where(events == 0, np.uint64(1), events).astype("<u8").data)
         index.made(self._path(segment, "index"), day, stays)
         flush_folder(folder)
         return segment
