@@ -66,6 +66,10 @@ class People:
             )
         return self._keys
 
+    def known(self) -> int:
+        """How many people there are: whose keyed numbers were blanked with their days are not among them."""
+        return int(np.count_nonzero(self.keys))
+
     def find(self, wanted: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Small numbers, -1 for who was never seen."""
         slots, values, held = self._mapped()
@@ -107,7 +111,7 @@ class People:
         """Blank the keyed numbers of everybody else; small numbers are not given twice."""
         kept = np.where(present, np.asarray(self.keys), EMPTY)
         with placed(self.log) as path:
-            kept.astype("<u8").tofile(path)
+            path.write_bytes(kept.astype("<u8").data)
         self._keys = self._table = None
         self._log_seen = _identity(self.log)
         self.write_table()

@@ -199,7 +199,7 @@ class Reader:
             stays=sum(s.stays for s in segments),
             days=len({s.day for s in segments}),
             segments=len(segments),
-            people=self.people.count,
+            people=self.people.known(),
             places=len(self.places.ids),
             truth_bytes=sum(size for s in segments for size, _crc in s.files.values()),
             index_bytes=sum(_size(self._path(s, "index")) for s in segments),

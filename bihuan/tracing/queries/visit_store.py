@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import numpy as np
 from django.utils.translation import gettext as _
 
 from bihuan.epi.errors import EpiError
@@ -119,7 +118,7 @@ def view_store(language: str = "en") -> StoreView:
     return StoreView(
         True,
         stays=found.stays,
-        people=int(np.count_nonzero(store.people.keys)),  # those blanked do not count
+        people=found.people,
         places=found.places,
         size=found.truth_bytes,
         index_size=found.index_bytes,
