@@ -273,3 +273,35 @@ def test_a_line_without_end_is_an_error_and_does_not_fill_the_memory(tmp_path: P
     longest = gzip.compress(b"person,place,start\n" + b"x" * (1 << 26))
     with pytest.raises(InputError, match=r"row 2 of gate\.csv\.gz has no end within 16 MB"):
         put(tmp_path, longest, name="gate.csv.gz")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"person,place,start\ra,P1,2020-02-05 08:00\rb,P1,2020-02-05 08:00\r", "carriage return"),
+        (b"\x28\xb5\x2f\xfd\x24\x00\x01\x00\x00", "packed with zstd; unpack it"),
+        (b"PK\x03\x04 a workbook", "save the sheet as CSV"),
+        (b'"person' + b"x" * 200_000 + b'",place,start\na,P1,2020-02-05 08:00\n', "is no table; give CSV"),
+    ],
+)
+def test_a_file_that_is_no_table_of_ours_is_refused_with_what_to_do(tmp_path: Path, content, told: str):
+    with pytest.raises(InputError, match=told):
+        put(tmp_path, content)
+
+
+def test_a_row_beyond_all_measure_is_rejected_with_the_measure(tmp_path: Path):
+    rows = "person,place,start\na,P1,2020-02-05 08:00\nb,P1,2020-02-05 08:00" + "," * 70_000 + "\n"
+    _store, done = put(tmp_path, rows)
+    assert done.added == 1
+    assert "64 KB" in done.examples[0].en
+    assert cells.LONGEST_ROW == 64 << 10
+
+
+def test_people_whose_days_were_deleted_are_counted_no_more(tmp_path: Path):
+    store, _done = put(
+        tmp_path, "person,place,start\na,P1,2020-02-05 08:00\na,P1,2020-02-06 08:00\nb,P1,2020-02-05 08:00\n"
+    )
+    assert store.stats().people == 2
+    store.forget((datetime(2020, 2, 6, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)).days)
+    assert store.stats().people == 1
+    assert VisitStore(store.folder).stats().people == 1

@@ -28,6 +28,7 @@ LIMIT_COLUMNS = 20_000
 BLOCK = 1 << 20
 DELIMITERS = (",", ";", "\t", "|")
 OFFICE = {b"PK\x03\x04": "a spreadsheet or zip file", b"\xd0\xcf\x11\xe0": "an old spreadsheet (.xls)"}
+PACKED = {b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ\x00": "xz", b"BZh": "bzip2", b"7z\xbc\xaf": "7-Zip"}
 OFFLINE: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
@@ -119,7 +120,8 @@ def _kind(path: Path) -> tuple[str, bytes]:
 
 
 def first_bytes(path: Path) -> bytes:
-    """The first eight bytes of a file. InputError when it cannot be read, is empty, or is a spreadsheet."""
+    """The first eight bytes of a file. InputError when it cannot be read, is empty, a spreadsheet, or packed
+    otherwise than by gzip."""
     try:
         with path.open("rb") as file:
             head = file.read(8)
@@ -136,6 +138,13 @@ def first_bytes(path: Path) -> bytes:
             raise InputError(
                 f"{path.name} is {what}; save the sheet as CSV (UTF-8) and give that",
                 f"{path.name} 是电子表格或压缩文件；请另存为 CSV（UTF-8）后再读取",
+                field="path",
+            )
+    for magic, what in PACKED.items():
+        if head.startswith(magic):
+            raise InputError(
+                f"{path.name} is packed with {what}; unpack it, or pack it with gzip, and give that",
+                f"{path.name} 是 {what} 压缩文件；请解压，或改用 gzip 压缩后再读取",
                 field="path",
             )
     return head

@@ -33,7 +33,10 @@ LONGEST_LINE = 1 << 24  # bytes without an end of line after which a file is no 
 
 #: Reason to its word, the role of its cell ("" for none that may be shown), and what it says.
 REASONS: dict[int, tuple[str, str, str, str]] = {
-    cells.BROKEN: ("broken", "", "a quote does not close; mend the row", "引号未闭合；请修正该行"),
+    cells.BROKEN: (
+        "broken", "", "a quote does not close, or the row is longer than 64 KB; mend the row",
+        "引号未闭合，或该行超过 64 KB；请修正该行",
+    ),
     cells.MORE_CELLS: (
         "more-cells", "", "more cells than the header has; put a cell with a separator in it into quotes",
         "单元格多于表头；含分隔符的单元格请加引号",

@@ -115,18 +115,35 @@ def _behind_header(path: Path, read: Callable[[], bytes], *, is_parquet: bool) -
     line, _sign, rest = held[skipped:].partition(b"\n")
     text = line.decode("utf-8", "replace").rstrip("\r")
     delimiter = max(DELIMITERS, key=text.count)
-    names = tuple(
-        name.strip() or f"column {i}"
-        for i, name in enumerate(next(csv.reader([text], delimiter=delimiter), []), 1)
-    )
+    if "\r" in text:
+        raise InputError(
+            f"the lines of {path.name} end with a carriage return alone, as on old Macs; save it with usual "
+            "line ends (Unix or Windows) and give that",
+            f"{path.name} 的各行仅以回车符结尾（旧式 Mac 文本）；请以 Unix 或 Windows 换行符另存后再读取",
+            field="path",
+        )
+    names = _names(text, delimiter)
     if not names or "\0" in text:
-        raise InputError(f"{path.name} is no table", f"{path.name} 不是表格", field="path")
+        raise InputError(
+            f"{path.name} is no table; give CSV (also gzipped) or Parquet",
+            f"{path.name} 不是表格；请提供 CSV（可为 gzip）或 Parquet",
+            field="path",
+        )
     waiting = [rest] if rest else []
 
     def rest_of() -> bytes:
         return waiting.pop() if waiting else read()
 
     return Rows(path, names, delimiter, 0 if is_parquet else blank + 1, rest_of)
+
+
+def _names(header: str, delimiter: str) -> tuple[str, ...]:
+    """The names of the columns; none where the line is no header."""
+    try:
+        cells = next(csv.reader([header], delimiter=delimiter), [])
+    except csv.Error:  # a cell without an end
+        return ()
+    return tuple(name.strip() or f"column {i}" for i, name in enumerate(cells, 1))
 
 
 @contextmanager
