@@ -110,6 +110,11 @@ def test_a_case_the_store_never_saw_is_said_by_her_record(home: Path, capsys):
         ("person,from,to\nANNA,2020-02-09,2020-02-08\n", "ends before it begins"),
         ("person,from\n,2020-02-09\n", "says nobody"),
         ("keyed_number,from\nxyz,2020-02-09\n", "hexadecimal"),
+        ("keyed_number,from\n-1,2020-02-09\n", "hexadecimal"),
+        ("keyed_number,from\n1_0,2020-02-09\n", "hexadecimal"),
+        ("keyed_number,from\n00000000000000001,2020-02-09\n", "hexadecimal"),
+        ("person,onset\nANNA,0001-01-01T00:00+14:00\n", "has no time such as"),
+        ("person,from,to\nANNA,2020-02-09,9999-12-31T23:00-14:00\n", "has no time such as"),
         ("person,from,onset\nANNA,,\n", "neither from nor onset"),
     ],
 )
@@ -127,7 +132,22 @@ def test_without_cases_or_with_an_unknown_place_it_says_what_is_missing(home: Pa
         main.run(["trace", "place", "moon", "--from", "2020-02-08", "--to", "2020-02-08", "--lang", "en"])
         == 2
     )
-    assert "knows no place" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "knows no place" in said
+    assert "such as" not in said
+
+
+def test_a_place_called_almost_so_is_named(home: Path, capsys):
+    day = ["--from", "2020-02-08", "--to", "2020-02-08", "--lang", "en"]
+    for asked_for in ("Cafe", "caf", "the cafe"):
+        assert main.run(["trace", "place", asked_for, *day]) == 2
+        assert "such as 'cafe'" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_time_no_calendar_has_on_the_clock_of_the_store_is_refused(home: Path, capsys):
+    words = ["--from", "0001-01-01T00:00+14:00", "--to", "2020-02-08", "--lang", "en"]
+    assert main.run(["trace", "place", "cafe", *words]) == 2
+    assert "is no time such as" in capsys.readouterr().err
 
 
 def test_an_empty_list_says_which_days_were_asked_and_which_are_held(home: Path, capsys):

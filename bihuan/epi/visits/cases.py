@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,6 +34,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "onset": ("onset", "date_onset", "onset_date", "symptom_onset", "发病", "发病日期", "发病时间"),
 }  # fmt: skip
 _EPOCH = datetime(1970, 1, 1)
+#: 64 bits in hexadecimal; zeros in front may have got lost in a spreadsheet.
+_KEYED = re.compile("[0-9a-fA-F]{1,16}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +127,11 @@ def _keyed(
 
 
 def _number(text: str, row: int) -> int:
-    try:
-        return int(text, 16)
-    except ValueError:
+    if not _KEYED.fullmatch(text):
         raise _wrong(
             row, "has no keyed number of 16 hexadecimal digits", "没有 16 位十六进制编号", "keyed_number"
-        ) from None
+        )
+    return int(text, 16)
 
 
 def _span(
@@ -174,11 +176,11 @@ def parse_time(text: str, offset: int) -> tuple[int, int] | None:
         plain = "-".join(p.zfill(2) for p in parts) + plain[len(plain.split(" ")[0]) :]
     try:
         when = datetime.fromisoformat(plain)
-    except ValueError:
+        shift = when.utcoffset()
+        if shift is not None:
+            when = when.replace(tzinfo=None) - shift + timedelta(minutes=offset)
+    except (ValueError, OverflowError):  # the first or last day there is, on another clock
         return None
-    shift = when.utcoffset()
-    if shift is not None:
-        when = when.replace(tzinfo=None) - shift + timedelta(minutes=offset)
     minute = int((when - _EPOCH).total_seconds() // 60)
     return minute, minute + (DAY_MINUTES - 1 if len(plain) <= 10 else 0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -54,7 +55,7 @@ def place_command(
     outs, opened = check_outs(out), VisitStore(store_folder(store))
     begin, end = span(since, until, opened)
     if opened.places.find(place) < 0:
-        raise InputError(f"the store knows no place {place!r}", f"库中没有场所 {place!r}", field="place")
+        raise _unknown(place, opened)
     found = trace.present_at(opened, place, begin, end)
     starts, ends = times([a for _p, a, _b in found]), times([b for _p, _a, b in found])
     if by_day.is_by_day(opened):
@@ -126,6 +127,19 @@ def common_command(
 _MANY_CASES = 0.2
 
 
+def _unknown(place: str, store: VisitStore) -> InputError:
+    """Names places whose id is much the same: other capitals, a part of it, or it and more."""
+    asked = place.strip().casefold()
+    near = (one for one in store.places.ids if asked in one.casefold() or one.casefold() in asked)
+    some = ", ".join(repr(one) for one in islice(near, 3) if asked)
+    return InputError(
+        f"the store knows no place {place!r}; write its id as it stands in the files that were read in"
+        + (f", such as {some}" if some else ""),
+        f"库中没有场所 {place!r}；请按读入文件中的编号书写" + (f"，例如 {some}" if some else ""),
+        field="place",
+    )
+
+
 def _keyed(store: VisitStore, person: int) -> str:
     return f"{int(store.people.keys[person]):016x}"
 
@@ -149,7 +163,7 @@ def _time(text: str, field: str, store: VisitStore) -> tuple[int, int]:
 def _only_cases(read: Cases, store: VisitStore, lang: str, sort: Sort) -> list[str]:
     """Chance is judged by those who are no cases: said where there are hardly any."""
     by_chance = sort is Sort.chance
-    n, people = len(set(read.windows.person.tolist())), max(store.people.count, 1)
+    n, people = len(set(read.windows.person.tolist())), max(store.people.known(), 1)
     if n <= _MANY_CASES * people:
         return []
     if lang.startswith("zh"):
