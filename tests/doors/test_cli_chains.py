@@ -46,7 +46,7 @@ def test_a_column_of_the_line_list_may_name_the_infector(tmp_path, capsys):
     path.write_text("id,onset,infected_by\na,2020-02-01,\nb,2020-02-05,a\nc,2020-02-06,zz\n", "utf-8")
     found = said(capsys, "stats", str(path), "--lang", "en")
     assert found["links"] == 1
-    assert found["notes"] == ["1 links name a case that is not listed; they are left out"]
+    assert found["notes"] == ["1 links name a case that is not listed, or one case only; they are left out"]
 
 
 def test_the_graph_is_written_for_network_programs_and_as_tables(files, tmp_path, capsys):
@@ -93,7 +93,7 @@ def test_a_link_of_somebody_not_listed_is_told_beside_the_infectors(tmp_path, ca
     path.write_text("id,onset,infected_by\na,2020-02-01,\nb,2020-02-05,a\nc,2020-02-06,zz\n", "utf-8")
     words = ("--generation", "4,2", "--incubation", "5,2", "--lang", "en")
     found = said(capsys, "infectors", str(path), *words)
-    assert found["notes"] == ["1 links name a case that is not listed; they are left out"]
+    assert found["notes"] == ["1 links name a case that is not listed, or one case only; they are left out"]
 
 
 def test_a_file_without_links_says_which_columns_there_are(tmp_path, capsys):
@@ -109,3 +109,21 @@ def test_a_column_of_nothing_that_is_read_is_refused_with_what_there_is(files, c
     assert main.run(["chains", *words]) == 2
     told = " ".join(capsys.readouterr().err.split())
     assert "'onsett' is not read from cases.csv; there are id, onset, day" in told
+
+
+def test_a_link_that_names_one_case_only_is_told(files, tmp_path, capsys):
+    cases, _links = files
+    half = tmp_path / "half.csv"
+    half.write_text("from,to\n甲,乙\n甲,\n,乙\n,\n", "utf-8")
+    found = said(capsys, "stats", cases, "--links", str(half), "--lang", "en")
+    assert found["links"] == 1
+    assert found["notes"] == ["2 links name a case that is not listed, or one case only; they are left out"]
+
+
+@pytest.mark.parametrize("where", ["gone/chains.graphml", "chains.graphml/"])
+def test_a_graph_that_cannot_be_written_is_refused_before_work_begins(files, tmp_path, capsys, where: str):
+    cases, links = files
+    (tmp_path / "chains.graphml").mkdir()
+    words = ["chains", "export", cases, "--links", links, "--out", str(tmp_path / where)]
+    assert main.run(words) == 2
+    assert "→" in capsys.readouterr().err

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from bihuan.doors.cli.epi import columns
 from bihuan.doors.cli.epi.options import Encoding, Lang, Out, Where, conditions, on_file
 from bihuan.doors.cli.epi.output import Answer, check_outs, give, working
+from bihuan.doors.cli.given import to_write
 from bihuan.doors.cli.grouped import grouped
 from bihuan.doors.cli.output import Json
 from bihuan.doors.cli.spoken import language
@@ -204,6 +205,7 @@ def export_command(
     """
     spoken = language(lang)
     outs = check_outs([path for path in out if path.suffix.lower() != GRAPHML])
+    graphs = [to_write(path) for path in out if path.suffix.lower() == GRAPHML]
     read = source.graph(infectious_before=infectious_before, lang=spoken)
     answer = Answer(
         facts={"file": str(source.file), "cases": read.graph.n, "links": int(read.graph.source.size)},
@@ -212,11 +214,10 @@ def export_command(
         columns=columns.CASES if cases else columns.LINKS,
         notes=read.notes,
     )
-    for path in out:
-        if path.suffix.lower() == GRAPHML:
-            with path.open("w", encoding="utf-8") as file_:
-                file_.writelines(graphml(read.graph))
-            answer.written.append(path)
+    for path in filter(None, graphs):
+        with path.open("w", encoding="utf-8") as file_:
+            file_.writelines(graphml(read.graph))
+        answer.written.append(path)
     give(answer, outs=outs, json=json)
 
 
@@ -275,8 +276,9 @@ def _impossible(graph: ChainGraph, lang: str) -> list[str]:
 def _without_case(n: int, lang: str) -> list[str]:
     if not n:
         return []
-    zh = f"{n} 条关联的病例不在名单中，未计入"
-    return [zh if lang.startswith("zh") else f"{n} links name a case that is not listed; they are left out"]
+    if lang.startswith("zh"):
+        return [f"{n} 条关联的病例不在名单中或未写明，未计入"]
+    return [f"{n} links name a case that is not listed, or one case only; they are left out"]
 
 
 def _without_onset(n: int, lang: str) -> list[str]:

@@ -105,8 +105,8 @@ def _ties(ties: Iterable[Tie], at: Mapping[str, int], *, elsewhere: bool) -> lis
     for tie in ties:
         if tie.infector == tie.infectee:
             raise InputError(
-                f"a link joins {tie.infector!r} with itself",
-                f"有一条关联把 {tie.infector!r} 与其自身相连",
+                f"a link joins {tie.infector!r} with itself; take it out",
+                f"有一条关联把 {tie.infector!r} 与其自身相连；请去掉该条",
                 field="links",
             )
         strange = next((end for end in (tie.infector, tie.infectee) if end not in at), None)

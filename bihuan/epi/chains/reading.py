@@ -38,7 +38,7 @@ _DATES, _NUMBERS, _NEEDED = ("onset", "day", "infected_from"), ("support",), ("i
 
 @dataclass(frozen=True, slots=True)
 class LineList:
-    """Cases and links of files; `without`: links left out because a case is not listed."""
+    """Cases and links of files; `without`: links left out because a case is not listed, or not named."""
 
     cases: list[CaseFact]
     ties: list[Tie]
@@ -70,14 +70,16 @@ def read_line_list(
         inside = _columns(cases, named, link_columns or {}, encoding, needed=needed)
     read = read_columns(cases, _wanted({**chosen, **inside}), where=where, encoding=encoding)
     listed = [_fact(read, i) for i in range(len(read["id"]))]
+    halves = 0
     if links is not None:
         place = _columns(links, LINK_NAMES, link_columns or {}, encoding)
-        ties = _ties(read_columns(links, _wanted(place), encoding=encoding))
+        told = read_columns(links, _wanted(place), encoding=encoding)
+        ties, halves = _ties(told), _halves(told)
     else:
         ties = _ties({"infectee": read["id"], "infector": read["infector"]}) if "infector" in inside else []
     known = {one.id for one in listed}
     kept = [tie for tie in ties if tie.infector in known and tie.infectee in known]
-    return LineList(listed, kept, len(ties) - len(kept), chosen)
+    return LineList(listed, kept, len(ties) - len(kept) + halves, chosen)
 
 
 def _columns(
@@ -132,6 +134,14 @@ def _fact(read: Mapping[str, Any], i: int) -> CaseFact:
             value = read[key][i]
             given[key] = (None if np.isnat(value) else value) if key in _DATES else str(value)
     return fact._replace(**given)
+
+
+def _halves(read: Mapping[str, Any]) -> int:
+    """Rows that name one of the two cases only."""
+    return sum(
+        bool(str(one).strip()) != bool(str(other).strip())
+        for one, other in zip(read["infector"], read["infectee"], strict=True)
+    )
 
 
 def _ties(read: Mapping[str, Any]) -> list[Tie]:
