@@ -237,3 +237,15 @@ def test_figures_are_told_in_the_language_of_who_reads(bihuan, home, table):
             chinese = bihuan(*words)[1]
             told = {key: translation.pgettext("figure", key) for key in keys}
         assert [key for key, word in told.items() if word == key or word not in chinese] == []
+
+
+def test_what_the_system_refuses_is_told_without_a_fault_of_ours(bihuan, home, table, tmp_path):
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    code, _out, err = bihuan("ingest", table, "--store", tmp_path / "file" / "store")
+    assert code == 2
+    assert "file" in err
+    full = Path("/dev/full")
+    if full.exists():
+        code, _out, err = bihuan("ingest", table, "--rejected", full, "--json")
+        assert (code, json.loads(err.splitlines()[-1])["error"]["code"]) == (2, "file")
+        assert "No space left" in err

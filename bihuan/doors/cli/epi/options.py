@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -139,6 +140,12 @@ def on_file(function: Command) -> Command:
                 function(**given)
         except EpiError as error:
             raise Invalid(error.text(lang), code="epi", details={"field": error.field}) from None
+        except OSError as error:  # a folder that is not there, no room, no right to write
+            if isinstance(error, BrokenPipeError) or not error.errno:
+                raise
+            which = os.fsdecode(error.filename) if error.filename else _("A file")
+            said = {"option": which, "reason": os.strerror(error.errno)}
+            raise Invalid(_("%(option)s cannot be used: %(reason)s.") % said, code="file") from None
 
     listed = inspect.signature(function, eval_str=True).parameters.values()
     return needs_no_database(as_command(guarded, listed, like=function))
