@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import translation
 from pypdf import PdfReader
 
 from bihuan.care.queries import person_page
 from bihuan.doors.web.namings import Naming, namings
-from bihuan.registry import audit, clock, scope
+from bihuan.doors.web.proposal_forms import NameForm
+from bihuan.registry import audit, clock, scope, territory
 from bihuan.registry.secrets import keyring
 from bihuan.tracing import visits
 from bihuan.tracing.actions.investigate import close_investigation
@@ -22,7 +24,7 @@ from bihuan.tracing.models import Contact, ContactProposal, Investigation, Place
 from bihuan.tracing.queries import proposals as reads
 from bihuan.tracing.queries.gates import stranger_place
 from bihuan.tracing.queries.investigations import find_investigation
-from tests.cast import COMMUNITY, NEXT_COUNTY, Cast, Member
+from tests.cast import COMMUNITY, GRID, NEXT_COUNTY, Cast, Member
 from tests.doors.web_room import browser
 from tests.rooms.care_room import do, local
 from tests.rooms.investigation_room import (
@@ -175,6 +177,19 @@ def test_confirming_without_a_criterion_says_what_to_do(cast: Cast, world: Inves
     assert decide(cast.officer, world, "confirm", criterion="other", reason="x").status_code == 422
     with scope.system():
         assert not Contact.objects.exists()
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+def test_where_somebody_named_lives_is_filled_in_so_that_it_is_found_again(
+    cast: Cast, world: Investigation, language: str
+) -> None:
+    with translation.override(language), cast.officer.acting():
+        told = NameForm(investigation=world)["territory"].value()
+        assert (territory.find(told) or territory.one_by_name(told)).code == GRID
+    named = {"name": "张三", "territory": told, "setting": "home", "day": "2020-02-11"}
+    post(cast.officer, "proposals_do", world.public_id, "name", **named)
+    with scope.system():
+        assert ContactProposal.objects.get(person__name="张三").person.territory_code == GRID
 
 
 def test_confirmed_in_another_tab_meanwhile_is_said(cast: Cast, world: Investigation, found: Any) -> None:

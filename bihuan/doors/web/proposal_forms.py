@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, time
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from bihuan.doors.web import places
 from bihuan.registry import clock, territory
+from bihuan.registry.errors import BihuanError
 from bihuan.registry.people import PersonInput
 from bihuan.tracing.queries.clusters import SETTING_LABELS
 from bihuan.tracing.rules.seats import VehicleKind
+
+_LIVES_IN: Final = 80
 
 
 class NameForm(forms.Form):
@@ -23,13 +27,12 @@ class NameForm(forms.Form):
 
     def __init__(self, *args: Any, investigation: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        own = territory.find(investigation.territory_code)
         self.fields |= {
             "name": forms.CharField(label=_("Name of the person"), max_length=80),
             "phone": forms.CharField(label=_("Phone"), max_length=30, required=False),
             "id_number": forms.CharField(label=_("Identity number"), max_length=30, required=False),
             "territory": forms.CharField(
-                label=_("Lives in"), max_length=80, initial=own.label if own else "",
+                label=_("Lives in"), max_length=_LIVES_IN, initial=_told(investigation.territory_code),
                 help_text=_("Name or code of the street or community: its people get the duties."),
             ),
             "address": forms.CharField(label=_("Address"), max_length=200, required=False),
@@ -100,6 +103,21 @@ def person_of(told: Mapping[str, Any]) -> PersonInput:
         address=told["address"],
         source="investigation",
     )
+
+
+def _told(code: str) -> str:
+    """A territory by the shortest words by which `_place` finds it again: its name, the names from below the
+    one acted in, its code. Grids and villages of one name are many."""
+    own = territory.find(code)
+    if own is None:
+        return ""
+    for words in (own.label, places.below(code)):
+        try:
+            if len(words) <= _LIVES_IN and _place(words) == code:
+                return words
+        except BihuanError:
+            continue
+    return code
 
 
 def _place(text: str) -> str:
