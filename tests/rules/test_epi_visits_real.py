@@ -153,9 +153,25 @@ def test_the_pilgrims_of_korea_are_found_at_an_airport_and_a_school_without_thei
     for row in elsewhere[:2]:
         who = [patients[str(int(store.people.keys[int(case)]))] for case in row["cases"].split()]
         assert {one["group"] for one in who} == {"Pilgrimage"}
+    together = [set(row["cases"].split()) for row in elsewhere[:2]]
+    assert together[0] == together[1]
     churches = [row["n_cases"] for row in rows if row["place"].split()[0] == "church"]
     assert churches == ["2"]
     assert shown("churches on one day", len(churches), "2 cases") in RESULTS.read_text("utf-8")
+
+
+def test_of_what_members_of_the_church_told_of_that_sunday_one_stay_names_a_church(played: Played):
+    folder, results = played.data / "linelist_korea_routes_2020", RESULTS.read_text("utf-8")
+    groups = {row["global_id"]: row["group"] for row in read(folder / "patients.csv")}
+    kinds = Counter(
+        row["type"]
+        for row in read(folder / "routes.csv")
+        if groups.get(row["global_id"]) == "Shincheonji Church" and row["start"][:10] == "2020-02-16"
+    )
+    assert f"{kinds.total()} stays on" in results
+    assert (kinds["locality"], kinds["church"]) == (6, 1)
+    assert not any(row["place"].startswith("gym") for row in played.table("korea.csv"))
+    assert f"({Counter(groups.values())['Pilgrimage']} people)".replace("6", "six") in results
 
 
 # --- badges -------------------------------------------------------------------------------------------------
@@ -195,6 +211,9 @@ def test_every_contact_of_the_badges_is_found_with_its_minutes(
     met = played.pairs(name)
     assert met.keys() == seconds.keys()
     assert max(abs(met[pair] - seconds[pair] / 60) for pair in met) <= 0.5
+    if name == "school":
+        by_seconds = sum(value >= 5 * 60 for value in seconds.values())
+        assert f"the badges give {by_seconds:,}" in RESULTS.read_text("utf-8")
     assert shown(name, f"{len(met):,}", f"{sum(seconds.values()) / 60:,.0f}", f"{sum(met.values()):,}") in (
         RESULTS.read_text("utf-8")
     )
