@@ -8,6 +8,7 @@ from io import BytesIO, StringIO
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
@@ -42,6 +43,7 @@ from tests.rooms.investigation_room import (
 pytestmark = [pytest.mark.in_office_since(local("02-01 08:00")), pytest.mark.usefixtures("own_home")]
 
 NOW = "02-12 18:00"
+MISTYPED = ZHOU[:-1] + ("1" if ZHOU[-1] != "1" else "2")  # its check digit is wrong
 VISITS = [
     (CASE, "market", "02-10 09:00", 60), (ZHOU, "market", "02-10 09:10", 40),
     (NEXT, "market", "02-10 09:30", 20), (UNKNOWN, "market", "02-10 09:50", 10),
@@ -190,6 +192,42 @@ def test_where_somebody_named_lives_is_filled_in_so_that_it_is_found_again(
     post(cast.officer, "proposals_do", world.public_id, "name", **named)
     with scope.system():
         assert ContactProposal.objects.get(person__name="张三").person.territory_code == GRID
+
+
+def test_a_wrong_number_of_somebody_named_is_said_where_it_was_typed(
+    cast: Cast, world: Investigation
+) -> None:
+    named = {
+        "name": "张三",
+        "territory": GRID,
+        "setting": "home",
+        "day": "2020-02-11",
+        "id_number": MISTYPED,
+    }
+    answer = post(cast.officer, "proposals_do", world.public_id, "name", **named)
+    form = answer.context["name_form"]
+    assert answer.status_code == 422
+    assert list(form.errors) == ["id_number"]
+
+
+def test_wrong_lines_of_a_passenger_list_are_named_with_what_is_wrong(
+    cast: Cast, world: Investigation
+) -> None:
+    text = f"name,id_number,carriage,row\n王五,{ZHOU},5,12\n赵六,{MISTYPED},5,13\n"
+    told = {"kind": "train", "vehicle": "G1234", "day": "2020-02-11", "carriage": "5", "row": "12"}
+    file = SimpleUploadedFile("list.csv", text.encode())
+    answer = post(cast.officer, "proposals_do", world.public_id, "manifest", file=file, **told)
+    (said,) = answer.context["manifest_form"].non_field_errors()
+    assert answer.status_code == 422
+    assert said.startswith("第 3 行：")
+    assert "赵六" not in said
+
+
+def test_a_list_without_names_says_what_it_needs_once(cast: Cast, world: Investigation) -> None:
+    told = {"kind": "train", "vehicle": "G1234", "day": "2020-02-11"}
+    file = SimpleUploadedFile("list.csv", b"foo,bar\n1,2\n")
+    answer = post(cast.officer, "proposals_do", world.public_id, "manifest", file=file, **told)
+    assert read(answer).count("列：姓名、身份证号") == 1
 
 
 def test_confirmed_in_another_tab_meanwhile_is_said(cast: Cast, world: Investigation, found: Any) -> None:

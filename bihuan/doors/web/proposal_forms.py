@@ -11,13 +11,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from bihuan.doors.web import places
-from bihuan.registry import clock, territory
-from bihuan.registry.errors import BihuanError
+from bihuan.registry import clock, scope, territory
+from bihuan.registry.errors import BihuanError, Invalid
 from bihuan.registry.people import PersonInput
 from bihuan.tracing.queries.clusters import SETTING_LABELS
 from bihuan.tracing.rules.seats import VehicleKind
 
 _LIVES_IN: Final = 80
+_FAULTS_SHOWN: Final = 10
 
 
 class NameForm(forms.Form):
@@ -105,6 +106,23 @@ def person_of(told: Mapping[str, Any]) -> PersonInput:
     )
 
 
+def refused(form: forms.Form, wrong: BihuanError) -> None:
+    """Say each fault where it was typed, of a list its line; without faults, what went wrong on top."""
+    faults = wrong.errors if isinstance(wrong, Invalid) else []
+    if not any("row" in fault or str(fault.get("field")) in form.fields for fault in faults):
+        form.add_error(None, str(wrong))
+        return
+    for fault in faults[:_FAULTS_SHOWN]:
+        words = " ".join(str(part) for part in (fault.get("message"), fault.get("hint")) if part)
+        if "row" in fault:
+            form.add_error(None, _("Line %(n)s: %(what)s") % {"n": fault["row"], "what": words})
+        else:
+            name = str(fault.get("field"))
+            form.add_error(name if name in form.fields else None, words)
+    if len(faults) > _FAULTS_SHOWN:
+        form.add_error(None, _("And %(n)s more.") % {"n": len(faults) - _FAULTS_SHOWN})
+
+
 def _told(code: str) -> str:
     """A territory by the shortest words by which `_place` finds it again: its name, the names from below the
     one acted in, its code. Grids and villages of one name are many."""
@@ -121,8 +139,14 @@ def _told(code: str) -> str:
 
 
 def _place(text: str) -> str:
-    found = territory.find(text.strip())
-    return (found or territory.one_by_name(text.strip())).code
+    """The territory a code or a name means: of several of one name the one within the territory acted in."""
+    words = text.strip()
+    found = territory.find(words)
+    if found is None:
+        acting = scope.current()
+        near = territory.find_by_name(words, acting.lo) if acting and acting.lo else []
+        found = near[0] if len(near) == 1 else territory.one_by_name(words)
+    return found.code
 
 
 def noon(day: date) -> datetime:

@@ -340,7 +340,7 @@ def propose_manifest(
         kept, apart = _seated_near(passengers, found, vehicle=vehicle, case_seat=case_seat, at=at)
         inputs = [_passenger(p, found.territory_code) for p, _counts in kept]
         seats = [_seat_told(found.case.public_id, vehicle, case_seat, p, day) for p, _counts in kept]
-        people = _people(found, inputs, seats, actor)
+        people = _people(found, inputs, seats, actor, lines=[p.line for p, _counts in kept])
         known = _by_person(found, people)
         fresh: dict[int, ContactProposal] = {}
         joined: dict[int, ContactProposal] = {}
@@ -378,11 +378,16 @@ def _seated_near(
 
 
 def _people(
-    found: Investigation, inputs: Sequence[PersonInput], seats: Sequence[dict[str, Any]], actor: Actor
+    found: Investigation,
+    inputs: Sequence[PersonInput],
+    seats: Sequence[dict[str, Any]],
+    actor: Actor,
+    *,
+    lines: Sequence[int],
 ) -> list[int]:
     """Row id (as joined) of each passenger: who stands in the investigation under the same name, numbers and
     seat is that person; the others as they are known by document number, or registered now."""
-    asked = prepare_many(inputs, on=clock.today())
+    asked = prepare_many(inputs, on=clock.today(), rows=lines)
     rows = ContactProposal.objects.filter(investigation=found, person__name__in=[one.name for one in asked])
     before: dict[Any, list[int]] = {}
     for p in rows.select_related("person").order_by("id"):

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from bihuan.care.actions import take_back
 from bihuan.doors.web import seen
 from bihuan.doors.web.access import access
-from bihuan.doors.web.proposal_forms import WhoForm, person_of
+from bihuan.doors.web.proposal_forms import WhoForm, person_of, refused
 from bihuan.doors.web.views.proposals import VIEW, WRITE, may_ask_gates, part_labels, shown_row, tells_places
 from bihuan.doors.web.views.proposals_do import actor_of
 from bihuan.loops.queries import sight
@@ -107,7 +107,7 @@ def _one(request: HttpRequest, row: ProposalRow, investigation_id: str) -> HttpR
         try:
             verbs.resolve(row.public_id, person_of(form.cleaned_data), actor=actor)
         except BihuanError as wrong:
-            form.add_error(None, str(wrong))
+            refused(form, wrong)
         else:
             messages.success(request, _("It is known who this is; now to be decided."))
             return redirect("web:proposals", public_id=investigation_id)

@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 
 from bihuan.doors.exchange.passenger_list import received
 from bihuan.doors.web.access import access
-from bihuan.doors.web.proposal_forms import ManifestForm, NameForm, noon, person_of
+from bihuan.doors.web.proposal_forms import ManifestForm, NameForm, noon, person_of, refused
 from bihuan.doors.web.views.asked import asked_words
 from bihuan.doors.web.views.proposals import WRITE, held_words, proposals_page
 from bihuan.registry.actor import Actor
@@ -150,7 +150,7 @@ def _name_one(request: HttpRequest, public_id: str, actor: Actor) -> HttpRespons
                 actor=actor,
             )
         except BihuanError as wrong:
-            form.add_error(None, str(wrong))
+            refused(form, wrong)
         else:
             messages.success(request, _("Entered: now to be decided."))
             return redirect("web:proposals", public_id=public_id)
@@ -172,7 +172,7 @@ def _manifest(request: HttpRequest, public_id: str, actor: Actor) -> HttpRespons
                 actor=actor,
             )
         except BihuanError as wrong:
-            form.add_error(None, " ".join(filter(None, (str(wrong), str(wrong.hint or "")))))
+            refused(form, wrong)
         else:
             words = {"n": done.proposed, "judged": done.judged, "apart": done.apart}
             text = _("%(n)s proposed (%(judged)s to be judged); %(apart)s sat too far away.") % words
