@@ -20,7 +20,7 @@ from bihuan.cases.models import Case
 from bihuan.config.settings import public_url
 from bihuan.doors.web import drawing
 from bihuan.registry import audit, clock, rls, scope
-from bihuan.registry.actions.people import update_person
+from bihuan.registry.actions.people import merge_people, register_person, update_person
 from bihuan.registry.actor import Actor
 from bihuan.registry.models import Person
 from bihuan.tracing.models import AssistanceRequest, Contact
@@ -469,6 +469,48 @@ def test_a_sheet_is_for_posts_that_see_all_of_it_of_a_whole_territory(cast: Cast
         assert OwnAccess.objects.count() == 0
 
 
+def test_a_sheet_has_a_list_by_address_for_who_hands_it_out_and_can_be_made_anew(
+    cast: Cast, hers: Person
+) -> None:
+    make_contact(cast.officer, "02-13 10:00", person=replace(zhou(phone="13900001111"), address="汉江路3号"))
+    client = browser(cast.officer)
+    with clock.frozen(NOW):
+        sheet = client.post(reverse("web:own_codes")).content.decode()
+        way = client.get(reverse("web:own_codes")).content.decode()
+        anew = client.post(reverse("web:own_codes"), {"do": "again"}).content.decode()
+    slips, _head, listed = sheet.partition("发放名单")
+    assert "汉江路" not in slips, "a slip that is lost tells no door"
+    assert listed.index("汉江路12号") < listed.index("汉江路3号")
+    assert "重新生成该单页" in way
+    codes = [re.findall(r'class="code">([0-9A-Z-]+)<', page) for page in (sheet, anew)]
+    assert [len(one) for one in codes] == [2, 2]
+    assert not set(codes[0]) & set(codes[1])
+
+
+def test_the_servers_role_makes_a_sheet_and_counts_what_lies_beyond_its_territory(
+    cast: Cast, hers: Person, settings: Any
+) -> None:
+    with scope.system(), clock.frozen(NOW):
+        lives = replace(zhou(phone=PHONE), territory_code="420302001001")
+        there = register_person(lives, cast.city.actor)
+        merge_people(keep=hers.pk, merge=there.pk, reason="同一人", actor=cast.city.actor)
+    settings.DATABASE_ROLE = "door"
+    with connection.cursor() as cursor, clock.frozen(NOW):
+        cursor.execute(f"SET LOCAL ROLE {rls.DOOR_ROLE}")
+        sheet = browser(cast.officer).post(reverse("web:own_codes")).content.decode()
+        assert len(re.findall(r'class="code">([0-9A-Z-]+)<', sheet)) == 1
+        next_county = Api(token_for(cast.neighbor))
+        answer = next_county.post("/own-codes", {"persons": [there.public_id]}).json()
+        assert [one["code"] for one in answer["refused"]] == ["has-code"]
+        renewed = next_county.post("/own-codes", {"persons": [there.public_id], "renew": True}).json()
+        assert len(renewed["items"]) == 1
+        left = browser(cast.officer).get(reverse("web:own_codes")).content.decode()
+        cursor.execute("SET LOCAL ROLE NONE")
+    assert "发放名单" not in left
+    with scope.system():
+        assert OwnAccess.objects.filter(ended_at__isnull=True).get().person_id == there.pk
+
+
 def test_a_sheet_asked_for_a_place_that_is_none_or_not_hers_gives_nobody_a_code(
     cast: Cast, hers: Person
 ) -> None:
@@ -496,7 +538,7 @@ def test_everybody_of_a_sheet_is_told_that_she_was_looked_at_for_it(cast: Cast, 
         browser(cast.officer).post(reverse("web:own_codes"))
     with cast.officer.acting():
         (look,) = [one for one in audit.who_looked(hers.pk) if "查询码" in one.told or "本人页面" in one.told]
-    assert look.fields == ("identity",)
+    assert look.fields == ("identity", "location")
 
 
 def test_codes_are_given_counted_and_taken_back_through_the_api(

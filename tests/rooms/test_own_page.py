@@ -14,7 +14,7 @@ from bihuan.care.actions import own_page as own
 from bihuan.care.errors import AppealWaiting, HasCode, HasDied, NoProof, OwnPageClosed
 from bihuan.care.models import Appeal, Order, OwnAccess
 from bihuan.care.queries import person_page
-from bihuan.care.queries.own_page import LookedAfter, looked_after, without_code
+from bihuan.care.queries.own_page import LookedAfter, last_sheet, looked_after, without_code
 from bihuan.care.rules.own_page import (
     CODE_LENGTH,
     TRIES,
@@ -311,6 +311,28 @@ def test_who_is_looked_after_here_and_registered_elsewhere_is_counted_and_given_
     with cast.officer.acting():
         assert looked_after("", now=local(DAY)) == LookedAfter(0, 0, 0, elsewhere=1)
     assert do(cast.officer, DAY, own.give_sheet, "", most=10) == ([], [])
+
+
+def test_of_a_sheet_that_was_lost_new_codes_go_to_who_has_not_opened_her_page(
+    cast: Cast, hers: Person
+) -> None:
+    for n in (1, 2):
+        make_contact(cast.officer, "02-13 10:00", person=zhou(phone=f"139000{n}{n}{n}{n}{n}"))
+    first = {one.person_id: one for one in do(cast.officer, DAY, own.give_sheet, "", most=10)[0]}
+    assert len(first) == 3
+    assert opens(first.pop(hers.public_id).code)
+    given_by(cast.officer, hers, "02-14 12:10")
+    with cast.colleague.acting():
+        assert set(last_sheet(now=local(DAY)).unopened) == set(first)
+    with cast.command.acting():
+        assert last_sheet(now=local(DAY)) is None, "another post's"
+    anew, refused = do(cast.colleague, "02-14 12:20", own.give_sheet_again)
+    assert ({one.person_id for one in anew}, refused) == (set(first), [])
+    with scope.system():
+        ends = {one.person_id: own._numbers(one.access.person)[0][-4:] for one in anew}
+    assert all(opens(one.code, ends[one.person_id]) for one in anew)
+    assert not any(opens(one.code, ends[one.person_id]) for one in first.values())
+    assert do(cast.officer, "02-14 12:30", own.give_sheet_again) == ([], [])
 
 
 def test_a_sheet_reaches_no_further_than_its_territory_and_the_scope(cast: Cast, hers: Person) -> None:

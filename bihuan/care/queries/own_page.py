@@ -96,11 +96,36 @@ def without_code(territory_code: str, *, most: int, now: datetime | None = None)
     with scope.system():  # as above
         roots = Person.objects.filter(id__in=_owed(territory_code, bounds)).values("root_id")
         people = _alive(_within(bounds, root_id__in=roots, shredded_at__isnull=True))
-        free = people.filter(~Exists(_coded(at)), Exists(_provable())).order_by("territory_code", "public_id")
+        free = people.filter(~Exists(_coded(at)), Exists(_provable())).order_by(
+            "territory_code", "address", "id"
+        )
         first: dict[int, str] = {}
         for root, public_id in free.values_list("root_id", "public_id")[: most * _RECORDS_EACH]:
             first.setdefault(root, public_id)
     return tuple(first.values())[:most]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Codes that a post gave together, and of them who has not opened her page (public ids)."""
+
+    given_at: datetime
+    unopened: tuple[str, ...]
+
+
+def last_sheet(*, now: datetime | None = None) -> Sheet | None:
+    """The newest sheet of the post acted in of which more than one code opens still and was never used."""
+    acting = scope.current()
+    if acting is None or acting.post_id is None:
+        return None
+    codes = OwnAccess.objects.filter(given_by_post_id=acting.post_id, ended_at__isnull=True, opened=0)
+    fresh = codes.filter(until_at__gt=now or clock.now(), person__shredded_at__isnull=True)
+    sheets = fresh.values("given_at").annotate(n=Count("id")).filter(n__gt=1).order_by("-given_at")
+    newest = sheets.values_list("given_at", flat=True).first()
+    if newest is None:
+        return None
+    people = fresh.filter(given_at=newest).order_by("person__territory_code", "person__address", "person_id")
+    return Sheet(newest, tuple(people.values_list("person__public_id", flat=True)))
 
 
 def _owed(territory_code: str, bounds: tuple[str, str]) -> Any:

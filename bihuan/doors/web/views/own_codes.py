@@ -20,10 +20,11 @@ from bihuan.care.actions.own_page import (
     NotGiven,
     give_code,
     give_sheet,
+    give_sheet_again,
     require_give_many,
     take_code_back,
 )
-from bihuan.care.queries.own_page import looked_after
+from bihuan.care.queries.own_page import last_sheet, looked_after
 from bihuan.care.rules.own_page import grouped
 from bihuan.doors.exchange.address import own_address
 from bihuan.doors.web import drawing, places, seen
@@ -41,10 +42,11 @@ SHEET: Final = 100
 @dataclass(frozen=True, slots=True)
 class Slip:
     """What somebody is handed: her masked name, where she is looked after, her number in the registry, the
-    code, and its picture."""
+    code, and its picture. `address`: for whoever hands it out, and not on it."""
 
     name: str
     place: str
+    address: str
     number: str
     code: str
     where: str
@@ -82,14 +84,17 @@ def own_codes(request: HttpRequest) -> HttpResponse:
     slips: list[Slip] = []
     refused: list[NotGiven] = []
     if request.method == "POST":
-        given, refused = give_sheet(code, most=SHEET, actor=request.actor)  # type: ignore[attr-defined]
-        slips = _slips(request, given)
+        actor = request.actor  # type: ignore[attr-defined]
+        again = request.POST.get("do") == "again"
+        given, refused = give_sheet_again(actor=actor) if again else give_sheet(code, most=SHEET, actor=actor)
+        slips = _slips(request, given, (seen.IDENTITY, seen.LOCATION))
         if not slips:
             messages.info(request, _("Nobody here can be given a code now."))
     found = None if slips else looked_after(code)
     context = {
         "found": found,
         "n": min(SHEET, found.without_code) if found else 0,
+        "last": None if slips else last_sheet(),
         "slips": slips,
         "refused": refused,
         "crumbs": places.crumbs(request, code),
@@ -99,7 +104,9 @@ def own_codes(request: HttpRequest) -> HttpResponse:
     return render(request, "web/own/codes.html", context)
 
 
-def _slips(request: HttpRequest, given: Sequence[Given]) -> list[Slip]:
+def _slips(
+    request: HttpRequest, given: Sequence[Given], shown: Sequence[str] = (seen.IDENTITY,)
+) -> list[Slip]:
     """The slips of codes just given; that the people were looked at for it is noted."""
     where, found = own_address(request), []
     for one in given:
@@ -110,6 +117,7 @@ def _slips(request: HttpRequest, given: Sequence[Given]) -> list[Slip]:
             Slip(
                 name,
                 places.below(person.territory_code),
+                person.address,
                 person.public_id,
                 grouped(one.code),
                 where,
@@ -118,5 +126,5 @@ def _slips(request: HttpRequest, given: Sequence[Given]) -> list[Slip]:
             )
         )
     people = [one.access.person_id for one in given]
-    seen.note(people, (seen.IDENTITY,), purpose("page.own-code"))
+    seen.note(people, shown, purpose("page.own-code"))
     return found
