@@ -42,6 +42,15 @@ def _house_language() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def english(_house_language: None) -> Iterator[None]:
+    """For tests that read messages in English."""
+    from django.utils import translation
+
+    with translation.override("en"):
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real input data beside the checkout; tests that need it skip without it."""

@@ -22,6 +22,7 @@ gc.set_threshold(50_000, 20, 20)
 
 messages.settle()
 os.environ["BIHUAN_MODE"] = "test"
+os.environ["BIHUAN_LANG"] = "zh"  # of programs that tests start, whatever the machine speaks
 os.environ.setdefault("BIHUAN_SECRET_KEY", secrets.token_urlsafe(48))
 
 

@@ -35,6 +35,7 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+from django.utils.translation import gettext as _
 
 from bihuan import __version__
 from bihuan.config import postgres
@@ -164,12 +165,15 @@ def opened(file: Path) -> Iterator[tuple[Manifest, Path]]:
                         tar.extract(member, folder, filter="data")
             manifest = Manifest(**json.loads((folder / MANIFEST).read_text()))
         except (tarfile.TarError, OSError, ValueError, TypeError, EOFError) as error:
-            raise NotABackup(f"{file} is not a backup of Bihuan, or it is damaged: {error}") from error
+            told = _("%(file)s is not a backup of Bihuan, or it is damaged: %(why)s")
+            raise NotABackup(told % {"file": file, "why": error}) from error
         if manifest.format > FORMAT:
-            raise TooNew(f"{file} was written by a later Bihuan ({manifest.version}); this is {__version__}.")
+            told = _("%(file)s was written by a later Bihuan (%(version)s); this is %(ours)s.")
+            raise TooNew(told % {"file": file, "version": manifest.version, "ours": __version__})
         for member, digest in manifest.sha256.items():
             if not (folder / member).exists() or _sha256(folder / member) != digest:
-                raise NotABackup(f"{file} is damaged: {member} is not what the manifest says it is.")
+                told = _("%(file)s is damaged: %(member)s is not what the manifest says it is.")
+                raise NotABackup(told % {"file": file, "member": member})
         yield manifest, folder
 
 
@@ -186,13 +190,15 @@ def restore(
     """Put a backup into the database and its keys into `home`: all of it, or on any error nothing."""
     if manifest.postgres_major > place.major:
         raise TooNew(
-            f"The backup is of PostgreSQL {manifest.postgres_major}, and here is {place.major}.",
-            hint=f"Restore into PostgreSQL {manifest.postgres_major} or later (DATABASE_URL).",
+            _("The backup is of PostgreSQL %(theirs)d, and here is %(ours)d.")
+            % {"theirs": manifest.postgres_major, "ours": place.major},
+            hint=_("Restore into PostgreSQL %(theirs)d or later (DATABASE_URL).")
+            % {"theirs": manifest.postgres_major},
         )
     if not (is_empty or replace):
         raise NotEmpty(
-            "The database here holds data already.",
-            hint="Choose an empty data folder (BIHUAN_HOME), or say --replace to lose what is here.",
+            _("The database here holds data already."),
+            hint=_("Choose an empty data folder (BIHUAN_HOME), or say --replace to lose what is here."),
         )
     keys = _read_keys(folder / KEYS, manifest, passphrase=passphrase)
     _refuse_other_keys(keys, home=home, replace=replace)
@@ -239,7 +245,8 @@ def _program(name: str, place: Place) -> str:
             return str(folder / name)
     found = shutil.which(name)
     if found is None:
-        raise BackupError(f"There is no {name} for PostgreSQL {place.major} on this machine.")
+        told = _("There is no %(name)s for PostgreSQL %(major)d on this machine.")
+        raise BackupError(told % {"name": name, "major": place.major})
     return found
 
 
@@ -257,8 +264,9 @@ def _run(words: list[str], place: Place, *, out: Any = None) -> None:
         return
     hint = ""
     if "lock timeout" in done.stderr:
-        hint = "Somebody is using the database: stop the server and the worker first."
-    raise BackupError(f"{Path(words[0]).name} failed: {done.stderr.strip()[-600:]}", hint=hint)
+        hint = _("Somebody is using the database: stop the server and the worker first.")
+    said = {"name": Path(words[0]).name, "said": done.stderr.strip()[-600:]}
+    raise BackupError(_("%(name)s failed: %(said)s") % said, hint=hint)
 
 
 # The visit store
@@ -288,8 +296,8 @@ def _visits_beside(
     store = home / "visits"
     if (store / "store.json").exists() and not replace:
         raise NotEmpty(
-            f"There is a visit store in {store} already.",
-            hint="Choose an empty data folder (BIHUAN_HOME), or say --replace to lose what is here.",
+            _("There is a visit store in %(folder)s already.") % {"folder": store},
+            hint=_("Choose an empty data folder (BIHUAN_HOME), or say --replace to lose what is here."),
         )
     home.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="visits-restore-", dir=home) as name:
@@ -307,7 +315,8 @@ def _deletions(manifest: Manifest) -> list[Deletion]:
     try:
         return [Deletion(**one) for one in manifest.deletions]
     except TypeError as error:
-        raise NotABackup(f"The list of deleted days in this backup cannot be read: {error}") from error
+        told = _("The list of deleted days in this backup cannot be read: %(why)s")
+        raise NotABackup(told % {"why": error}) from error
 
 
 # The keys
@@ -335,14 +344,14 @@ def _read_keys(source: Path, manifest: Manifest, *, passphrase: str) -> dict[str
     if manifest.keys == "encrypted":
         if not passphrase:
             raise WrongPassphrase(
-                "The keys in this backup are encrypted.",
-                hint="Give their passphrase by BIHUAN_BACKUP_PASSPHRASE.",
+                _("The keys in this backup are encrypted."),
+                hint=_("Give their passphrase by BIHUAN_BACKUP_PASSPHRASE."),
             )
         salt, nonce, cipher = raw[:_SALT], raw[_SALT : _SALT + _NONCE], raw[_SALT + _NONCE :]
         try:
             raw = AESGCM(_key(passphrase, salt)).decrypt(nonce, cipher, None)
         except InvalidTag:
-            raise WrongPassphrase("This passphrase does not open the keys in the backup.") from None
+            raise WrongPassphrase(_("This passphrase does not open the keys in the backup.")) from None
     return {name: text for name, text in json.loads(raw).items() if name in KEY_FILES}
 
 
@@ -351,8 +360,8 @@ def _refuse_other_keys(keys: Mapping[str, str], *, home: Path, replace: bool) ->
     if replace or not path.exists() or path.read_text() == keys.get("field.key", path.read_text()):
         return
     raise NotEmpty(
-        f"{path} holds other keys than the backup.",
-        hint="Choose an empty data folder (BIHUAN_HOME), or say --replace to lose the keys that are here.",
+        _("%(file)s holds other keys than the backup.") % {"file": path},
+        hint=_("Choose an empty data folder (BIHUAN_HOME), or say --replace to lose the keys that are here."),
     )
 
 

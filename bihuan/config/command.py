@@ -33,7 +33,7 @@ def main() -> int:
         doors.set_up_django()
         doors.around = on_the_database
         commands.register(doors.app)
-        return doors.run()
+        return doors.run_in_language(os.environ)
     except (PostgresError, home.HomeError) as error:
         print(f"✗ {error}", file=sys.stderr)
         return CANNOT_SERVE_EXIT_CODE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 from contextlib import suppress
 from dataclasses import dataclass
@@ -116,14 +117,31 @@ def untranslated(root: Path = PACKAGE) -> dict[str, str]:
 
 
 def _texts_in(path: Path) -> list[tuple[int, str]]:
+    if path.suffix == ".py":
+        return _texts_in_code(path.read_text(encoding="utf-8"))
     from io import BytesIO
 
     from babel.messages.extract import extract
     from django.utils.translation.template import templatize
 
-    source = path.read_text(encoding="utf-8")
-    if path.suffix != ".py":
-        source = templatize(source, origin=str(path))
+    source = templatize(path.read_text(encoding="utf-8"), origin=str(path))
     file = BytesIO(source.encode())
     met = extract("python", file, keywords=_KEYWORDS, options={"encoding": "utf-8"})
     return [(line, str(_first(text))) for line, text, _comments, _context in met if _first(text)]
+
+
+def _texts_in_code(source: str) -> list[tuple[int, str]]:
+    """Read from the parsed code, as what stands within f-strings is seen by no reader of tokens before
+    Python 3.12."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        if name not in _KEYWORDS:
+            continue
+        at = 1 if name.startswith(("pgettext", "npgettext")) else 0
+        text = node.args[at] if len(node.args) > at else None
+        if isinstance(text, ast.Constant) and isinstance(text.value, str) and text.value:
+            found.append((node.lineno, text.value))
+    return sorted(found)

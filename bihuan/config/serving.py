@@ -15,6 +15,8 @@ import urllib.request
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from django.utils.translation import gettext as _
+
 from bihuan.config import home, processes, static
 from bihuan.registry.errors import Conflict
 
@@ -44,9 +46,10 @@ def require_free_port(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise Conflict(
-                f"Port {port} on {host} cannot be used: {error.strerror}.",
+                _("Port %(port)d on %(host)s cannot be used: %(why)s.")
+                % {"port": port, "host": host, "why": error.strerror},
                 code="port-taken",
-                hint="End the program that uses it, or choose another with --port N.",
+                hint=_("End the program that uses it, or choose another with --port N."),
             ) from error
 
 

@@ -18,6 +18,7 @@ BIHUAN_WEBHOOK_URL     https://… that digests are posted to, or file:///folder
 BIHUAN_WEBHOOK_SECRET  what they are signed with
 BIHUAN_MAIL_URL        smtp://user:password@host:port, or smtps://…, to mail digests by (default: none)
 BIHUAN_MAIL_FROM       the sender of mails
+BIHUAN_LANG            language of the command line, zh or en (default: the locale's; doors/cli/spoken.py)
 BIHUAN_LOG_LEVEL       default INFO in production, WARNING elsewhere
 """
 

@@ -17,6 +17,7 @@ from bihuan.config import home, processes, serving
 from bihuan.config.commands import demo
 from bihuan.registry.errors import BihuanError, Conflict
 
+pytestmark = pytest.mark.usefixtures("english")
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 
 

@@ -17,6 +17,7 @@ from bihuan.config import backups
 from bihuan.config.backups import Manifest, Place
 from bihuan.config.postgres import Cluster
 
+pytestmark = pytest.mark.usefixtures("english")
 KEYS = "1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from django.utils.translation import gettext as _
 from rich.console import Console
 
 from bihuan.config import backups, command, home
@@ -59,7 +60,7 @@ def restore(
     """Bring a backup back: all of it, or on any error nothing. On a fresh machine nothing else is needed."""
     file = file.expanduser().absolute()
     if not file.is_file():
-        raise NotFound(f"There is no file {file}.")
+        raise NotFound(_("There is no file %(file)s.") % {"file": file})
     with backups.opened(file) as (manifest, folder), command.database_up():
         backups.restore(
             manifest,
@@ -85,10 +86,11 @@ def restore(
         "visits": manifest.visits,
         "visits_forgotten": forgotten,
     }
+    restored = _("Restored what was on %(at)s.")
     show(
         told,
         json=json,
-        human=lambda console: console.print(f"[green]✓[/] Restored what was on {manifest.made_at}."),
+        human=lambda console: console.print("[green]✓[/]", restored % {"at": manifest.made_at}),
     )
 
 
@@ -113,12 +115,14 @@ def _place() -> backups.Place:
 def _tell(console: Console, file: Path, manifest: backups.Manifest) -> None:
     console.print(f"[green]✓[/] {file} ({file.stat().st_size / 2**20:.1f} MB)")
     if manifest.keys == "plain":
-        console.print(
-            "[yellow]![/] The keys are in it unencrypted: whoever has this file can read identity numbers. "
-            f"Set {PASSPHRASE} to encrypt them, or say --no-keys and keep the keys apart."
+        told = _(
+            "The keys are in it unencrypted: whoever has this file can read identity numbers. "
+            "Set %(name)s to encrypt them, or say --no-keys and keep the keys apart."
         )
+        console.print(f"[yellow]![/] {told % {'name': PASSPHRASE}}")
     elif manifest.keys == "none":
-        console.print(
-            "[yellow]![/] The keys are not in it. Without them identity numbers cannot be read again, "
-            f"nor the audit chain verified: keep {home.home() / 'secrets'} apart."
+        told = _(
+            "The keys are not in it. Without them identity numbers cannot be read again, "
+            "nor the audit chain verified: keep %(folder)s apart."
         )
+        console.print(f"[yellow]![/] {told % {'folder': home.home() / 'secrets'}}")

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from django.utils.translation import gettext as _
+from rich.cells import cell_len
 from rich.console import Console
 
 from bihuan.config import command, home, processes, serving
@@ -30,6 +32,8 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 
 MARK = "Bihuan demo"
 WATCH_SECONDS = 1.0
+#: Cells of the terminal that the name of a step takes.
+STEP_CELLS = 32
 SIGNS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 console = Console(highlight=False)
@@ -62,7 +66,7 @@ def demo(
                 _ignore_further_signals()
                 serving.end_all(record.children)
     except KeyboardInterrupt:
-        console.print(f"Ended. The data stay in {home.home()}.", style="dim")
+        console.print(_("Ended. The data stay in %(folder)s.") % {"folder": home.home()}, style="dim")
     finally:
         _ignore_further_signals()
         front_end.end()
@@ -74,7 +78,7 @@ def stop() -> None:
     """End everything the demo of this data folder started, and nothing else."""
     record, cluster = serving.Record.read(), Cluster(home.home())
     if record is None and not cluster.is_running():
-        console.print("Nothing of this data folder is running.")
+        console.print(_("Nothing of this data folder is running."))
         return
     if record:
         processes.end(record.supervisor, patience=serving.END_PATIENCE_SECONDS + 20)
@@ -82,7 +86,7 @@ def stop() -> None:
         serving.Record.remove()
     if cluster.is_running():
         cluster.stop_if_unused()
-    console.print("[green]✓[/] Ended.")
+    console.print("[green]✓[/]", _("Ended."))
 
 
 # Steps
@@ -94,24 +98,25 @@ def _step(name: str, *, shows_itself: bool = False) -> Iterator[None]:
     began = time.monotonic()
     with nullcontext() if shows_itself else console.status(f"{name} …"):
         yield
-    console.print(f"[green]✓[/] {name:<32}[dim]{time.monotonic() - began:5.1f} s[/]")
+    room = " " * max(1, STEP_CELLS - cell_len(name))
+    console.print(f"[green]✓[/] {name}{room}[dim]{time.monotonic() - began:5.1f} s[/]")
 
 
 @contextmanager
 def _database() -> Iterator[None]:
     with ExitStack() as stack:
-        with _step("database"):
+        with _step(_("database")):
             stack.enter_context(command.database_up())
         yield
 
 
 def _lay_data() -> None:
-    with _step("schema and territory tree"):
+    with _step(_("schema and territory tree")):
         _lay_schema()
         _refuse_real_data()
         home.remember_mode("demo")
     if doors.has_command("drill", "play"):
-        with _step("synthetic outbreak", shows_itself=True), _without_waiting_for_the_disk():
+        with _step(_("synthetic outbreak"), shows_itself=True), _without_waiting_for_the_disk():
             _do("drill", "play", "--if-empty")
 
 
@@ -138,16 +143,18 @@ def _lay_schema() -> None:
 
 
 def _serve(record: serving.Record, *, port: int, front_end: FrontEnd) -> None:
-    with _step("front end"):
+    with _step(_("front end")):
         front_end.wait()
         serving.collect_static()
-    with _step("worker and server"):
+    with _step(_("worker and server")):
         home.make_secret(home.SECRET_KEY)
         for name in ("worker", "server"):
             _start(record, name, port=port)
         server = record.children["server"]
         if not serving.wait_until_ready(record.address, child=server, seconds=READY_SECONDS):
-            raise BihuanError("The server does not answer.", hint=f"See {_log('server')}.")
+            raise BihuanError(
+                _("The server does not answer."), hint=_("See %(file)s.") % {"file": _log("server")}
+            )
 
 
 def _start(record: serving.Record, name: str, *, port: int) -> None:
@@ -162,19 +169,19 @@ def _watch(record: serving.Record, *, port: int) -> None:
     while True:
         time.sleep(WATCH_SECONDS)
         if not (command.is_outside() or Cluster(home.home()).is_running()):
-            console.print("[yellow]![/] The database ended and is started again.")
+            console.print("[yellow]![/]", _("The database ended and is started again."))
             Cluster(home.home()).start()
         for name, child in record.children.items():
             if not child.is_alive():
-                console.print(f"[yellow]![/] The {name} ended and is started again; see {_log(name)}.")
+                told = _("The %(name)s ended and is started again; see %(file)s.")
+                console.print("[yellow]![/]", told % {"name": name, "file": _log(name)})
                 _start(record, name, port=port)
                 time.sleep(WATCH_SECONDS)
 
 
 def _tell(address: str, *, seconds: float) -> None:
-    console.print(
-        f"\n[bold]Bihuan 闭环[/]  {address}   [dim]ready after {seconds:.1f} s; Ctrl-C ends it[/]\n"
-    )
+    ready = _("ready after %(seconds)s s; Ctrl-C ends it") % {"seconds": f"{seconds:.1f}"}
+    console.print(f"\n[bold]Bihuan 闭环[/]  {address}   [dim]{ready}[/]\n")
     if doors.has_command("drill", "accounts"):
         _do("drill", "accounts")
 
@@ -185,9 +192,9 @@ def _refuse_real_data() -> None:
         return
     if command.ask("SELECT EXISTS (SELECT FROM registry_person)"):
         raise Conflict(
-            "This database holds people already, and not from a demo.",
+            _("This database holds people already, and not from a demo."),
             code="not-a-demo",
-            hint="Choose another data folder for the demo, for example BIHUAN_HOME=/tmp/bihuan-demo.",
+            hint=_("Choose another data folder for the demo, for example BIHUAN_HOME=/tmp/bihuan-demo."),
         )
     command.mark_database(MARK)
 
@@ -198,9 +205,9 @@ def _end_the_remains_of_an_earlier_one() -> None:
         return
     if record.supervisor.is_alive():
         raise Conflict(
-            f"A demo of this data folder runs already at {record.address}.",
+            _("A demo of this data folder runs already at %(address)s.") % {"address": record.address},
             code="already-running",
-            hint="End it with `python3 bihuan.py stop`, or choose another BIHUAN_HOME.",
+            hint=_("End it with `python3 bihuan.py stop`, or choose another BIHUAN_HOME."),
         )
     serving.end_all(record.children)
     serving.Record.remove()
@@ -227,7 +234,8 @@ class FrontEnd:
             return
         said, _nothing = self._build.communicate()
         if self._build.returncode != 0:
-            raise BihuanError(f"The front end was not built.\n{said[-2000:]}", code="front-end")
+            told = _("The front end was not built.")
+            raise BihuanError(f"{told}\n{said[-2000:]}", code="front-end")
 
     def end(self) -> None:
         if self._build is not None and self._build.poll() is None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from django.utils.translation import gettext as _
 from rich.console import Console
 
 from bihuan import __version__
@@ -49,7 +50,7 @@ def migrate(
     """Bring the database to this version's schema."""
     with command.database_up():
         command.migrate(with_territories=territories)
-    Console().print("[green]✓[/] The database is at this version's schema.")
+    Console().print("[green]✓[/]", _("The database has the schema of this version."))
 
 
 @needs_no_database
@@ -93,7 +94,8 @@ def messages(
 def _list_missing(console: Console, found: list[dict[str, str]]) -> None:
     for one in found:
         console.print(f"{one['place']}  {one['text']!r}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"{len(found)} texts lack a translation." if found else "Every text is translated.")
+    lack = _("%(n)d texts lack a translation.") % {"n": len(found)}
+    console.print(lack if found else _("Every text is translated."))
 
 
 def _foreground(words: list[str], *, role: str) -> None:

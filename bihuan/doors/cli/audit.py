@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
+from django.utils.translation import gettext as _
 from rich.console import Console
 from rich.markup import escape
 
@@ -58,10 +59,10 @@ def verify(
 
 def _draw(console: Console, result: chain.VerifyResult) -> None:
     mark = "[bold green]✓[/]" if result.ok else "[bold red]✗[/]"
-    console.print(
-        f"{mark} {result.blocks} blocks, {result.rows} rows proven, {result.unsealed} rows not sealed yet"
-    )
-    console.print(f"  head {result.head}")
+    told = _("%(blocks)d blocks, %(rows)d rows proven, %(unsealed)d rows not sealed yet")
+    numbers = {"blocks": result.blocks, "rows": result.rows, "unsealed": result.unsealed}
+    console.print(f"{mark} {told % numbers}")
+    console.print(f"  {_('head')} {result.head}")
     for note in result.notes:
         console.print(f"  · {escape(note)}")
     if result.breaches:

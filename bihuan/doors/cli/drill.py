@@ -53,8 +53,8 @@ def play(
         "checks": played.checks,
         "refused": played.refused,
     }
-    text = "{cases} cases, {contacts} contacts, {checks} daily checks played."
-    show(result, json=json, human=lambda console: console.print(text.format(**result)))
+    text = _("%(cases)d cases, %(contacts)d contacts, %(checks)d daily checks played.")
+    show(result, json=json, human=lambda console: console.print(text % result))
 
 
 @contextmanager

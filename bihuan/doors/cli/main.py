@@ -29,7 +29,7 @@ import os
 import pkgutil
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
 from typing import Any, TypeVar
@@ -39,7 +39,7 @@ from typer.core import TyperGroup
 
 #: Command names that differ from the name of their file.
 NAMES = {"importing": "import", "exporting": "export"}
-NOT_COMMANDS = ("main", "output", "grouped", "given", "moments", "spoken")
+NOT_COMMANDS = ("main", "output", "grouped", "given", "misused", "moments", "spoken")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Around = Callable[[], AbstractContextManager[None]]
@@ -178,6 +178,22 @@ def set_up_django() -> None:
         django.setup()
 
 
+def run_in_language(environment: Mapping[str, str]) -> int:
+    """As `run`, in the language that the environment asks for."""
+    from django.utils.translation import override
+
+    from bihuan.doors.cli.output import complain
+    from bihuan.doors.cli.spoken import of_the_command_line
+    from bihuan.registry.errors import Invalid
+
+    try:
+        language = of_the_command_line(environment)
+    except Invalid as error:
+        return complain(error, as_json="--json" in sys.argv)
+    with override(language):
+        return run()
+
+
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; errors of the house become a message and an exit code. Returns the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -185,6 +201,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     from django.db import DataError
     from django.db import Error as DatabaseError
 
+    from bihuan.doors.cli.misused import headings, in_our_words
     from bihuan.doors.cli.output import complain, complain_of_database, complain_of_value
     from bihuan.registry.errors import BihuanError
 
@@ -192,9 +209,15 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         whole = typer.main.get_command(app)
         _speak(whole)
-        whole.main(args=words, prog_name="bihuan", standalone_mode=True)
+        with headings():
+            code = whole.main(args=words, prog_name="bihuan", standalone_mode=False)
+        return code if isinstance(code, int) else 0
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else int(bool(leaving.code))
+    except typer.Abort:
+        return 1
+    except typer.TyperException as wrong:
+        return in_our_words(wrong, as_json=as_json)
     except BihuanError as error:
         return complain(error, as_json=as_json)
     except DataError as error:

@@ -13,7 +13,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
 
+from django.conf import settings
 from django.db import transaction
+from django.utils import translation
 
 from bihuan.care import actions as care
 from bihuan.care.models import Order
@@ -96,10 +98,11 @@ def homes() -> tuple[list[tuple[str, str]], list[float]]:
 
 
 def play(given: Scenario | None = None, *, progress: Progress = lambda share, day: None) -> Played:
-    """Play the scenario to its `now` and leave the clock there. The system acts, under the posts' names."""
+    """Play the scenario to its `now` and leave the clock there. The system acts, under the posts' names, and
+    in the language of the house, whoever starts it."""
     chosen = given or scenario()
     outbreak = play_out(chosen, *homes())
-    with scope.system(), stamps.steady():
+    with scope.system(), stamps.steady(), translation.override(settings.LANGUAGE_CODE):
         player = _Player(outbreak)
         for share, day in player.run():
             progress(share, day)
