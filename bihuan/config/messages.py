@@ -116,6 +116,22 @@ def untranslated(root: Path = PACKAGE) -> dict[str, str]:
     return {text: place for text, place in asked_for(root).items() if text not in known}
 
 
+def told_twice(root: Path = PACKAGE) -> dict[str, dict[str, str]]:
+    """Texts that catalogs translate in different ways, with each way by its catalog: Django has one of them
+    said everywhere, so that of the other rooms is never read."""
+    from babel.messages.pofile import read_po
+
+    ways: dict[tuple[str, str], dict[str, str]] = {}
+    for path in catalogs(root):
+        with path.open("rb") as file:
+            catalog = read_po(file, locale=path.parent.parent.name, abort_invalid=True)
+        for message in catalog:
+            if message.id:
+                key = (str(_first(message.id)), message.context or "")
+                ways.setdefault(key, {})[str(path.relative_to(root))] = str(_first(message.string))
+    return {text: found for (text, _context), found in ways.items() if len(set(found.values())) > 1}
+
+
 def _texts_in(path: Path) -> list[tuple[int, str]]:
     if path.suffix == ".py":
         return _texts_in_code(path.read_text(encoding="utf-8"))

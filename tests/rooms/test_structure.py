@@ -26,6 +26,11 @@ def test_every_text_is_translated() -> None:
     assert not missing + empty, "\n".join(["texts without a translation:", *missing, *empty])
 
 
+def test_no_text_is_translated_in_two_ways() -> None:
+    twice = messages.told_twice()
+    assert not twice, "\n".join(f"{text!r}: {ways}" for text, ways in twice.items())
+
+
 def test_a_fresh_checkout_compiles_its_translations_by_itself(tmp_path: Path) -> None:
     folder = tmp_path / "room" / "locale" / "zh_Hans" / "LC_MESSAGES"
     folder.mkdir(parents=True)
