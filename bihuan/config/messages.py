@@ -128,7 +128,7 @@ def told_twice(root: Path = PACKAGE) -> dict[str, dict[str, str]]:
         for message in catalog:
             if message.id:
                 key = (str(_first(message.id)), message.context or "")
-                ways.setdefault(key, {})[str(path.relative_to(root))] = str(_first(message.string))
+                ways.setdefault(key, {})[str(path.relative_to(root))] = str(_first(message.string or ""))
     return {text: found for (text, _context), found in ways.items() if len(set(found.values())) > 1}
 
 
