@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -58,6 +59,20 @@ def test_indicators_as_of_a_day_are_those_of_its_end(cast: Cast, capsys) -> None
     assert {one["denominator"] for one in before["indicators"]} == {0}
     assert "1 / 1" in said(capsys, *asked)
     said(capsys, *asked, "--as-of", "yesterday", code=2)
+
+
+def test_a_day_is_that_of_the_territory_asked_about(cast: Cast, capsys, tmp_path) -> None:
+    tree = tmp_path / "tree.csv"
+    tree.write_text(
+        "code,name,level,parent_code,tz\nGT,Guatemala,1,,America/Guatemala\nGT01,Guatemala,2,GT,\n", "utf-8"
+    )
+    said(capsys, "territory", "load", str(tree))
+    told = json.loads(
+        said(capsys, "contacts", "indicators", "--territory", "GT01", "--as-of", "2020-02-10", "--json")
+    )
+    assert datetime.fromisoformat(told["as_of"]) == datetime(2020, 2, 11, 5, 59, tzinfo=UTC)
+    asked = ("duties", "list", "--territory", "GT01", "--as-of", "2020-02-10", "--json")
+    assert json.loads(said(capsys, *asked))
 
 
 def test_a_passenger_list_is_read_and_those_near_are_proposed(cast: Cast, capsys, tmp_path) -> None:

@@ -153,7 +153,8 @@ def indicators(
     bihuan contacts indicators --territory 420303 --as-of 2020-02-14
     """
     code = territory.resolve(territory_code).code if territory_code else ""
-    found = tracing_indicators(code, as_of=moment_of(as_of, day_is_its_end=True), days=days)
+    at = moment_of(as_of, tz=territory.tz_of(code) if code else "", day_is_its_end=True)
+    found = tracing_indicators(code, as_of=at, days=days)
     data = {
         "territory": found.territory,
         "as_of": found.as_of,

@@ -16,6 +16,7 @@ from bihuan.loops.queries import DutyFilter
 from bihuan.registry import posts
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Invalid
+from bihuan.registry.territory import tz_of
 from bihuan.registry.text import label
 
 app = typer.Typer(no_args_is_help=True, help="Duties: list, complete, waive, hand over.")
@@ -50,7 +51,8 @@ def list_duties(
         kinds=[kind] if kind else (),
         loop=loop,
     )
-    found = queries.find_duties(asked, as_of=moment_of(as_of), page=page or None, limit=limit)
+    at = moment_of(as_of, tz=tz_of(territory) if territory else "")
+    found = queries.find_duties(asked, as_of=at, page=page or None, limit=limit)
 
     def human(console: Console) -> None:
         rows = [

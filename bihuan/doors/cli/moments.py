@@ -13,9 +13,9 @@ from bihuan.registry.errors import Invalid
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 
-def moment_of(text: str, *, day_is_its_end: bool = False) -> datetime | None:
+def moment_of(text: str, *, tz: str = "", day_is_its_end: bool = False) -> datetime | None:
     """The moment a text names, None for an empty one; see `the_moment`."""
-    return the_moment(text, day_is_its_end=day_is_its_end) if text.strip() else None
+    return the_moment(text, tz=tz, day_is_its_end=day_is_its_end) if text.strip() else None
 
 
 def the_moment(text: str, *, tz: str = "", day_is_its_end: bool = False) -> datetime:
