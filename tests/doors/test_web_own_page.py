@@ -433,6 +433,21 @@ def test_somebody_logged_in_for_a_post_opens_no_own_page(cast: Cast, hers: Perso
         assert OwnAccess.objects.get().opened == 0
 
 
+def test_the_persons_page_tells_why_a_code_opens_nothing_any_more(cast: Cast, hers: Person) -> None:
+    code = code_of(cast.officer, hers)
+    path = reverse("web:person", args=[hers.public_id])
+    client = browser(cast.officer)
+    opened(code, "0000")
+    with clock.frozen(NOW + timedelta(minutes=5)):
+        assert "其后答错 1 次" in client.get(path).content.decode()
+    for _n in range(4):
+        opened(code, "0000")
+    with clock.frozen(NOW + timedelta(minutes=5)):
+        page = client.get(path).content.decode()
+    assert "起已失效：多次答错" in page
+    assert "收回" not in page
+
+
 def test_a_sheet_gives_codes_that_open_and_the_next_sheet_none_twice(cast: Cast, hers: Person) -> None:
     client = browser(cast.officer)
     with clock.frozen(NOW):

@@ -14,7 +14,14 @@ from bihuan.care.actions import own_page as own
 from bihuan.care.errors import AppealWaiting, HasCode, HasDied, NoProof, OwnPageClosed
 from bihuan.care.models import Appeal, Order, OwnAccess
 from bihuan.care.queries import person_page
-from bihuan.care.queries.own_page import LookedAfter, last_sheet, looked_after, without_code
+from bihuan.care.queries.own_page import (
+    LookedAfter,
+    code_of,
+    last_code_of,
+    last_sheet,
+    looked_after,
+    without_code,
+)
 from bihuan.care.rules.own_page import (
     CODE_LENGTH,
     TRIES,
@@ -311,6 +318,31 @@ def test_who_is_looked_after_here_and_registered_elsewhere_is_counted_and_given_
     with cast.officer.acting():
         assert looked_after("", now=local(DAY)) == LookedAfter(0, 0, 0, elsewhere=1)
     assert do(cast.officer, DAY, own.give_sheet, "", most=10) == ([], [])
+
+
+def test_posts_see_whether_a_code_opens_and_if_not_since_when_and_why(cast: Cast, hers: Person) -> None:
+    def told(who: Member, when: str) -> tuple[bool, str, int, str]:
+        with who.acting():
+            found = last_code_of(hers, now=local(when))
+            assert found is not None
+            assert (code_of(hers, now=local(when)) is None) == bool(found.end)
+            return (found.until_at > local(when), found.end, found.wrong, found.given_by)
+
+    with cast.officer.acting():
+        assert last_code_of(hers, now=local(DAY)) is None
+    code = given_by(cast.officer, hers).code
+    by = cast.officer.actor.name
+    assert told(cast.officer, "02-14 12:01") == (True, "", 0, by)
+    assert not opens(code, "0000")
+    assert told(cast.officer, "02-14 13:01") == (True, "", 1, by)
+    assert told(cast.neighbor, "02-14 13:01") == (True, "", 1, "其他辖区的单位")
+    assert told(cast.officer, "03-20 12:00") == (False, "已过有效期", 1, by)
+    for _n in range(TRIES):
+        opens(code, "0000")
+    assert told(cast.officer, "02-14 13:02")[:3] == (False, "多次答错", TRIES)
+    given_by(cast.officer, hers, "02-14 14:00")
+    do(cast.officer, "02-14 15:00", own.take_code_back, hers.public_id)
+    assert told(cast.officer, "02-14 15:01")[:2] == (False, "已收回")
 
 
 def test_of_a_sheet_that_was_lost_new_codes_go_to_who_has_not_opened_her_page(

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Case as CaseOf
+from django.db.models import Count, Exists, OuterRef, Q, When
+from django.utils.translation import gettext as _
 
-from bihuan.care.models import Order, OwnAccess
+from bihuan.care.models import OWN_END_LABELS, Order, OwnAccess
 from bihuan.care.rules.words import EndReason
 from bihuan.cases.models import Case
 from bihuan.cases.rules.words import Outcome
@@ -21,13 +23,16 @@ from bihuan.registry.models import Person
 
 @dataclass(frozen=True, slots=True)
 class CodeView:
-    """A code that opens a page: who gave it, until when it does, how often it did. Times in UTC."""
+    """The code of somebody's page: who gave it, until when it opens, how often it did, and how many `wrong`
+    answers came since. `end`: why it opens nothing any more, since `until_at`; "" while it opens. In UTC."""
 
     given_by: str
     given_at: datetime
     until_at: datetime
     opened: int
     opened_at: datetime | None
+    wrong: int
+    end: str
 
 
 #: Records of one person, more or less; of who has more a sheet holds fewer people.
@@ -51,13 +56,26 @@ def died_among(roots: Iterable[int]) -> frozenset[int]:
 
 
 def code_of(person: Person, *, now: datetime | None = None) -> CodeView | None:
-    """The code that opens a person's own page now; None when there is none."""
-    at = now or clock.now()
-    rows = OwnAccess.objects.filter(person__root_id=person.root_id, ended_at__isnull=True, until_at__gt=at)
-    found = rows.order_by("-id").first()
+    """The code that opens a person's own page now, given by whomever; None when there is none."""
+    found = last_code_of(person, now=now)
+    return found if found is not None and not found.end else None
+
+
+def last_code_of(person: Person, *, now: datetime | None = None) -> CodeView | None:
+    """The code that opens a person's own page, or else the newest that did."""
+    at, (lo, hi) = now or clock.now(), scope.bounds() or _NOWHERE
+    opens = Q(ended_at__isnull=True, until_at__gt=at)
+    with scope.system():  # she has one code, wherever she lived or a record joined with hers lies
+        rows = OwnAccess.objects.filter(person__root_id=person.root_id)
+        found = rows.alias(opens=CaseOf(When(opens, then=1), default=0)).order_by("-opens", "-id").first()
     if found is None:
         return None
-    return CodeView(found.given_by, found.given_at, found.until_at, found.opened, found.opened_at)
+    by = found.given_by if lo <= found.territory_code < hi else _("an office of another territory")
+    end = dict(OWN_END_LABELS).get(found.end_reason, "")
+    if not end and found.until_at <= at:
+        end = _("Its days are over")
+    until = min(found.ended_at or found.until_at, found.until_at)
+    return CodeView(by, found.given_at, until, found.opened, found.opened_at, found.wrong, str(end))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +103,7 @@ def looked_after(territory_code: str, *, now: datetime | None = None) -> LookedA
         with_code=found.get((True, True, True), 0) + found.get((True, True, False), 0),
         unprovable=found.get((True, False, False), 0),
         without_code=found.get((True, False, True), 0),
-        elsewhere=sum(n for (is_here, _coded, _provable), n in found.items() if not is_here),
+        elsewhere=sum(n for (is_here, *_flags), n in found.items() if not is_here),
     )
 
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from bihuan.care.actions.own_page import may_give
 from bihuan.care.queries import PersonPage, appeals_waiting, find_order, person_page
-from bihuan.care.queries.own_page import code_of, has_died
+from bihuan.care.queries.own_page import has_died, last_code_of
 from bihuan.care.verbs import VERBS, perform
 from bihuan.cases.queries import find_case, people
 from bihuan.cases.verbs import Verb
@@ -104,7 +104,7 @@ def person(request: HttpRequest, public_id: str) -> HttpResponse:
         "visits": visits_held(found.person.pk) if seen.LOCATION in shown else None,
         "code_href": _code_href(public_id, shown),
         "own_href": _own_href(found),
-        "own_code": code_of(found.person),
+        "own_code": last_code_of(found.person),
         "no_moments_title": _("Nothing recorded yet"),
         "no_moments_text": _(
             "Facts, duties and decisions about this person will stand here in the order they happened."
