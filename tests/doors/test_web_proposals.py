@@ -230,6 +230,16 @@ def test_a_list_without_names_says_what_it_needs_once(cast: Cast, world: Investi
     assert read(answer).count("列：姓名、身份证号") == 1
 
 
+def test_whoever_closes_is_told_how_many_names_are_not_decided_about(
+    cast: Cast, world: Investigation, found: Any
+) -> None:
+    assert "还有 3 人未判定" in read(get(cast.officer, "investigation", world.public_id))
+    decide(cast.officer, world, "confirm", found["zhou"], criterion="other", reason="同桌")
+    assert "还有 2 人未判定" in read(get(cast.officer, "investigation", world.public_id))
+    decide(cast.officer, world, "dismiss", found["next"], found["nobody"], reason="隔街")
+    assert "未判定" not in read(get(cast.officer, "investigation", world.public_id))
+
+
 def test_confirmed_in_another_tab_meanwhile_is_said(cast: Cast, world: Investigation, found: Any) -> None:
     told = {"criterion": "other", "reason": "同桌"}
     assert "此前已判定" not in read(decide(cast.officer, world, "confirm", found["zhou"], **told))

@@ -61,6 +61,7 @@ def panel(investigation_id: str) -> dict[str, Any]:
         "href": reverse("web:proposals", args=[investigation_id]),
         "parts": [(labels[part], n) for part, n in counts.items() if n],
         "total": sum(counts.values()),
+        "waiting": sum(counts.get(part, 0) for part in ("open", "elsewhere", "unknown")),
     }
 
 
