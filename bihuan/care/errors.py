@@ -122,5 +122,5 @@ class HasDied(Conflict):
     def __init__(self) -> None:
         super().__init__(
             _("This person has died; nobody opens a page as her own any more."),
-            hint=_("If that is not so, correct the outcome of the case, or how the order ended, first."),
+            hint=_("If that is not so, correct the outcome of the case, or order her observation anew."),
         )

@@ -416,6 +416,24 @@ def test_the_code_of_a_contact_who_died_under_an_order_opens_nothing(cast: Cast,
     assert not opens(made.code)
 
 
+def test_who_was_said_to_have_died_by_mistake_is_given_a_code_under_a_new_order(
+    cast: Cast, hers: Person
+) -> None:
+    given_by(cast.officer, hers)
+    with scope.system():
+        contact = Contact.objects.get(person_id=hers.pk).public_id
+    do(cast.command, "02-14 12:10", care.release_contact, contact, reason="died")
+    with pytest.raises(HasDied):
+        given_by(cast.officer, hers, "02-14 12:20")
+    again = make_contact(cast.officer, "02-14 13:00", person=zhou(phone=PHONE))
+    with scope.system():
+        Person.objects.filter(pk=again.person_id).update(root_id=hers.root_id, merged_into=hers)
+    do(cast.command, "02-14 13:10", care.record_placed, care.OrderInput(contact=again.public_id))
+    assert opens(given_by(cast.officer, hers, "02-14 13:20").code, when="02-14 13:30")
+    with cast.officer.acting():
+        assert looked_after("", now=local("02-14 13:30")).with_code == 1
+
+
 def test_her_codes_are_among_what_is_held(cast: Cast, hers: Person) -> None:
     made = given_by(cast.officer, hers)
     assert opens(made.code)

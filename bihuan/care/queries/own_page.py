@@ -177,8 +177,10 @@ def _alive(people: Any) -> Any:
 
 
 def _deaths() -> tuple[Any, Any]:
-    """Cases and orders by which somebody died."""
-    return (
-        Case.objects.filter(outcome=Outcome.DIED.value),
-        Order.objects.filter(end_reason=EndReason.DIED.value),
-    )
+    """Cases and orders by which somebody died. An outcome can be corrected; how an order ended cannot, so one
+    that began since says that she lives."""
+    orders = Order.objects.filter(end_reason=EndReason.DIED.value)
+    since = Order.objects.filter(
+        person__root_id=OuterRef("person__root_id"), start_at__gte=OuterRef("ended_at")
+    ).exclude(end_reason=EndReason.DIED.value)
+    return Case.objects.filter(outcome=Outcome.DIED.value), orders.filter(~Exists(since))
