@@ -65,7 +65,8 @@ def told(kept: str) -> str:
     code = kept[1:].split(_BETWEEN, 1)[0] if kept.startswith(_SIGN) else ""
     if code not in _words:
         return ""
-    return str(_herself[code]) if code in _herself else said(kept)
+    words = str(_herself[code]) if code in _herself else said(kept)
+    return "" if words == kept else words
 
 
 def neutral(text: str) -> str:

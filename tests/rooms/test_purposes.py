@@ -97,6 +97,7 @@ def test_the_person_herself_is_told_what_the_house_says_and_not_what_somebody_wr
         assert purposes.told(purpose("page.person")) == "the person's page"
         for wrote in ("find 李芳's table", "§no.such|x", ""):
             assert purposes.told(wrote) == ""
+        assert purposes.told("§page.duty|定位") == "", "what does not read is no code for her eyes"
 
 
 def test_no_purpose_tells_the_person_herself_the_number_of_a_record() -> None:
