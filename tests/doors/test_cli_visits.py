@@ -249,3 +249,14 @@ def test_what_the_system_refuses_is_told_without_a_fault_of_ours(bihuan, home, t
         code, _out, err = bihuan("ingest", table, "--rejected", full, "--json")
         assert (code, json.loads(err.splitlines()[-1])["error"]["code"]) == (2, "file")
         assert "No space left" in err
+
+
+def test_the_clock_of_a_store_is_that_of_its_first_day(bihuan, home, table, tmp_path):
+    assert bihuan("ingest", table, "--utc-offset", "60", "--json")[0] == 0
+    for more in ([], ["--utc-offset", "60"]):
+        assert json.loads(bihuan("ingest", table, *more, "--json")[1])["added"] == 0
+    code, _out, err = bihuan("ingest", table, "--utc-offset", "480", "--lang", "en")
+    assert code == 2
+    assert "the clock of this store is 60 minutes ahead of UTC, not 480" in " ".join(err.split())
+    assert bihuan("ingest-days", table, "--store", tmp_path / "days", "--utc-offset", "540")[0] == 0
+    assert bihuan("ingest-days", table, "--store", tmp_path / "days", "--utc-offset", "480")[0] == 2

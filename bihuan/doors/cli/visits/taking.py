@@ -34,9 +34,14 @@ RejectedFile = Annotated[
     Path | None,
     typer.Option("--rejected", callback=to_write, help="Write rows that were not taken to this CSV."),
 ]
+CLOCK_MINUTES = 480
 Offset = Annotated[
-    int, typer.Option(help="Minutes the clock of a new store is ahead of UTC.", min=-840, max=840)
-]
+    int | None,
+    typer.Option(
+        help="Minutes the clock of a new store is ahead of UTC.", min=-840, max=840,
+        show_default=str(CLOCK_MINUTES),
+    ),
+]  # fmt: skip
 
 
 def register(app: typer.Typer) -> None:
@@ -51,13 +56,24 @@ class Incoming:
 
     rejected: Path | None
     encoding: str
-    offset_minutes: int
+    offset_minutes: int | None
 
     def open(self, folder: Path, create: Callable[..., VisitStore] = VisitStore.create) -> VisitStore:
-        """The store in `folder`, made where there is none. StoreError for one that has lost its key."""
+        """The store in `folder`, made where there is none. StoreError for one that has lost its key,
+        InputError for one on another clock than asked for."""
         if not key_path().exists() and (folder / "store.json").exists():
             secret.load_key(key_path())  # says so; no other key is made
-        return create(folder, offset_minutes=self.offset_minutes)
+        asked = self.offset_minutes
+        opened = create(folder, offset_minutes=CLOCK_MINUTES if asked is None else asked)
+        if asked not in (None, opened.offset):
+            raise InputError(
+                f"the clock of this store is {opened.offset} minutes ahead of UTC, not {asked}; leave out "
+                "--utc-offset and give times with their offset, or name another store",
+                f"该库的时钟比 UTC 早 {opened.offset} 分钟，而非 {asked}；"
+                "请去掉 --utc-offset 并写明各时间的时区，或指定另一个库",
+                field="utc-offset",
+            )
+        return opened
 
     def take(
         self,
@@ -91,7 +107,7 @@ class Incoming:
         show(said, json=json, human=lambda console: tell(console, done, said, lang))
 
 
-def incoming(rejected: RejectedFile = None, encoding: Encoding = "", utc_offset: Offset = 480) -> Incoming:
+def incoming(rejected: RejectedFile = None, encoding: Encoding = "", utc_offset: Offset = None) -> Incoming:
     """The options on files that are taken into a store."""
     return Incoming(rejected, encoding, utc_offset)
 
