@@ -137,6 +137,17 @@ def test_without_cases_or_with_an_unknown_place_it_says_what_is_missing(home: Pa
     assert "such as" not in said
 
 
+def test_weights_of_places_nobody_knows_are_told_and_two_of_one_place_are_refused(home: Path, capsys):
+    file, weights = cases(home, "person,from\nANNA,2020-02-08\n"), home / "weights.csv"
+    weights.write_text("place,weight\ncafe,2\nmoon,3\n", "utf-8")
+    found = asked(capsys, "--cases", file, "--weights", str(weights), "--lang", "en")
+    assert "1 weights are of places the store does not know" in found["notes"][-1]
+    assert found["rows"][0]["score_minutes"] == 60
+    weights.write_text("place,weight\ncafe,2\ncafe,3\n", "utf-8")
+    assert main.run(["trace", "--cases", file, "--weights", str(weights), "--lang", "en"]) == 2
+    assert "weighs 'cafe' twice" in capsys.readouterr().err
+
+
 def test_a_place_called_almost_so_is_named(home: Path, capsys):
     day = ["--from", "2020-02-08", "--to", "2020-02-08", "--lang", "en"]
     for asked_for in ("Cafe", "caf", "the cafe"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -74,7 +75,7 @@ def contacts(
         facts["second_order"] = then.size
     answer = Answer(
         facts=facts, sentences=_told(first, why, spoken),
-        notes=notes_on(opened, read, first.size > 0, spoken),
+        notes=notes_on(opened, read, first.size > 0, spoken) + _without_place(opened, counted, spoken),
         rows=lambda: [*_named(opened, first, order=1), *(_named(opened, then, order=2) if then else ())],
         columns=columns.CANDIDATES_BY_DAY if by_day.is_by_day(opened) else columns.CANDIDATES,
     )  # fmt: skip
@@ -131,7 +132,26 @@ def _weights(path: Path | None) -> dict[str, float]:
     read = read_columns(
         path, {"place": Wanted("place", "text", True), "weight": Wanted("weight", "number", True)}
     )
-    return dict(zip((str(p) for p in read["place"]), read["weight"].tolist(), strict=True))
+    places = [str(place) for place in read["place"]]
+    twice = next((place for place, n in Counter(places).items() if n > 1), None)
+    if twice is not None:
+        raise InputError(
+            f"{path.name} weighs {twice!r} twice; keep one row of it",
+            f"{path.name} 中 {twice!r} 有两个权重；请只保留一行",
+            field="weights",
+        )
+    return dict(zip(places, read["weight"].tolist(), strict=True))
+
+
+def _without_place(store: VisitStore, weights: dict[str, float], lang: str) -> list[str]:
+    """A weight of a place that the store does not know changes nothing, and is told."""
+    unknown = [place for place in weights if store.places.find(place) < 0]
+    if not unknown:
+        return []
+    n, some = len(unknown), repr(unknown[0])
+    if lang.startswith("zh"):
+        return [f"{n} 个权重的场所不在库中，不起作用（例如 {some}）"]
+    return [f"{n} weights are of places the store does not know, and change nothing (such as {some})"]
 
 
 def _named(store: VisitStore, listed: Listed, *, order: int) -> Iterator[dict[str, Any]]:
