@@ -23,7 +23,7 @@ from sqlglot import exp
 from bihuan.doors.cli import main
 from bihuan.epi.visits import Batch, VisitStore, bulk, question
 from bihuan.epi.visits.batch import DAY_MINUTES
-from bihuan.epi.visits.spark import _PATIENCE, SparkError, on_spark
+from bihuan.epi.visits.spark import _NO_JAVA, _PATIENCE, SparkError, _said, on_spark
 from bihuan.epi.visits.store import UNKNOWN_END
 from bihuan.epi.visits.trace import Engine, Windows, meet, second_order
 
@@ -201,3 +201,9 @@ def test_a_merge_in_the_middle_of_a_question_is_a_second_try(
     monkeypatch.setattr(VisitStore, "files_of", files_of)
     assert np.array_equal(spark(store, asked).table, wanted)
     assert merged == [4]
+
+
+def test_a_machine_without_java_is_told_what_to_install():
+    said = _said(RuntimeError(f"[{_NO_JAVA}] Java gateway process exited before sending its port number."))
+    assert "install Java 17" in said.en
+    assert "安装 Java 17" in said.zh

@@ -52,6 +52,9 @@ PATIENCE_S = 300
 #: The option that says another number, and the seconds after which the waiting is told.
 _PATIENCE, _TOLD_AFTER_S = "spark.bihuan.patience", 15
 log = logging.getLogger("bihuan.visits")
+logging.getLogger("py4j").setLevel(logging.WARNING)  # it tells of every connection it closes
+#: What Spark calls it when the Java of this machine did not come up.
+_NO_JAVA = "JAVA_GATEWAY_EXITED"
 #: Windows up to which every executor is told all of them (32 bytes each).
 _TOLD = 1_000_000
 
@@ -162,6 +165,12 @@ def _said(error: Exception, cluster: str = "") -> SparkError:
     with suppress(Exception):  # py4j's own words name only the call; and the Java side may be gone
         text = error.java_exception.getMessage() or text  # type: ignore[attr-defined]
     first = next(iter(text.strip().splitlines()), type(error).__name__)[:300]
+    if _NO_JAVA in first:
+        return SparkError(
+            f"Java did not start; install Java 17 or later, or set JAVA_HOME to it. Spark: {first}",
+            f"Java 未能启动；请安装 Java 17 或以上，或将 JAVA_HOME 指向它。Spark：{first}",
+            field="engine",
+        )
     if not cluster:
         return SparkError(f"Spark: {first}", f"Spark：{first}", field="engine")
     return SparkError(
