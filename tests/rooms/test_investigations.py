@@ -340,3 +340,4 @@ def test_whoever_forgets_it_is_told_what_to_do_in_her_language(cast: Cast, langu
         do(cast.officer, NOW, perform, "case.investigate", "case", case, {})
     assert words in said.value.message
     assert "paper_form" in said.value.hint
+    assert {"zh-hans": "纸质个案调查表另存", "en": "A paper form"}[language] in said.value.hint

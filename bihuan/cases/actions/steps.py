@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from bihuan.cases.actions.change import change, locked
 from bihuan.cases.actions.common import Day, authorize, moment_now, stamp, writing, zone_of
 from bihuan.cases.errors import CaseClosed, CaseInvalid
-from bihuan.cases.models import Case, Step, Test
+from bihuan.cases.models import NO_TRACK_LABELS, Case, Step, Test
 from bihuan.cases.rules import Classification, Moment, NoTrack, Outcome, TestResult, moment
 from bihuan.loops.actions import NewEvent
 from bihuan.loops.actions import record as tell_loops
@@ -155,13 +155,13 @@ def record_investigation(
 def _require_track(case_id: str, investigation: str, no_track: str) -> None:
     if investigation or no_track in set(NoTrack):
         return
-    words = ", ".join(NoTrack)
+    words = ", ".join(f"{label} ({key})" for key, label in NO_TRACK_LABELS)
     if no_track:
         rule, message = "choice", _("%(value)s is not allowed here.") % {"value": no_track}
     else:
         rule = "required"
         message = _("Case %(id)s has no track here, and no reason says why not.") % {"id": case_id}
-    hint = _("Open an investigation and tell the track day by day, or say where it is: %(words)s.")
+    hint = _("Open an investigation and tell the track day by day, or say why it is not here: %(words)s.")
     error = {"field": "no_track", "rule": rule, "message": message, "hint": hint % {"words": words}}
     raise CaseInvalid(message, hint=hint % {"words": words}, errors=[error])
 
