@@ -492,7 +492,12 @@ def test_a_sheet_has_a_list_by_address_for_who_hands_it_out_and_can_be_made_anew
     with clock.frozen(NOW):
         sheet = client.post(reverse("web:own_codes")).content.decode()
         way = client.get(reverse("web:own_codes")).content.decode()
-        anew = client.post(reverse("web:own_codes"), {"do": "again"}).content.decode()
+        (again,) = re.findall(r'name="again" value="([^"]+)"', way)
+        for odd in ("", "x", "2020-13-45", "2020-02-14T12:00:00", "\x00"):
+            assert (
+                'class="code"' not in client.post(reverse("web:own_codes"), {"again": odd}).content.decode()
+            )
+        anew = client.post(reverse("web:own_codes"), {"again": again}).content.decode()
     slips, _head, listed = sheet.partition("发放名单")
     assert "汉江路" not in slips, "a slip that is lost tells no door"
     assert listed.index("汉江路12号") < listed.index("汉江路3号")

@@ -18,7 +18,7 @@ from bihuan.care.queries.own_page import (
     LookedAfter,
     code_of,
     last_code_of,
-    last_sheet,
+    last_sheets,
     looked_after,
     without_code,
 )
@@ -355,16 +355,18 @@ def test_of_a_sheet_that_was_lost_new_codes_go_to_who_has_not_opened_her_page(
     assert opens(first.pop(hers.public_id).code)
     given_by(cast.officer, hers, "02-14 12:10")
     with cast.colleague.acting():
-        assert set(last_sheet(now=local(DAY)).unopened) == set(first)
+        (sheet,) = last_sheets(now=local(DAY))
+    assert (sheet.given_at, set(sheet.unopened)) == (local(DAY), set(first))
     with cast.command.acting():
-        assert last_sheet(now=local(DAY)) is None, "another post's"
-    anew, refused = do(cast.colleague, "02-14 12:20", own.give_sheet_again)
+        assert last_sheets(now=local(DAY)) == [], "another post's"
+    assert do(cast.command, "02-14 12:20", own.give_sheet_again, sheet.given_at) == ([], [])
+    anew, refused = do(cast.colleague, "02-14 12:20", own.give_sheet_again, sheet.given_at)
     assert ({one.person_id for one in anew}, refused) == (set(first), [])
     with scope.system():
         ends = {one.person_id: own._numbers(one.access.person)[0][-4:] for one in anew}
     assert all(opens(one.code, ends[one.person_id]) for one in anew)
     assert not any(opens(one.code, ends[one.person_id]) for one in first.values())
-    assert do(cast.officer, "02-14 12:30", own.give_sheet_again) == ([], [])
+    assert do(cast.officer, "02-14 13:30", own.give_sheet_again, local("02-14 12:20")) == ([], [])
 
 
 def test_a_sheet_reaches_no_further_than_its_territory_and_the_scope(cast: Cast, hers: Person) -> None:

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from bihuan.care.actions.appeals import file_appeal
 from bihuan.care.errors import HasCode, HasDied, NoProof, OwnPageClosed
 from bihuan.care.models import Appeal, Order, OwnAccess
-from bihuan.care.queries.own_page import PROVABLE, died_among, has_died, last_sheet, without_code
+from bihuan.care.queries.own_page import PROVABLE, died_among, has_died, last_sheets, without_code
 from bihuan.care.rules.own_page import CODE_LENGTH, TRIES, VALID_DAYS, OwnEnd, is_hers, plain_code
 from bihuan.cases.actions.common import moment_now, writing
 from bihuan.loops.queries.sight import classes_of
@@ -111,15 +111,17 @@ def give_sheet(
         return give_codes(without_code(territory_code, most=most, now=at), actor=actor, now=at)
 
 
-def give_sheet_again(*, actor: Actor, now: datetime | None = None) -> tuple[list[Given], list[NotGiven]]:
-    """The last sheet of the post acted in was lost: new codes for whom of it has not opened her page; those
-    before end. Raises NotAllowed unless `may_give_many`."""
+def give_sheet_again(
+    given_at: datetime, *, actor: Actor, now: datetime | None = None
+) -> tuple[list[Given], list[NotGiven]]:
+    """A sheet of the post acted in was lost: new codes for whom of it has not opened her page; those before
+    end. Raises NotAllowed unless `may_give_many`."""
     require_give_many()
     at = moment_now(now)
     with writing(actor):
         _one_sheet()
-        sheet = last_sheet(now=at)
-        return give_codes(sheet.unopened if sheet else (), actor=actor, renew=True, now=at)
+        lost = [one for sheet in last_sheets(now=at) if sheet.given_at == given_at for one in sheet.unopened]
+        return give_codes(lost, actor=actor, renew=True, now=at)
 
 
 def _one_sheet() -> None:

@@ -37,6 +37,8 @@ class CodeView:
 
 #: Records of one person, more or less; of who has more a sheet holds fewer people.
 _RECORDS_EACH: Final = 2
+#: Sheets that can be made anew: somebody notices within a few.
+_SHEETS: Final = 5
 _NOWHERE: Final = ("", "")
 #: Of whom a number is held by which she can show that a page is hers: not the serial of a list.
 PROVABLE: Final = (Q(id_cipher__isnull=False) & ~Q(id_kind=LOCAL)) | Q(phone_cipher__isnull=False)
@@ -131,19 +133,21 @@ class Sheet:
     unopened: tuple[str, ...]
 
 
-def last_sheet(*, now: datetime | None = None) -> Sheet | None:
-    """The newest sheet of the post acted in of which more than one code opens still and was never used."""
+def last_sheets(*, now: datetime | None = None) -> list[Sheet]:
+    """The newest sheets of the post acted in of which more than one code opens still and was never used."""
     acting = scope.current()
     if acting is None or acting.post_id is None:
-        return None
+        return []
     codes = OwnAccess.objects.filter(given_by_post_id=acting.post_id, ended_at__isnull=True, opened=0)
     fresh = codes.filter(until_at__gt=now or clock.now(), person__shredded_at__isnull=True)
     sheets = fresh.values("given_at").annotate(n=Count("id")).filter(n__gt=1).order_by("-given_at")
-    newest = sheets.values_list("given_at", flat=True).first()
-    if newest is None:
-        return None
-    people = fresh.filter(given_at=newest).order_by("person__territory_code", "person__address", "person_id")
-    return Sheet(newest, tuple(people.values_list("person__public_id", flat=True)))
+    newest = list(sheets.values_list("given_at", flat=True)[:_SHEETS])
+    people: dict[datetime, list[str]] = {at: [] for at in newest}
+    rows = fresh.filter(given_at__in=newest)
+    rows = rows.order_by("person__territory_code", "person__address", "person_id")
+    for at, public_id in rows.values_list("given_at", "person__public_id"):
+        people[at].append(public_id)
+    return [Sheet(at, tuple(ids)) for at, ids in people.items()]
 
 
 def _owed(territory_code: str, bounds: tuple[str, str]) -> Any:

@@ -24,7 +24,7 @@ from bihuan.care.actions.own_page import (
     require_give_many,
     take_code_back,
 )
-from bihuan.care.queries.own_page import last_sheet, looked_after
+from bihuan.care.queries.own_page import last_sheets, looked_after
 from bihuan.care.rules.own_page import grouped
 from bihuan.doors.exchange.address import own_address
 from bihuan.doors.web import drawing, places, seen
@@ -84,9 +84,7 @@ def own_codes(request: HttpRequest) -> HttpResponse:
     slips: list[Slip] = []
     refused: list[NotGiven] = []
     if request.method == "POST":
-        actor = request.actor  # type: ignore[attr-defined]
-        again = request.POST.get("do") == "again"
-        given, refused = give_sheet_again(actor=actor) if again else give_sheet(code, most=SHEET, actor=actor)
+        given, refused = _sheet(request, code)
         slips = _slips(request, given, (seen.IDENTITY, seen.LOCATION))
         if not slips:
             messages.info(request, _("Nobody here can be given a code now."))
@@ -94,7 +92,7 @@ def own_codes(request: HttpRequest) -> HttpResponse:
     context = {
         "found": found,
         "n": min(SHEET, found.without_code) if found else 0,
-        "last": None if slips else last_sheet(),
+        "sheets": [] if slips else last_sheets(),
         "slips": slips,
         "refused": refused,
         "crumbs": places.crumbs(request, code),
@@ -102,6 +100,18 @@ def own_codes(request: HttpRequest) -> HttpResponse:
         "territory": code,
     }
     return render(request, "web/own/codes.html", context)
+
+
+def _sheet(request: HttpRequest, code: str) -> tuple[list[Given], list[NotGiven]]:
+    """The next sheet of a territory, or `again` one that was lost."""
+    actor = request.actor  # type: ignore[attr-defined]
+    again = request.POST.get("again")
+    if again is None:
+        return give_sheet(code, most=SHEET, actor=actor)
+    try:
+        return give_sheet_again(datetime.fromisoformat(again), actor=actor)
+    except ValueError:
+        return [], []
 
 
 def _slips(
