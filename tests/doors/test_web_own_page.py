@@ -501,7 +501,7 @@ def test_a_sheet_has_a_list_by_address_for_who_hands_it_out_and_can_be_made_anew
     slips, _head, listed = sheet.partition("发放名单")
     assert "汉江路" not in slips, "a slip that is lost tells no door"
     assert listed.index("汉江路12号") < listed.index("汉江路3号")
-    assert "重新生成该单页" in way
+    assert "重新生成这一批" in way
     codes = [re.findall(r'class="code">([0-9A-Z-]+)<', page) for page in (sheet, anew)]
     assert [len(one) for one in codes] == [2, 2]
     assert not set(codes[0]) & set(codes[1])
