@@ -638,3 +638,4 @@ def test_where_no_minutes_together_are_known_none_are_claimed() -> None:
     with translation.override("en"):
         assert sentence({**stay, "minutes": 0}).endswith("; no minutes together are on record")
         assert sentence({**stay, "minutes": 3}).endswith("3 minutes together")
+        assert sentence({**stay, "minutes": 1}).endswith("1 minute together")

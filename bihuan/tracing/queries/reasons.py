@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from bihuan.tracing.queries.recorded import recorded_words
 
@@ -56,16 +57,27 @@ def _told(e: Mapping[str, Any], tz: tzinfo | None) -> str:
         words = {"when": _clock(e.get("to"), tz)[:5], "vehicle": place, "seat": where}
         return _("%(when)s on %(vehicle)s: %(seat)s") % words
     words = {"from": _clock(e.get("from"), tz), "to": _clock(e.get("to"), tz, hour_only=True), "place": place}
-    words["n"] = str(e.get("minutes") or 0)
+    n = int(e.get("minutes") or 0)
+    words["n"] = str(n)
     if e.get("named"):
         return _("%(from)s–%(to)s at %(place)s, named in an interview") % words
     if not e.get("to"):
         return _("%(from)s entered %(place)s; for how long is not known") % words
-    if words["n"] == "0":  # the end of one stay is not known, or one began as the other ended
+    if not n:  # the end of one stay is not known, or one began as the other ended
         return _("%(from)s–%(to)s at %(place)s; no minutes together are on record") % words
     if e.get("other"):
-        return _("%(from)s–%(to)s at %(place)s, %(n)s minutes together with a contact") % words
-    return _("%(from)s–%(to)s at %(place)s, %(n)s minutes together") % words
+        met_contact = ngettext(
+            "%(from)s–%(to)s at %(place)s, %(n)s minute together with a contact",
+            "%(from)s–%(to)s at %(place)s, %(n)s minutes together with a contact",
+            n,
+        )
+        return met_contact % words
+    met = ngettext(
+        "%(from)s–%(to)s at %(place)s, %(n)s minute together",
+        "%(from)s–%(to)s at %(place)s, %(n)s minutes together",
+        n,
+    )
+    return met % words
 
 
 def _clock(text: Any, tz: tzinfo | None, *, hour_only: bool = False) -> str:

@@ -189,12 +189,16 @@ def _timed(kind: Criterion, facts: ContactFacts, policy: ContactPolicy) -> Candi
     quote, least = policy.quote("min_minutes"), policy.min_minutes
     if facts.minutes < least:
         zh = f"共处 {facts.minutes} 分钟，少于 {least} 分钟。"
-        en = f"{facts.minutes} minutes together, fewer than {least}."
+        en = f"{_minutes(facts)} together, fewer than {least}."
         return Candidate(kind, Counts.NO, zh, en, quote.clause, quote.pack)
     near_zh, near_en = _near(policy)
     zh = f"共处 {facts.minutes} 分钟，达到 {least} 分钟{near_zh}。"
-    en = f"{facts.minutes} minutes together, at least {least}{near_en}."
+    en = f"{_minutes(facts)} together, at least {least}{near_en}."
     return Candidate(kind, Counts.JUDGE, zh, en, quote.clause, quote.pack)
+
+
+def _minutes(facts: ContactFacts) -> str:
+    return f"{facts.minutes} minute{'' if facts.minutes == 1 else 's'}"
 
 
 def _near(policy: ContactPolicy) -> tuple[str, str]:
@@ -209,7 +213,7 @@ def _presence(facts: ContactFacts, policy: ContactPolicy) -> tuple[str, str]:
     if facts.minutes:
         return (
             f"同一场所共处 {facts.minutes} 分钟{near_zh}。",
-            f"{facts.minutes} minutes at one place{near_en}.",
+            f"{_minutes(facts)} at one place{near_en}.",
         )
     return f"同一场所，时长未知{near_zh}。", f"At one place, for how long is not known{near_en}."
 
