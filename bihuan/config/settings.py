@@ -216,7 +216,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 LANGUAGE_CODE = "zh-hans"
 LANGUAGES = [("zh-hans", "简体中文"), ("en", "English")]
-LOCALE_PATHS = [PACKAGE / "doors" / "cli" / "locale"]  # the command line is no app of Django's
+# Before the catalogs of other packages, which have other words for some of the same English.
+LOCALE_PATHS = sorted([*PACKAGE.glob("*/locale"), *PACKAGE.glob("doors/*/locale")])
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "Asia/Shanghai"

@@ -6,7 +6,9 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from babel.messages.pofile import read_po
 from django.core.management import call_command
+from django.utils import translation
 
 from bihuan.config import messages
 
@@ -29,6 +31,24 @@ def test_every_text_is_translated() -> None:
 def test_no_text_is_translated_in_two_ways() -> None:
     twice = messages.told_twice()
     assert not twice, "\n".join(f"{text!r}: {ways}" for text, ways in twice.items())
+
+
+def test_what_is_said_is_what_we_wrote_whatever_words_other_packages_have() -> None:
+    other = {}
+    with translation.override("zh-hans"):
+        for path in messages.catalogs():
+            with path.open("rb") as file:
+                for message in read_po(file, locale="zh_Hans"):
+                    if not isinstance(message.id, str) or not message.id:
+                        continue
+                    said = (
+                        translation.pgettext(message.context, message.id)
+                        if message.context
+                        else translation.gettext(message.id)
+                    )
+                    if said != message.string:
+                        other[message.id] = (message.string, said)
+    assert other == {}
 
 
 def test_a_fresh_checkout_compiles_its_translations_by_itself(tmp_path: Path) -> None:
