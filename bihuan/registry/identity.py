@@ -49,6 +49,9 @@ _PROVINCES = frozenset(
 _CENTENARIANS = frozenset(["996", "997", "998", "999"])
 _LONGEST_LIFE_YEARS = 130
 
+#: 15 or 18 characters (GB 11643), one lost or up to one doubled.
+_CARDLIKE = re.compile(r"[0-9]{14,19}|[0-9]{13,18}X")
+
 MESSAGES: Mapping[str, str] = {
     "empty": "There is no identity number.",
     "length": "A resident identity number has 18 characters (15 in the old form); this one has %(length)s.",
@@ -67,7 +70,7 @@ MESSAGES: Mapping[str, str] = {
     "phone_mobile": "A mainland mobile number has 11 digits and starts with 13 to 19.",
 }
 HINTS: Mapping[str, str] = {
-    "length": "Compare with the card; nothing is cut off or doubled.",
+    "length": "Compare with the card; nothing is cut off or doubled. Of another document, say its kind.",
     "characters": "Compare with the card. For a passport or a permit choose that document kind.",
     "spreadsheet": "Format the column as text in the source and type the number again.",
     "place": "Compare the first six digits with the card.",
@@ -150,9 +153,12 @@ def check_identity(number: str, *, kind: str = RESIDENT, on: date) -> Identity:
 
 
 def guess_kind(number: str) -> str:
-    """The document kind a bare number most likely has: `resident` by its form, else `other`."""
-    text = compact(number)
-    return RESIDENT if re.fullmatch(r"\d{17}[\dX]|\d{15}", text) else "other"
+    """The document kind a bare number most likely has: `resident` by its form, else `other`.
+
+    Also a number that is a few digits short or long looks like a resident's: taken for another document, the
+    slip would stand unseen. Whoever means another document says so.
+    """
+    return RESIDENT if _CARDLIKE.fullmatch(compact(number)) else "other"
 
 
 def compact(number: str) -> str:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bihuan.registry import identity
-from bihuan.registry.identity import check_identity, find_phones, normalize_phone
+from bihuan.registry.identity import check_identity, find_phones, guess_kind, normalize_phone
 
 ON = date(2020, 2, 5)
 
@@ -24,6 +24,18 @@ def number(place: str = "420399", born: str = "19800101", serial: str = "001") -
 def test_it_reads_birth_date_and_sex_from_a_resident_number():
     judged = check_identity(number(serial="002"), on=ON)
     assert (judged.problem, judged.date_birth, judged.sex) == (None, date(1980, 1, 1), "F")
+
+
+@pytest.mark.parametrize("slip", [slice(0, 17), slice(0, 16), slice(1, 18), slice(0, 14)])
+def test_a_card_number_that_lost_a_digit_is_refused_and_not_taken_for_another_document(slip):
+    typed = number()[slip]
+    assert guess_kind(typed) == "resident"
+    assert check_identity(typed, kind=guess_kind(typed), on=ON).problem is not None
+
+
+@pytest.mark.parametrize("typed", ["E12345678", "H01234567", "1234567890123", "军字第1234567号"])
+def test_what_does_not_look_like_a_card_number_is_another_document(typed):
+    assert guess_kind(typed) == "other"
 
 
 @pytest.mark.parametrize("spelled", ["{0}", " {0} ", "'{0}", "{1}-{2}", "{1} {2}"])
