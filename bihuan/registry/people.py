@@ -7,7 +7,7 @@ bulk verbs and by the duplicate search, so that a person is spelled and hashed i
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Final
@@ -142,6 +142,30 @@ def judge_identity(number: str, *, kind: str, on: date) -> tuple[identity.Identi
     """A document number judged, and what to tell about it. No kind: the form of the number decides."""
     judged = identity.check_identity(number, kind=kind or identity.guess_kind(number), on=on)
     return judged, _fault("id_number", judged.problem) if judged.problem else None
+
+
+def following(told: PersonInput, changes: Mapping[str, Any], *, on: date) -> dict[str, Any]:
+    """What else changes with `changes`: an age is of the local day `on` unless its day is named; a date of
+    birth takes its place; with a document number goes what was read from it. Another number is of a document
+    of the same kind (one digit less does not make a passport of a card), unless it is a whole card number.
+    """
+    more: dict[str, Any] = {}
+    if changes.get("date_birth"):
+        more |= {"age_years": None, "age_reported_on": None}
+    elif "age_years" in changes:
+        more |= {"age_reported_on": None if changes["age_years"] is None else on}
+    if told.id_number and changes.get("id_number", told.id_number) != told.id_number:
+        document, _wrong = judge_identity(told.id_number, kind=told.id_kind, on=on)
+        if told.date_birth is not None and told.date_birth == document.date_birth:
+            more |= {"date_birth": None}
+        if told.sex in ("M", "F") and told.sex == document.sex:
+            more |= {"sex": "U"}
+    number = changes.get("id_number", told.id_number)
+    if number != told.id_number and told.id_kind == identity.LOCAL:
+        more |= {"id_kind": ""}
+    elif number != told.id_number and identity.guess_kind(number) == identity.RESIDENT:
+        more |= {"id_kind": identity.RESIDENT}
+    return more
 
 
 def _judge(person: PersonInput, on: date) -> _Judged:

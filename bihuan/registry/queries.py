@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
@@ -18,6 +18,11 @@ from django.utils.translation import gettext as _
 from bihuan.registry import access, identity, names, people
 from bihuan.registry.errors import NotFound
 from bihuan.registry.models import DuplicateDecision, DuplicateVerdict, MergeRecord, Person
+from bihuan.registry.models.people import IdentityKind, PersonSex
+
+#: What a person's sex and her document may be, with labels in the reader's language.
+SEX_LABELS: Final = PersonSex.choices
+DOCUMENT_LABELS: Final = [(kind, label) for kind, label in IdentityKind.choices if kind != identity.LOCAL]
 
 _SHORTEST = 2
 _CIPHERS = {"id_cipher": "id_number", "phone_cipher": "phone"}

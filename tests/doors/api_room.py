@@ -57,6 +57,11 @@ class Api:
             ROOT + path, json.dumps(body), content_type="application/json", headers=self._headers({})
         )
 
+    def patch(self, path: str, body: Any) -> Any:
+        return self.client.patch(
+            ROOT + path, json.dumps(body), content_type="application/json", headers=self._headers({})
+        )
+
     def send(self, path: str, data: dict[str, Any], **headers: str) -> Any:
         """A multipart form."""
         return self.client.post(ROOT + path, data, headers=self._headers(headers))

@@ -270,6 +270,7 @@ def web_pages(facts: Facts) -> dict[str, list[dict[str, Any]]]:
         **{name: [{"public_id": facts.place}] for name in _PLACE_PAGES},
         "entry_code": [{"public_id": one} for one in facts.people.values()],
         "own_code": [{"public_id": one} for one in facts.people.values()],
+        "person_correct": [{"public_id": one} for one in facts.people.values()],
         "own_appeal": [{"order_id": facts.order}],
         "chain_card": [{"public_id": facts.case}],
         "assistance_one": [{"public_id": facts.request}],
@@ -362,6 +363,7 @@ def web_forms(facts: Facts) -> dict[str, dict[str, Any]]:
         "own_appeal": {"text": "x"},
         "own_leave": {},
         "own_code": {},
+        "person_correct": {"name": "改名", "sex": "U", "reason": "no reason"},
         "own_codes": {},
         "place_new": {"name": "新店", "kind": "shop", "territory_code": GRID},
         "place_edit": {"name": "改名", "kind": "shop", "territory_code": GRID},
@@ -429,6 +431,7 @@ def api_fills(facts: Facts) -> dict[str, list[dict[str, str]]]:
         "get_gap": [{"key": key} for key in ("isolate", "admit", "test", "treat")],
         "get_rule": [{"key": "clocks.report_hours"}],
         "get_person": [{"person": one} for one in facts.people.values()],
+        "correct_person": [{"person": one} for one in facts.people.values()],
         "get_held": [{"person": one} for one in facts.people.values()],
         "perform_verb_on_many": [{"kind": "contacts", "verb": "contact.lost"}],
         "perform_verb": [
@@ -482,6 +485,7 @@ def api_bodies(facts: Facts) -> dict[str, Any]:
         "create_import": None,
         "register_many_places": {"places": [{"name": "新店", "territory_code": GRID}]},
         "update_place": {"name": "改名"},
+        "correct_person": {"name": "改名", "reason": "no reason"},
         "record_visits": {"visits": [VISIT_ROW]},
         "record_visit_table": None,
         "open_investigation": {"case": facts.case, "purpose": "no reason"},
@@ -617,7 +621,8 @@ class Reader:
             return api.send(path, {"file": io.BytesIO(",".join(VISIT_ROW).encode() + b"\n")})
         if visit.method == "GET":
             return api.get(path)
-        return api.put(path, visit.body) if visit.method == "PUT" else api.post(path, visit.body)
+        sent = {"PUT": api.put, "PATCH": api.patch}.get(visit.method, api.post)
+        return sent(path, visit.body)
 
 
 @dataclass(frozen=True)

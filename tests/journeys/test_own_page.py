@@ -84,3 +84,24 @@ def test_she_opens_her_page_with_the_code_on_her_phone_and_appeals(
     page.goto(f"/people/{person.public_id}/")
     expect(page.get_by_text("已打开 1 次")).to_be_visible()
     keep(page, "own-person")
+
+
+def test_a_misheard_telephone_is_set_right_and_its_last_digits_open_her_page(
+    page: Any, phone: Any, hers: tuple[Cast, Person]
+) -> None:
+    _cast, person = hers
+    log_in(page, "officer")
+    page.goto(f"/people/{person.public_id}/")
+    page.get_by_role("link", name="更正").press("Enter")
+    page.get_by_label("电话").fill("138 7123 9876")
+    page.get_by_label("理由").fill("本人来电说明")
+    page.keyboard.press("Enter")
+    page.get_by_text("已更正").wait_for()
+    expect(page.get_by_role("link", name="+8613871239876")).to_be_visible()
+    page.get_by_role("button", name="发放查询码").click()
+    code = page.locator("p.code").inner_text()
+
+    phone.goto(f"/mine/?open#{code.replace('-', '')}")
+    phone.keyboard.type("9876")
+    phone.get_by_role("button", name="打开我的页面").click()
+    phone.get_by_role("heading", name="后续安排").wait_for()

@@ -117,6 +117,54 @@ def test_a_correction_that_changes_nothing_leaves_no_version():
     assert Person.pgh_event_model.objects.filter(pgh_obj_id=person.pk).count() == 1
 
 
+def _corrected(told: PersonInput, **changes) -> PersonInput:
+    person = verbs.register_person(told, ACTOR)
+    return verbs.as_input(verbs.update_person(person.pk, changes, ACTOR, reason="told"))
+
+
+def test_another_document_number_brings_its_own_date_of_birth_and_sex():
+    told = report(name="周小明", id_number=number())
+    after = _corrected(told, id_number=number(born="19910203", serial="002"))
+    assert (after.date_birth, after.sex) == (date(1991, 2, 3), "F")
+
+
+def test_with_a_number_that_is_not_hers_goes_what_was_read_from_it():
+    after = _corrected(report(name="周小明", id_number=number()), id_number="")
+    assert (after.id_number, after.id_kind, after.date_birth, after.sex) == ("", "", None, "U")
+
+
+def test_what_she_told_of_her_birth_stays_when_a_passport_changes():
+    born = date(1980, 1, 1)
+    told = report(name="周小明", id_kind="passport", id_number="E12345678", date_birth=born, sex="M")
+    after = _corrected(told, id_number="E87654321")
+    assert (after.id_kind, after.id_number) == ("passport", "E87654321")
+    assert (after.date_birth, after.sex) == (born, "M")
+
+
+def test_a_card_number_that_lost_a_digit_is_not_taken_for_another_document():
+    person = verbs.register_person(report(name="周小明", id_number=number()), ACTOR)
+    with pytest.raises(Invalid) as wrong:
+        verbs.update_person(person.pk, {"id_number": number()[:-2]}, ACTOR, reason="told")
+    assert [fault["rule"] for fault in wrong.value.errors] == ["identity.length"]
+
+
+def test_an_age_told_anew_is_of_that_day_and_a_date_of_birth_takes_its_place():
+    told = report(name="周小明", age_years=30, age_reported_on=date(2019, 3, 1))
+    older = _corrected(told, age_years=34)
+    assert (older.age_years, older.age_reported_on) == (34, date(2020, 2, 5))
+    born = _corrected(told, date_birth=date(1985, 6, 1))
+    assert (born.age_years, born.age_reported_on, born.date_birth) == (None, None, date(1985, 6, 1))
+
+
+def test_a_number_that_contradicts_what_is_told_at_once_is_refused_and_nothing_changes():
+    person = verbs.register_person(report(name="周小明", id_number=number()), ACTOR)
+    wanted = {"id_number": number(born="19910203"), "date_birth": date(1980, 1, 1)}
+    with pytest.raises(Invalid) as wrong:
+        verbs.update_person(person.pk, wanted, ACTOR, reason="told")
+    assert [fault["field"] for fault in wrong.value.errors] == ["date_birth"]
+    assert verbs.as_input(Person.objects.get(pk=person.pk)).id_number == number()
+
+
 def test_history_can_neither_be_changed_nor_deleted():
     person = verbs.register_person(report(name="周小明"), ACTOR)
     history = Person.pgh_event_model.objects.filter(pgh_obj_id=person.pk)

@@ -18,6 +18,7 @@ PAGES: Final[Mapping[str, Promise]] = {
     "page.chains": gettext_lazy("Chains of transmission"),
     "page.cluster": gettext_lazy("Cluster"),
     "page.entry-code": gettext_lazy("an entry code"),
+    "page.person-correct": gettext_lazy("correcting what was reported of the person"),
     "page.own-code": gettext_lazy("a code for the person's own page"),
     "export.cases": gettext_lazy("export of cases"),
     "export.contacts": gettext_lazy("export of contacts"),

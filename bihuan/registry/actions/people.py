@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import Q
@@ -20,7 +20,7 @@ from bihuan.registry import access, bulk, clock, duplicates, people, sameness, s
 from bihuan.registry.actor import Actor
 from bihuan.registry.audit import attributed
 from bihuan.registry.duplicates import Match
-from bihuan.registry.errors import Conflict, Invalid, NotFound
+from bihuan.registry.errors import Conflict, Invalid, NotAllowed, NotFound
 from bihuan.registry.ids import new_ids
 from bihuan.registry.models import DuplicateDecision, DuplicateVerdict, Household, MergeRecord, Person
 from bihuan.registry.people import PersonInput, Prepared
@@ -124,14 +124,37 @@ def _first_of_each_number(prepared: Sequence[Prepared], known: Mapping[int, int]
     ]
 
 
+_WRITING: Final = ("case.write", "contact.write")
+#: Whoever sets right what was reported of somebody sees it first: these classes of fields.
+_SEEN_FIRST: Final = frozenset({"identity", "location"})
+
+
+def may_correct(person: Person, classes: frozenset[str]) -> bool:
+    """Whether the one who acts may set right what was reported of somebody, of whom she sees `classes`."""
+    return classes >= _SEEN_FIRST and _may_write(person.territory_code)
+
+
+def require_correcting(person: Person, classes: frozenset[str]) -> None:
+    """Raise NotAllowed unless `may_correct`."""
+    if not may_correct(person, classes):
+        raise NotAllowed(
+            _("What was reported of a person is corrected by a post that reports cases or contacts there."),
+            hint=_("Ask the CDC or the office that reported her."),
+        )
+
+
+def _may_write(code: str) -> bool:
+    return any(access.may(None, right, territory_code=code) for right in _WRITING)
+
+
 def _require_writing(codes: Iterable[str]) -> None:
     """Every territory must exist (or lie in one that does) and be writable for the one who acts."""
     tree = territory.tree()
     for code in codes:
         if tree.find(code) is None and not tree.ancestors(code):
             tree.resolve(code)
-        if not any(access.may(None, right, territory_code=code) for right in ("case.write", "contact.write")):
-            access.require("case.write", territory_code=code)
+        if not _may_write(code):
+            access.require(_WRITING[0], territory_code=code)
 
 
 # --- storing many ----------------------------------------------------------------------------------
@@ -242,7 +265,8 @@ def update_person(person_id: int, changes: Mapping[str, Any], actor: Actor, *, r
     """Correct what was reported of a person. `changes` are fields of `PersonInput` with their new values.
 
     The old version stays in the history, with the actor and the reason. Nothing changes when nothing differs.
-    Moving her to another territory asks for the right on both.
+    Moving her to another territory asks for the right on both. What follows (`people.following`: with the
+    document goes the date of birth that was read from it) changes too, unless `changes` says otherwise.
     """
     unknown = set(changes) - {f.name for f in fields(PersonInput)}
     if unknown:
@@ -250,7 +274,7 @@ def update_person(person_id: int, changes: Mapping[str, Any], actor: Actor, *, r
     with transaction.atomic(), attributed(actor, reason=reason):
         person = _locked(person_id)
         told = as_input(person)
-        wanted = replace(told, **changes)
+        wanted = replace(told, **{**people.following(told, changes, on=clock.today()), **changes})
         _require_writing({person.territory_code, wanted.territory_code})
         before = people.prepare(told, on=clock.today())
         after = people.prepare(wanted, on=clock.today())

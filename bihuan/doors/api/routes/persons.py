@@ -4,6 +4,7 @@ from datetime import date, datetime
 from typing import Any
 
 from ninja import Query, Router, Schema
+from pydantic import Field
 
 from bihuan.care.queries import Entry, PersonPage, person_page
 from bihuan.doors.api import persons
@@ -14,12 +15,15 @@ from bihuan.doors.api.routes.orders import OrderOut, order_out
 from bihuan.doors.api.shapes import told
 from bihuan.loops.queries.sight import classes_of, require_whole
 from bihuan.registry import access, audit, clock
+from bihuan.registry.actions.people import require_correcting, update_person
 from bihuan.registry.masking import shown
 from bihuan.registry.queries import person_by_public_id, search_people
 from bihuan.tracing.actions.held_visits import visits_held
 
 router = Router()
 FOUND = 50
+#: What null puts in place of a value; of texts it is "".
+_NOTHING = {"sex": "U", "date_birth": None, "age_years": None}
 
 
 class PersonOut(Schema):
@@ -38,6 +42,22 @@ class PersonOut(Schema):
     occupation: str
     territory_code: str
     shown: list[str]
+
+
+class PersonChange(Schema):
+    """What is to be set right; what is not named stays, null or an empty text removes it. An age is of today.
+    With a document number go the date of birth and the sex that were read from it."""
+
+    name: str | None = None
+    sex: str | None = None
+    date_birth: date | None = None
+    age_years: int | None = None
+    id_kind: str | None = None
+    id_number: str | None = None
+    phone: str | None = None
+    address: str | None = None
+    occupation: str | None = None
+    reason: str = Field(min_length=1, max_length=200)
 
 
 class People(Schema):
@@ -117,6 +137,16 @@ def get_person(call: Call, person: str) -> PersonOut:
     one = person_by_public_id(person)
     classes_of("person.view", territory_code=one.territory_code, person_id=one.pk)
     return _person(call, one)
+
+
+@operation(router, "PATCH", "/persons/{person}", right="person.view", response=PersonOut, personal=True)
+def correct_person(call: Call, person: str, body: PersonChange) -> PersonOut:
+    """Set right what was reported of a person; the version before stays in the history"""
+    one = person_by_public_id(person)
+    require_correcting(one, classes_of("person.view", territory_code=one.territory_code, person_id=one.pk))
+    given = body.dict(exclude_unset=True, exclude={"reason"})
+    changes = {name: _NOTHING.get(name, "") if value is None else value for name, value in given.items()}
+    return _person(call, update_person(one.pk, changes, call.actor, reason=body.reason))
 
 
 @operation(router, "GET", "/persons/{person}/looks", right="person.view", response=Looks)

@@ -30,6 +30,7 @@ from bihuan.loops.queries import DutyFilter, find_duties, sight
 from bihuan.loops.queries.progress import LoopProgress, progress_of
 from bihuan.registry import access as registry_access
 from bihuan.registry import clock, masking, scope, territory
+from bihuan.registry.actions.people import may_correct
 from bihuan.registry.errors import BihuanError, Invalid, NotFound
 from bihuan.registry.identity import LOCAL
 from bihuan.registry.purposes import purpose
@@ -99,6 +100,7 @@ def person(request: HttpRequest, public_id: str) -> HttpResponse:
         ],
         "investigations": _investigations(found),
         "details": _details(found, shown),
+        "correct_href": _correct_href(found, shown),
         "assistance": _assistance(found),
         "ask_href": _ask_href(found),
         "visits": visits_held(found.person.pk) if seen.LOCATION in shown else None,
@@ -116,6 +118,13 @@ def person(request: HttpRequest, public_id: str) -> HttpResponse:
 def _code_href(public_id: str, shown: frozenset[str]) -> str:
     """Where a code for the gates is issued, for posts that may see who somebody is."""
     return reverse("web:entry_code", args=[public_id]) if seen.IDENTITY in shown else ""
+
+
+def _correct_href(found: PersonPage, shown: frozenset[str]) -> str:
+    """Where what was reported of her is set right, for posts that may."""
+    if not may_correct(found.person, shown):
+        return ""
+    return reverse("web:person_correct", args=[found.person.public_id])
 
 
 def _own_href(found: PersonPage) -> str:
