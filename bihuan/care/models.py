@@ -33,6 +33,7 @@ END_LABELS = [
     (EndReason.LOST.value, _("Person not found")),
     (EndReason.DIED.value, _("Person died")),
     (EndReason.NAMED_IN_ERROR.value, _("Named a contact in error")),
+    (EndReason.JOINED.value, _("Observed as another contact of hers")),
 ]
 CHECK_LABELS = [
     (CheckKind.TEMPERATURE.value, _("Temperature")),

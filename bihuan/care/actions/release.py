@@ -32,6 +32,7 @@ END_REASON = {
     ReleaseReason.APPEAL_UNANSWERED: EndReason.APPEAL_UNANSWERED,
     ReleaseReason.DIED: EndReason.DIED,
     ReleaseReason.NAMED_IN_ERROR: EndReason.NAMED_IN_ERROR,
+    ReleaseReason.JOINED: EndReason.JOINED,
 }
 ORDER_END = ["ended_at", "end_reason", "end_text", "ended_by"]
 BATCH = 500  # rows an UPDATE names; more makes its text long and no faster

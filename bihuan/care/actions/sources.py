@@ -34,6 +34,7 @@ from bihuan.tracing.models import Contact, NamingEnd
 from bihuan.tracing.rules.namings import Naming, deciding_last, is_obliged
 
 _PLAN = ["day_zero", "last_day", "end_at", "tests_on", "review_on", "home_from", "home_kind"]
+_WHY = {ReleaseReason.SOURCE_EXCLUDED: "source_excluded", ReleaseReason.JOINED: "joined"}
 _RELEASE = ["status", "released_at", "release_reason"]
 
 
@@ -110,13 +111,12 @@ class _Falling:
         self.ends += [self._end(contact, n, last, last_day) for n in ending]
 
     def _end(self, contact: Contact, naming: Naming, last: date | None, last_day: date | None) -> NamingEnd:
-        excluded = self.release == ReleaseReason.SOURCE_EXCLUDED
         return NamingEnd(
             contact=contact,
             territory_code=contact.territory_code,
             exposure_id=naming.key or None,
             case_id=naming.case,
-            why="source_excluded" if excluded else "withdrawn",
+            why=_WHY.get(self.release, "withdrawn"),
             reason=self.reason[:300],
             exposure_last=last,
             last_day=last_day,

@@ -16,7 +16,7 @@ from django.db.models import CharField, DateTimeField, Exists, F, Min, OuterRef,
 from django.db.models.functions import Coalesce
 
 from bihuan.care.models import DailyCheck, Order
-from bihuan.care.rules import EndReason
+from bihuan.care.rules import EndReason, ReleaseReason
 from bihuan.cases.models import Case, CaseRevision, Step, Test
 from bihuan.cases.queries.lines import within
 from bihuan.cases.rules import Classification, Origin
@@ -103,8 +103,10 @@ class _Asked:
         return rows.annotate(confirmed=Coalesce("confirmation_at", "found_at"))
 
     def contacts(self) -> QuerySet[Contact]:
+        """Contacts named by then; whoever was one under two records that were joined by then is one."""
         rows: QuerySet[Contact] = within(Contact, self.territory)
-        return rows.filter(confirmed_at__lte=self.at)
+        rows = rows.filter(confirmed_at__lte=self.at)
+        return rows.exclude(release_reason=ReleaseReason.JOINED.value, released_at__lte=self.at)
 
     def stood(self, field: str, case: str) -> Coalesce:
         """What a field of the case at `case` said at that moment: before the first change that came later."""

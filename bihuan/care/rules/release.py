@@ -28,9 +28,11 @@ class ReleaseReason(StrEnum):
     APPEAL_UNANSWERED = "appeal_unanswered"
     DIED = "died"
     NAMED_IN_ERROR = "named_in_error"
+    JOINED = "joined"
 
 
-EARLY_REASONS = frozenset(ReleaseReason) - {ReleaseReason.COMPLETED}
+#: `JOINED` frees nobody: she is observed as another contact of hers.
+EARLY_REASONS = frozenset(ReleaseReason) - {ReleaseReason.COMPLETED, ReleaseReason.JOINED}
 
 
 @dataclass(frozen=True, slots=True)

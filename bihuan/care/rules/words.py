@@ -31,6 +31,7 @@ class EndReason(StrEnum):
     LOST = "lost"
     DIED = "died"
     NAMED_IN_ERROR = "named_in_error"
+    JOINED = "joined"
 
 
 class CheckKind(StrEnum):

@@ -24,6 +24,7 @@ from bihuan.policy.values import value
 from bihuan.registry import scope
 from bihuan.registry.actor import Actor
 from bihuan.registry.models import Person
+from bihuan.registry.whole import hold_whole
 from bihuan.tracing.actions.follow import news
 from bihuan.tracing.actions.naming import ContactInput, open_records, require_sound, sources_named
 from bihuan.tracing.actions.namings import DECIDING, namings_of, put_aside
@@ -108,18 +109,17 @@ def _settle(fresh: Sequence[ContactInput], *, rows: Sequence[int], actor: Actor,
 
 def _hold(people: set[int]) -> tuple[dict[int, int], dict[int, Contact]]:
     """The person behind each record (as joined), and by her the newest live contact, held; the people too, so
-    that nobody opens a second one now.
+    that nobody opens a second one now, nor joins or parts their records.
 
     Reads by key, one after another: joined they would be planned on the statistics of tables that an import
     has only just filled.
     """
     if not people:
         return {}, {}
+    hold_whole(people)
     rows = Person.objects.filter(id__in=people).values_list("id", "root_id")
     roots = {pk: root or pk for pk, root in rows}
     same = dict(Person.objects.filter(root_id__in=set(roots.values())).values_list("id", "root_id"))
-    locks = Person.objects.select_for_update(no_key=True, of=("self",)).filter(id__in=set(roots.values()))
-    list(locks.order_by("id").values_list("id", flat=True))
     found = (
         Contact.objects.select_for_update(of=("self",))
         .filter(person__in={*same, *roots}, status__in=[s.value for s in LIVE])
@@ -170,6 +170,40 @@ def _exposure(
         recorded_at=at,
         **stamp(actor),
     )
+
+
+def hand_namings_over(
+    pairs: Sequence[tuple[Contact, Contact]], *, key: str, actor: Actor, at: datetime
+) -> set[int]:
+    """Each naming of the second that stands counts for the first from now on, as an exposure with the source
+    key `key`:(public id of the second):(naming). Both held by the caller, in its transaction. The contacts
+    whose last exposure moved."""
+    told = namings_of(second for _first, second in pairs)
+    rows = Exposure.objects.filter(contact__in=told)
+    further = {row.pk: row for row in rows}
+    cases = {n.case for namings in told.values() for n in namings if n.case is not None}
+    ids = dict(Case.objects.filter(id__in=cases).values_list("id", "public_id"))
+    named = [
+        (
+            first,
+            ContactInput(
+                person=first.person_id,
+                territory_code=first.territory_code,
+                case=ids.get(naming.case or 0, ""),
+                exposure_kind=of.kind if isinstance(of, Exposure) else of.exposure_kind,
+                setting=of.setting,
+                exposure_first=of.first if isinstance(of, Exposure) else of.exposure_first,
+                exposure_last=naming.last,
+                criterion=of.criterion,
+                source_key=f"{key}:{second.public_id}:{naming.key}",
+            ),
+        )
+        for first, second in pairs
+        for naming in told[second.pk]
+        if naming.stands
+        for of in (further.get(naming.key, second),)
+    ]
+    return _expose(named, {public_id: pk for pk, public_id in ids.items()}, actor=actor, at=at)
 
 
 def _exposed_again(contact: Contact, at: datetime) -> list[NewEvent]:

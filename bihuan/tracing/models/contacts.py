@@ -141,6 +141,7 @@ class Exposure(ScopedModel):
 WHY_ENDED_LABELS = [
     ("source_excluded", _("The source case was excluded")),
     ("withdrawn", _("Named in error")),
+    ("joined", _("Counts for another contact of hers")),
 ]
 
 

@@ -1,0 +1,195 @@
+"""Two records are found to be one person, or one turns out to be two: what was owed about them follows.
+
+Whoever is a contact under both records is observed once: one contact goes on and takes the exposures of the
+other, which ends; the longest obligation wins, as with every further exposure (`tracing.actions.merge`). What
+still waits for a decision ends nowhere: then both stay. Taken back, whoever is somebody else is named anew,
+so that nobody is free by a mistake, and what the other was never exposed to no longer obliges her.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from bihuan.care.actions.sources import end_namings
+from bihuan.care.models import Appeal, Order
+from bihuan.care.queries.obliged import obliged_until
+from bihuan.care.rules import ReleaseReason
+from bihuan.care.rules.joining import Held, settle
+from bihuan.cases.actions.common import moment_now, writing, zone_of
+from bihuan.loops.models import Duty
+from bihuan.registry import scope
+from bihuan.registry.actions.people import merge_people, unmerge
+from bihuan.registry.actor import Actor
+from bihuan.registry.models import MergeRecord, Person
+from bihuan.registry.queries import person_by_public_id
+from bihuan.tracing.actions import record_located
+from bihuan.tracing.actions.merge import LIVE, hand_namings_over, name_contacts
+from bihuan.tracing.actions.naming import ContactInput
+from bihuan.tracing.models import AssistanceRequest, Contact, Exposure
+from bihuan.tracing.rules import Status
+
+#: Duties of the contact loop by which somebody decides about a symptom or a positive test.
+DECIDING: Final = ("symptoms", "confirm")
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What joining two records came to. `merge` is the number by which it is taken back. `ended`: contacts
+    that ended, each with the one that goes on, by public id. `apart`: contacts of hers that stay beside each
+    other, as something about them is still to be decided."""
+
+    merge: int
+    ended: tuple[tuple[str, str], ...] = ()
+    apart: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parted:
+    """What parting came to. `named`: contacts named anew for who is somebody else, by public id."""
+
+    named: tuple[str, ...] = ()
+
+
+def join_records(keep: str, other: str, *, reason: str, actor: Actor, now: datetime | None = None) -> Joined:
+    """Two records (public ids) are one person; `keep` stands for both. Asks for `person.merge` on both.
+
+    Raises NotFound, NotAllowed, Invalid (no reason, the same record), Conflict (joined already, decided to be
+    different, two different documents).
+    """
+    at = moment_now(now)
+    with writing(actor):
+        kept, joined = person_by_public_id(keep), person_by_public_id(other)
+        record = merge_people(keep=kept.pk, merge=joined.pk, reason=reason, actor=actor)
+        with scope.system():  # a contact of hers may be followed in another territory
+            return _one_contact(record, reason=reason, actor=actor, at=at)
+
+
+def part_records(merge: int, *, reason: str, actor: Actor, now: datetime | None = None) -> Parted:
+    """Take a join back (`merge` of `Joined`): they are two people. Asks for `person.merge` on both.
+
+    Raises NotFound, NotAllowed, Invalid (no reason), Conflict (taken back before).
+    """
+    at = moment_now(now)
+    with writing(actor):
+        record = unmerge(merge, reason=reason, actor=actor)
+        with scope.system():
+            return Parted(_two_people(record, reason=reason, actor=actor, at=at))
+
+
+def _one_contact(record: MergeRecord, *, reason: str, actor: Actor, at: datetime) -> Joined:
+    root = Person.objects.values_list("root_id", flat=True).get(pk=record.kept_id)
+    rows = Contact.objects.select_for_update(of=("self",)).filter(
+        person__root_id=root, status__in=[s.value for s in LIVE]
+    )
+    contacts = {contact.pk: contact for contact in rows.order_by("id")}
+    settled = settle(_held(list(contacts.values())))
+    apart = tuple(contacts[key].public_id for key in settled.apart)
+    if settled.goes_on is None:
+        return Joined(record.pk, apart=apart)
+    goes_on, ending = contacts[settled.goes_on], [contacts[key] for key in settled.ends]
+    hand_namings_over([(goes_on, one) for one in ending], key=_key(record.pk), actor=actor, at=at)
+    end_namings(
+        ending,
+        lambda _contact, _naming: True,
+        release=ReleaseReason.JOINED,
+        reason=f"{goes_on.public_id}: {reason.strip()}",
+        actor=actor,
+        now=at,
+    )
+    _found_too(goes_on, ending, actor=actor, at=at)
+    ended = tuple((one.public_id, goes_on.public_id) for one in ending)
+    return Joined(record.pk, ended, apart)
+
+
+def _held(contacts: Sequence[Contact]) -> list[Held]:
+    """What decides which of them goes on, in a fixed number of statements."""
+    ids = [contact.pk for contact in contacts]
+    running = Order.objects.select_for_update(of=("self",)).filter(contact__in=ids, ended_at__isnull=True)
+    orders = {order.contact_id: order for order in running.order_by("id")}
+    waiting = Appeal.objects.filter(order__contact__in=ids, decided_at__isnull=True)
+    appeals = set(waiting.values_list("order__contact_id", flat=True))
+    owed = Duty.objects.filter(
+        state=0, kind__in=DECIDING, loop__subject_kind="contact",
+        loop__subject_ref__in=[contact.public_id for contact in contacts],
+    )  # fmt: skip
+    deciding = set(owed.values_list("loop__subject_ref", flat=True))
+    requests = AssistanceRequest.objects.filter(deleted_at__isnull=True)
+    asked = {
+        *requests.filter(contact__in=ids).values_list("contact_id", flat=True),
+        *requests.filter(made_contact__in=ids).values_list("made_contact_id", flat=True),
+    }
+    return [
+        Held(
+            key=contact.pk,
+            confirmed_at=contact.confirmed_at,
+            order_kind=orders[contact.pk].kind if contact.pk in orders else "",
+            order_ends=orders[contact.pk].end_at if contact.pk in orders else None,
+            pending=contact.pk in appeals or contact.public_id in deciding,
+            asked=contact.pk in asked,
+            lost=contact.status == Status.LOST,
+        )
+        for contact in contacts
+    ]
+
+
+def _found_too(goes_on: Contact, ended: Sequence[Contact], *, actor: Actor, at: datetime) -> None:
+    """Whoever was found under the other record need not be looked for under this one."""
+    times = [one.located_at for one in ended if one.located_at is not None]
+    is_missing = goes_on.located_at is None or goes_on.status == Status.LOST
+    if times and is_missing:
+        record_located(goes_on.public_id, at=max(times), actor=actor, now=at)
+
+
+def _two_people(record: MergeRecord, *, reason: str, actor: Actor, at: datetime) -> tuple[str, ...]:
+    """The exposures that one took from the other go back: they no longer oblige her, and oblige the other."""
+    key = _key(record.pk)
+    lent = list(Exposure.objects.filter(source_key__startswith=f"{key}:", end__isnull=True).order_by("id"))
+    gone = {exposure.pk for exposure in lent}
+    held = Contact.objects.select_for_update(of=("self",)).filter(id__in={one.contact_id for one in lent})
+    end_namings(
+        list(held.order_by("id")),
+        lambda _contact, naming: naming.key in gone,
+        release=ReleaseReason.NAMED_IN_ERROR,
+        reason=reason.strip(),
+        actor=actor,
+        now=at,
+    )
+    lenders = Contact.objects.in_bulk({_lender(exposure) for exposure in lent}, field_name="public_id")
+    inputs = [
+        replace(given, source_key=f"parted:{record.pk}:{exposure.pk}")
+        for exposure in lent
+        if (given := _anew(exposure, lenders[_lender(exposure)], at)) is not None
+    ]
+    made = name_contacts(inputs, actor=actor, now=at)
+    return tuple(dict.fromkeys(one.public_id for one in made))
+
+
+def _anew(exposure: Exposure, lender: Contact, at: datetime) -> ContactInput | None:
+    """The naming for who was taken for somebody else; None when its days are over."""
+    tz = zone_of(lender.territory_code)
+    today = at.astimezone(tz).date()
+    named = lender.confirmed_at.astimezone(tz).date()
+    if obliged_until(exposure.last, named, lender.territory_code) < today:
+        return None
+    return ContactInput(
+        person=lender.person_id,
+        territory_code=lender.territory_code,
+        case=exposure.case.public_id if exposure.case is not None else "",
+        exposure_kind=exposure.kind,
+        setting=exposure.setting,
+        exposure_first=exposure.first,
+        exposure_last=exposure.last,
+        criterion=exposure.criterion,
+    )
+
+
+def _key(merge: int) -> str:
+    return f"joined:{merge}"
+
+
+def _lender(exposure: Exposure) -> str:
+    """Public id of the contact whose naming it was."""
+    return (exposure.source_key or "").split(":")[2]
