@@ -18,9 +18,12 @@ from bihuan.registry.errors import Conflict, Invalid, NotAllowed, NotFound
 from bihuan.registry.models import MergeRecord, Person
 from bihuan.tracing.actions import ContactInput, confirm_contacts, record_located
 from bihuan.tracing.actions.namings import sources_of
+from bihuan.tracing.actions.proposals import name_person
+from bihuan.tracing.actions.proposals_decide import confirm_proposals
 from bihuan.tracing.models import Contact
 from tests.cast import GRID, Cast, Member
 from tests.rooms.care_room import assert_holds, do, li, local, loop_of, make_case, make_contact, owed, zhou
+from tests.rooms.investigation_room import opened
 
 pytestmark = [pytest.mark.django_db, pytest.mark.in_office_since(local("02-01 08:00"))]
 REASON = "电话核实为同一人"
@@ -160,6 +163,52 @@ def test_taken_back_after_her_days_are_over_nobody_is_named_anew(cast: Cast, two
     merge = join(cast.officer, two).merge
     parted = do(cast.officer, "03-20 09:00", part_records, merge, reason="是同名的两个人")
     assert parted.named == ()
+
+
+@pytest.mark.parametrize("first_parted", [0, 1])
+def test_of_three_records_joined_in_a_row_each_gets_her_own_exposures_back_in_whatever_order(
+    cast: Cast, cases, first_parted: int
+):
+    third = make_case(cast.officer, "02-12 10:00", person=li(local_id="3"))
+    three = [
+        make_contact(
+            cast.officer, f"02-13 1{n}:00", case=case.public_id, exposure_last=feb(10), person=zhou()
+        )
+        for n, case in enumerate([third, *cases])
+    ]
+    merges = [
+        join(cast.officer, (three[1], three[2]), "02-14 09:00").merge,
+        join(cast.officer, (three[0], three[1]), "02-14 10:00").merge,
+    ]
+    with scope.system():
+        assert Contact.objects.filter(status="confirmed").count() == 1
+    for n, merge in enumerate(merges if first_parted == 0 else merges[::-1]):
+        do(cast.officer, f"02-14 1{n + 1}:00", part_records, merge, reason="是两个人")
+        assert_holds()
+    with scope.system():
+        live = list(Contact.objects.filter(status="confirmed"))
+        found = {contact.person_id: sources_of([contact])[contact.pk] for contact in live}
+    assert found == {one.person_id: [case.pk] for one, case in zip(three, [third, *cases], strict=True)}
+
+
+def test_a_confirmation_taken_back_after_joining_obliges_nobody_any_more(cast: Cast, cases):
+    first = make_contact(cast.officer, "02-13 09:00", case=cases[0].public_id, exposure_last=feb(10))
+    inquiry = opened(cast.officer, cases[1])
+    named = do(
+        cast.officer, "02-13 10:00", name_person, inquiry.public_id, zhou(phone="13871234567"),
+        last=local("02-12 12:00"),
+    )  # fmt: skip
+    ids = [named.public_id]
+    do(cast.officer, "02-13 11:00", confirm_proposals, ids, criterion="other", reason="同桌吃饭")
+    with scope.system():
+        second = Contact.objects.exclude(pk=first.pk).get()
+    join(cast.officer, (first, second))
+    assert again(first).exposure_last == feb(12)
+    do(cast.officer, "02-14 12:00", care.take_back, named.public_id, reason="不是她")
+    assert again(first).exposure_last == feb(10)
+    with scope.system():
+        assert sources_of([again(first)])[first.pk] == [cases[0].pk]
+    assert_holds()
 
 
 def test_joined_and_parted_again_and_again_the_loops_hold(cast: Cast, two):

@@ -9,7 +9,7 @@ so that nobody is free by a mistake, and what the other was never exposed to no 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -28,6 +28,7 @@ from bihuan.registry.queries import person_by_public_id
 from bihuan.tracing.actions import record_located
 from bihuan.tracing.actions.merge import LIVE, hand_namings_over, name_contacts
 from bihuan.tracing.actions.naming import ContactInput
+from bihuan.tracing.actions.namings import carried, carried_of, joined_by, places_of
 from bihuan.tracing.models import AssistanceRequest, Contact, Exposure
 from bihuan.tracing.rules import Status
 
@@ -90,7 +91,7 @@ def _one_contact(record: MergeRecord, *, reason: str, actor: Actor, at: datetime
     if settled.goes_on is None:
         return Joined(record.pk, apart=apart)
     goes_on, ending = contacts[settled.goes_on], [contacts[key] for key in settled.ends]
-    hand_namings_over([(goes_on, one) for one in ending], key=_key(record.pk), actor=actor, at=at)
+    hand_namings_over([(goes_on, one) for one in ending], merge=record.pk, actor=actor, at=at)
     end_namings(
         ending,
         lambda _contact, _naming: True,
@@ -144,26 +145,31 @@ def _found_too(goes_on: Contact, ended: Sequence[Contact], *, actor: Actor, at: 
 
 
 def _two_people(record: MergeRecord, *, reason: str, actor: Actor, at: datetime) -> tuple[str, ...]:
-    """The exposures that one took from the other go back: they no longer oblige her, and oblige the other."""
-    key = _key(record.pk)
-    lent = list(Exposure.objects.filter(source_key__startswith=f"{key}:", end__isnull=True).order_by("id"))
-    gone = {exposure.pk for exposure in lent}
-    held = Contact.objects.select_for_update(of=("self",)).filter(id__in={one.contact_id for one in lent})
+    """The exposures that one took from the other go back, wherever they count by now: they no longer oblige
+    her, and oblige the other."""
+    lent = Exposure.objects.filter(source_key__startswith=joined_by(record.pk)).select_related(
+        "case", "contact"
+    )
+    standing: dict[int, set[int]] = {}
+    back: list[Exposure] = []
+    for exposure in lent.order_by("id"):
+        places = places_of([(exposure.contact.public_id, exposure.pk)])
+        back += [exposure] if places else []
+        for contact, keys in places.items():
+            standing.setdefault(contact, set()).update(keys)
+    held = Contact.objects.select_for_update(of=("self",)).filter(id__in=standing)
     end_namings(
         list(held.order_by("id")),
-        lambda _contact, naming: naming.key in gone,
+        lambda contact, naming: naming.key in standing[contact.pk],
         release=ReleaseReason.NAMED_IN_ERROR,
         reason=reason.strip(),
         actor=actor,
         now=at,
     )
-    lenders = Contact.objects.in_bulk({_lender(exposure) for exposure in lent}, field_name="public_id")
-    inputs = [
-        replace(given, source_key=f"parted:{record.pk}:{exposure.pk}")
-        for exposure in lent
-        if (given := _anew(exposure, lenders[_lender(exposure)], at)) is not None
-    ]
-    made = name_contacts(inputs, actor=actor, now=at)
+    whose = [carried_of(exposure.source_key)[0] for exposure in back]
+    lenders = Contact.objects.in_bulk(whose, field_name="public_id")
+    inputs = [_anew(exposure, lenders[of], at) for exposure, of in zip(back, whose, strict=True)]
+    made = name_contacts([one for one in inputs if one is not None], actor=actor, now=at)
     return tuple(dict.fromkeys(one.public_id for one in made))
 
 
@@ -183,13 +189,5 @@ def _anew(exposure: Exposure, lender: Contact, at: datetime) -> ContactInput | N
         exposure_first=exposure.first,
         exposure_last=exposure.last,
         criterion=exposure.criterion,
+        source_key=carried(None, exposure.contact.public_id, exposure.pk),
     )
-
-
-def _key(merge: int) -> str:
-    return f"joined:{merge}"
-
-
-def _lender(exposure: Exposure) -> str:
-    """Public id of the contact whose naming it was."""
-    return (exposure.source_key or "").split(":")[2]

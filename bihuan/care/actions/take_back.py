@@ -12,7 +12,7 @@ from bihuan.cases.actions.common import authorize, moment_now, writing
 from bihuan.registry import scope
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Conflict, Invalid
-from bihuan.tracing.actions.namings import namings_of
+from bihuan.tracing.actions.namings import namings_of, places_of
 from bihuan.tracing.actions.proposals_decide import key_of
 from bihuan.tracing.errors import UnknownProposal
 from bihuan.tracing.models import Contact, ContactProposal, Exposure
@@ -42,10 +42,11 @@ def take_back(proposal_id: str, *, reason: str, actor: Actor, now: datetime | No
             raise Conflict(_("%(id)s was decided: %(state)s.") % params, code="not-decidable")
         with scope.system():  # she may live in another territory, and may have been named in a third one
             contact = Contact.objects.select_for_update(of=("self",)).get(pk=found.contact_id)
-            gone = _namings_by(found, contact)
+            gone = places_of((contact.public_id, key) for key in _namings_by(found, contact))
+            held = Contact.objects.select_for_update(of=("self",)).filter(id__in=gone).order_by("id")
             fallen = end_namings(
-                [contact],
-                lambda _contact, naming: naming.key in gone,
+                list(held),
+                lambda contact, naming: naming.key in gone[contact.pk],
                 release=ReleaseReason.NAMED_IN_ERROR,
                 reason=reason.strip(),
                 actor=actor,

@@ -27,7 +27,7 @@ from bihuan.registry.models import Person
 from bihuan.registry.whole import hold_whole
 from bihuan.tracing.actions.follow import news
 from bihuan.tracing.actions.naming import ContactInput, open_records, require_sound, sources_named
-from bihuan.tracing.actions.namings import DECIDING, namings_of, put_aside
+from bihuan.tracing.actions.namings import DECIDING, carried, namings_of, put_aside
 from bihuan.tracing.models import Contact, ContactProposal, Exposure
 from bihuan.tracing.rules import OPEN_STATUSES, Status, later_exposure
 from bihuan.tracing.rules.namings import Naming, is_told
@@ -173,11 +173,11 @@ def _exposure(
 
 
 def hand_namings_over(
-    pairs: Sequence[tuple[Contact, Contact]], *, key: str, actor: Actor, at: datetime
+    pairs: Sequence[tuple[Contact, Contact]], *, merge: int, actor: Actor, at: datetime
 ) -> set[int]:
-    """Each naming of the second that stands counts for the first from now on, as an exposure with the source
-    key `key`:(public id of the second):(naming). Both held by the caller, in its transaction. The contacts
-    whose last exposure moved."""
+    """Each naming of the second that stands counts for the first from now on, as an exposure that says whose
+    it was (`carried`), as their records were joined (`merge`). Both held by the caller, in its transaction.
+    The contacts whose last exposure moved."""
     told = namings_of(second for _first, second in pairs)
     rows = Exposure.objects.filter(contact__in=told)
     further = {row.pk: row for row in rows}
@@ -195,7 +195,7 @@ def hand_namings_over(
                 exposure_first=of.first if isinstance(of, Exposure) else of.exposure_first,
                 exposure_last=naming.last,
                 criterion=of.criterion,
-                source_key=f"{key}:{second.public_id}:{naming.key}",
+                source_key=carried(merge, second.public_id, naming.key),
             ),
         )
         for first, second in pairs
