@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from django.utils import translation
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +21,7 @@ from bihuan.tracing.actions import ContactInput, confirm_contacts, record_locate
 from bihuan.tracing.actions.namings import sources_of
 from bihuan.tracing.actions.proposals import name_person
 from bihuan.tracing.actions.proposals_decide import confirm_proposals
+from bihuan.tracing.errors import ContactClosed
 from bihuan.tracing.models import Contact
 from tests.cast import GRID, Cast, Member
 from tests.rooms.care_room import assert_holds, do, li, local, loop_of, make_case, make_contact, owed, zhou
@@ -141,6 +143,13 @@ def test_whoever_was_a_contact_under_two_records_counts_once_from_then_on(cast: 
     join(cast.officer, two, "02-14 20:00")
     assert placed_in_a_day("02-14 19:00") == (1, 2)
     assert placed_in_a_day("02-14 21:00") == (1, 1)
+
+
+def test_of_the_record_that_ended_one_is_sent_to_the_other(cast: Cast, two):
+    join(cast.officer, two)
+    with translation.override("en"), pytest.raises(ContactClosed) as wrong:
+        do(cast.community, "02-14 12:00", record_located, two[1].public_id)
+    assert "other record" in wrong.value.hint
 
 
 def test_taken_back_each_is_obliged_by_what_she_herself_was_exposed_to(cast: Cast, cases, two):

@@ -22,6 +22,8 @@ from bihuan.tracing.errors import ContactClosed, ContactInvalid, UnknownContact
 from bihuan.tracing.models import Contact, Exposure
 from bihuan.tracing.rules import ExposureKind, Status, later_exposure
 
+#: Why a contact ended whose person is observed under another record (`care.rules.ReleaseReason.JOINED`).
+_JOINED = "joined"
 RIGHTS = ("contact.write", "duty.do")
 
 
@@ -55,7 +57,9 @@ def _refuse_closed(contact: Contact) -> None:
         params = {"id": contact.public_id, "status": contact.get_status_display()}
         raise ContactClosed(
             _("Contact %(id)s is closed: %(status)s.") % params,
-            hint=_("A new exposure opens a new contact."),
+            hint=_("Her other record is observed: what is wrong is said there.")
+            if contact.release_reason == _JOINED
+            else _("A new exposure opens a new contact."),
         )
 
 
