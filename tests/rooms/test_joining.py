@@ -23,7 +23,7 @@ from bihuan.tracing.actions.proposals import name_person
 from bihuan.tracing.actions.proposals_decide import confirm_proposals
 from bihuan.tracing.errors import ContactClosed
 from bihuan.tracing.models import Contact
-from tests.cast import GRID, Cast, Member
+from tests.cast import GRID, NEXT_COUNTY, Cast, Member
 from tests.rooms.care_room import assert_holds, do, li, local, loop_of, make_case, make_contact, owed, zhou
 from tests.rooms.investigation_room import opened
 
@@ -150,6 +150,14 @@ def test_of_the_record_that_ended_one_is_sent_to_the_other(cast: Cast, two):
     with translation.override("en"), pytest.raises(ContactClosed) as wrong:
         do(cast.community, "02-14 12:00", record_located, two[1].public_id)
     assert "other record" in wrong.value.hint
+
+
+def test_a_contact_followed_in_another_county_is_joined_and_not_told_of(cast: Cast, two):
+    second = two[1]
+    with scope.system():
+        Contact.objects.filter(pk=second.pk).update(territory_code=f"{NEXT_COUNTY}001")
+    assert join(cast.officer, two).ended == ()
+    assert again(second).release_reason == "joined"
 
 
 def test_taken_back_each_is_obliged_by_what_she_herself_was_exposed_to(cast: Cast, cases, two):

@@ -8,7 +8,7 @@ so that nobody is free by a mistake, and what the other was never exposed to no 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -40,7 +40,7 @@ DECIDING: Final = ("symptoms", "confirm")
 class Joined:
     """What joining two records came to. `merge` is the number by which it is taken back. `ended`: contacts
     that ended, each with the one that goes on, by public id. `apart`: contacts of hers that stay beside each
-    other, as something about them is still to be decided."""
+    other, as something about them is still to be decided. Told of are those within the scope acted in."""
 
     merge: int
     ended: tuple[tuple[str, str], ...] = ()
@@ -65,7 +65,10 @@ def join_records(keep: str, other: str, *, reason: str, actor: Actor, now: datet
         kept, joined = person_by_public_id(keep), person_by_public_id(other)
         record = merge_people(keep=kept.pk, merge=joined.pk, reason=reason, actor=actor)
         with scope.system():  # a contact of hers may be followed in another territory
-            return _one_contact(record, reason=reason, actor=actor, at=at)
+            done = _one_contact(record, reason=reason, actor=actor, at=at)
+        sight = _in_sight(one for pair in (*done.ended, done.apart) for one in pair)
+        ended = tuple(pair for pair in done.ended if sight.issuperset(pair))
+        return Joined(done.merge, ended, tuple(one for one in done.apart if one in sight))
 
 
 def part_records(merge: int, *, reason: str, actor: Actor, now: datetime | None = None) -> Parted:
@@ -77,7 +80,15 @@ def part_records(merge: int, *, reason: str, actor: Actor, now: datetime | None 
     with writing(actor):
         record = unmerge(merge, reason=reason, actor=actor)
         with scope.system():
-            return Parted(_two_people(record, reason=reason, actor=actor, at=at))
+            named = _two_people(record, reason=reason, actor=actor, at=at)
+        sight = _in_sight(named)
+        return Parted(tuple(one for one in named if one in sight))
+
+
+def _in_sight(contacts: Iterable[str]) -> set[str]:
+    """Those of these contacts that the scope acted in sees: what is followed elsewhere is not told."""
+    rows = Contact.objects.filter(public_id__in=set(contacts))
+    return set(rows.values_list("public_id", flat=True))
 
 
 def _one_contact(record: MergeRecord, *, reason: str, actor: Actor, at: datetime) -> Joined:
