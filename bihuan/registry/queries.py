@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from bihuan.registry import access, identity, names, people
@@ -166,6 +166,23 @@ def merges_of(person_id: int) -> list[MergeRecord]:
 def suspected_pairs(
     *, territory_code: str = "", verdict: str = DuplicateVerdict.OPEN, limit: int = 50
 ) -> Sequence[DuplicateDecision]:
-    """Pairs that look like one person and wait for a decision, the likeliest first."""
+    """Pairs that look like one person and wait for a decision, the likeliest first. Two that became one
+    person by way of a third, and whoever's identity was destroyed, wait for none."""
     rows = DuplicateDecision.objects.below(territory_code).filter(verdict=verdict)
-    return list(rows.select_related("low", "high").order_by("-score", "id")[:limit])
+    if verdict == DuplicateVerdict.OPEN:
+        known = {"low__shredded_at__isnull": True, "high__shredded_at__isnull": True}
+        rows = rows.filter(**known).exclude(low__root=F("high__root"))
+    likeliest = F("score").desc(nulls_last=True)
+    return list(rows.select_related("low", "high").order_by(likeliest, "id")[:limit])
+
+
+def told_apart(person_id: int, other_id: int | None = None) -> list[DuplicateDecision]:
+    """Decisions that hold, newest first, by which a person and somebody else (of `other_id`: that person) are
+    two: between any record of the one and any of the other."""
+    hers = [row.pk for row in records_of(person_id)]
+    either = Q(low_id__in=hers) | Q(high_id__in=hers)
+    if other_id is not None:
+        theirs = [row.pk for row in records_of(other_id)]
+        either = Q(low_id__in=hers, high_id__in=theirs) | Q(low_id__in=theirs, high_id__in=hers)
+    rows = DuplicateDecision.objects.filter(either, verdict=DuplicateVerdict.DIFFERENT)
+    return list(rows.select_related("low", "high").order_by("-decided_at", "-id"))

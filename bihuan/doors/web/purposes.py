@@ -19,6 +19,8 @@ PAGES: Final[Mapping[str, Promise]] = {
     "page.cluster": gettext_lazy("Cluster"),
     "page.entry-code": gettext_lazy("an entry code"),
     "page.person-correct": gettext_lazy("correcting what was reported of the person"),
+    "page.same-pairs": gettext_lazy("pairs of records that look like one person"),
+    "page.same-person": gettext_lazy("deciding which records are one person"),
     "page.own-code": gettext_lazy("a code for the person's own page"),
     "export.cases": gettext_lazy("export of cases"),
     "export.contacts": gettext_lazy("export of contacts"),

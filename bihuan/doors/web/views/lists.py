@@ -507,11 +507,19 @@ def people_search(request: HttpRequest) -> HttpResponseBase:
         searchable=True,
         search_hint=_("Name, pinyin or initials"),
         empty=(_("Look for somebody"), _("Type the beginning of a name, its pinyin or initials."), "", ""),
+        context={"actions": _pairs()},
     )
     if asked_for:
         shown = [one.id for one in find(Asked({}, asked_for, "", "", PEOPLE_SHOWN)).rows]
         seen.note(shown, (seen.IDENTITY,), purpose("search.name"))
     return respond(request, spec)
+
+
+def _pairs() -> list[tuple[str, str]]:
+    """The way to the pairs that wait for a decision, for posts that decide on them."""
+    if registry_access.reach(None, "person.merge") != "below":
+        return []
+    return [(_("One person or two?"), reverse("web:same_pairs"))]
 
 
 def _person_cell(one: PersonBrief) -> Cell:

@@ -26,6 +26,7 @@ from bihuan.doors.web.forms import VerbForm, add_errors, values_of
 from bihuan.doors.web.namings import namings
 from bihuan.doors.web.shapes import Why
 from bihuan.doors.web.templatetags.bihuan import case_word
+from bihuan.doors.web.two_records import may_join
 from bihuan.loops.queries import DutyFilter, find_duties, sight
 from bihuan.loops.queries.progress import LoopProgress, progress_of
 from bihuan.registry import access as registry_access
@@ -101,6 +102,7 @@ def person(request: HttpRequest, public_id: str) -> HttpResponse:
         "investigations": _investigations(found),
         "details": _details(found, shown),
         "correct_href": _correct_href(found, shown),
+        "same_href": _same_href(found, shown),
         "assistance": _assistance(found),
         "ask_href": _ask_href(found),
         "visits": visits_held(found.person.pk) if seen.LOCATION in shown else None,
@@ -125,6 +127,11 @@ def _correct_href(found: PersonPage, shown: frozenset[str]) -> str:
     if not may_correct(found.person, shown):
         return ""
     return reverse("web:person_correct", args=[found.person.public_id])
+
+
+def _same_href(found: PersonPage, shown: frozenset[str]) -> str:
+    """Where records are found to be hers, or somebody else's, for posts that may."""
+    return reverse("web:same_person", args=[found.person.public_id]) if may_join(found.person, shown) else ""
 
 
 def _own_href(found: PersonPage) -> str:
