@@ -14,6 +14,8 @@ from bihuan.care import actions as care
 from bihuan.care.actions.joining import Joined, join_records, part_records
 from bihuan.care.models import Order
 from bihuan.care.queries.indicators import tracing_indicators
+from bihuan.cases.models import Case
+from bihuan.loops.models import Loop
 from bihuan.registry import scope
 from bihuan.registry.errors import Conflict, Invalid, NotAllowed, NotFound
 from bihuan.registry.models import MergeRecord, Person
@@ -22,7 +24,7 @@ from bihuan.tracing.actions.namings import sources_of
 from bihuan.tracing.actions.proposals import name_person
 from bihuan.tracing.actions.proposals_decide import confirm_proposals
 from bihuan.tracing.errors import ContactClosed
-from bihuan.tracing.models import Contact
+from bihuan.tracing.models import CaseLink, Contact
 from tests.cast import GRID, NEXT_COUNTY, Cast, Member
 from tests.rooms.care_room import assert_holds, do, li, local, loop_of, make_case, make_contact, owed, zhou
 from tests.rooms.investigation_room import opened
@@ -225,6 +227,66 @@ def test_a_confirmation_taken_back_after_joining_obliges_nobody_any_more(cast: C
     assert again(first).exposure_last == feb(10)
     with scope.system():
         assert sources_of([again(first)])[first.pk] == [cases[0].pk]
+    assert_holds()
+
+
+@pytest.fixture
+def contact_and_case(cast: Cast, cases):
+    """周小明, under observation for the first case; under another record a hospital found her to be one."""
+    contact = make_contact(cast.officer, "02-13 09:00", case=cases[0].public_id, exposure_last=feb(10))
+    placed(cast.command, contact)
+    told = {"person": zhou(phone="13871234567"), "classification": "confirmed", "date_onset": feb(13)}
+    return contact, make_case(cast.officer, "02-14 08:00", **told)
+
+
+def join_case(cast: Cast, contact: Contact, case: Case) -> Joined:
+    with scope.system():
+        ill = Person.objects.get(cases=case).public_id
+    return do(cast.officer, "02-14 09:00", join_records, ill, person_of(contact), reason=REASON)
+
+
+def test_whoever_is_a_case_under_the_one_record_is_a_contact_under_the_other_no_longer(
+    cast: Cast, cases, contact_and_case
+):
+    contact, case = contact_and_case
+    done = join_case(cast, contact, case)
+    assert (done.became, done.ended) == (((contact.public_id, case.public_id),), ())
+    with scope.system():
+        assert Order.objects.get().end_reason == "became_case"
+        assert CaseLink.objects.get().to_case_id == case.pk
+        assert Case.objects.filter(person__root_id=again(contact).person.root_id).count() == 1
+    assert (again(contact).status, again(contact).became_case_id) == ("became_case", case.pk)
+    assert owed(contact.public_id) == set()
+    assert_holds()
+
+
+def test_parted_from_who_is_a_case_she_is_a_contact_again_and_linked_with_nobody(
+    cast: Cast, cases, contact_and_case
+):
+    contact, case = contact_and_case
+    done = join_case(cast, contact, case)
+    parted = do(cast.officer, "02-14 15:00", part_records, done.merge, reason="是同名的两个人")
+    with scope.system():
+        anew = Contact.objects.get(public_id=parted.named[0])
+        assert sources_of([anew])[anew.pk] == [cases[0].pk]
+        assert not CaseLink.objects.exists()
+        assert Loop.objects.get(subject_ref=contact.public_id).handed_to_id is None
+    assert (anew.person_id, anew.exposure_last) == (contact.person_id, feb(10))
+    assert again(contact).became_case_id is None
+    assert "locate" in owed(anew.public_id)
+    assert_holds()
+
+
+def test_a_case_that_is_only_suspected_ends_no_observation(cast: Cast, cases):
+    contact = make_contact(cast.officer, "02-13 09:00", case=cases[0].public_id, exposure_last=feb(10))
+    ill = zhou(phone="13871234567")
+    case = make_case(cast.officer, "02-14 08:00", person=ill, classification="suspected")
+    assert join_case(cast, contact, case).became == ()
+    assert again(contact).status == "confirmed"
+    made = do(cast.officer, "02-14 12:00", care.convert_contact_to_case, contact.public_id)
+    assert (made.pk, made.classification) == (case.pk, "confirmed")
+    with scope.system():
+        assert Case.objects.count() == len(cases) + 1
     assert_holds()
 
 

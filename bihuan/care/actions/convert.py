@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from bihuan.care.actions.release import end_order
@@ -19,7 +20,8 @@ from bihuan.care.rules import EndReason, ReleaseReason
 from bihuan.cases.actions import CaseInput, report_case, revise_case
 from bihuan.cases.actions.common import Day, authorize, moment_now, writing, zone_of
 from bihuan.cases.models import Case
-from bihuan.cases.rules import Classification, Moment, moment
+from bihuan.cases.queries.facts import moments_from
+from bihuan.cases.rules import Classification, Moment, Outcome, moment
 from bihuan.loops.actions import hand_loop_over
 from bihuan.loops.actions import record as tell_loops
 from bihuan.loops.models import Loop
@@ -46,6 +48,8 @@ def convert_contact_to_case(
 
     `given` may carry more facts (its person and territory are those of the contact). A person decides this;
     every exposure becomes a link to its source case. Contacts of this contact are contacts of a case now.
+    Whoever is a case already is not reported a second time: the contact became that case, whose facts stand;
+    a suspected one is revised to the classification, and an onset it lacks is added.
     """
     known_at = moment_now(now)
     with writing(actor):
@@ -54,27 +58,56 @@ def convert_contact_to_case(
         tz = zone_of(contact.territory_code)
         when = moment(at if at is not None else known_at, tz)
         assert when is not None
-        case = report_case(_case_input(contact, given, classification, when), actor=actor, now=known_at)
-        for source in sources_of([contact])[contact.pk]:
-            _link(contact, source, case, known_at)
-        contact.status, contact.became_case = Status.BECAME_CASE.value, case
-        contact.save(update_fields=["status", "became_case"])
-        told = []
-        order = (
-            Order.objects.select_for_update(of=("self",))
-            .filter(contact=contact, ended_at__isnull=True)
-            .first()
-        )
-        if order is not None:
-            told.append(end_order(contact, order, reason=EndReason.BECAME_CASE, when=when, by=actor.name))
-        told.append(
-            news(contact, "contact.became_case", when, {"case": case.public_id}, key="contact.became_case")
-        )
-        tell_loops(told, actor=actor, now=known_at)
-        _hand_over(contact, case)
-        again = reclassify_contacts_of(contact, case, actor=actor, now=known_at)
-        _ask_again(again, case, actor=actor, now=known_at)
+        facts = _case_input(contact, given, classification, when)
+        case = _known_case(contact, facts, actor=actor, at=when, now=known_at)
+        if case is None:
+            case = report_case(facts, actor=actor, now=known_at)
+        become(contact, case, when=when, actor=actor, now=known_at)
         return case
+
+
+def become(contact: Contact, case: Case, *, when: Moment, actor: Actor, now: datetime) -> None:
+    """A contact, held by the caller, became this case of hers, in the caller's transaction."""
+    for source in sources_of([contact])[contact.pk]:
+        _link(contact, source, case, now)
+    contact.status, contact.became_case = Status.BECAME_CASE.value, case
+    contact.save(update_fields=["status", "became_case"])
+    told = []
+    running = Order.objects.select_for_update(of=("self",)).filter(contact=contact, ended_at__isnull=True)
+    order = running.first()
+    if order is not None:
+        told.append(end_order(contact, order, reason=EndReason.BECAME_CASE, when=when, by=actor.name))
+    told.append(
+        news(contact, "contact.became_case", when, {"case": case.public_id}, key="contact.became_case")
+    )
+    tell_loops(told, actor=actor, now=now)
+    _hand_over(contact, case)
+    again = reclassify_contacts_of(contact, case, actor=actor, now=now)
+    _ask_again(again, case, actor=actor, now=now)
+
+
+def cases_of(root_id: int) -> QuerySet[Case]:
+    """The cases that somebody (all records joined as her) still is, the first found first."""
+    rows = Case.objects.filter(person__root_id=root_id).exclude(outcome=Outcome.RECOVERED.value)
+    return rows.exclude(classification=Classification.DISCARDED.value).order_by("found_at", "id")
+
+
+def _known_case(
+    contact: Contact, facts: CaseInput, *, actor: Actor, at: Moment, now: datetime
+) -> Case | None:
+    with scope.system():  # she may be a case in another territory
+        found = cases_of(contact.person.root_id).filter(disease=facts.disease).first()
+    if found is None:
+        return None
+    changes: dict[str, Any] = {}
+    if found.classification == Classification.SUSPECTED.value != facts.classification:
+        changes["classification"] = facts.classification
+    if facts.date_onset is not None and "onset" not in moments_from(found):
+        changes["date_onset"] = facts.date_onset
+    if not changes:
+        return found
+    reason = _("Contact %(id)s became this case.") % {"id": contact.public_id}
+    return revise_case(found.public_id, changes, reason=reason, actor=actor, at=at.at or at.day, now=now)
 
 
 def _ask_again(contacts: Sequence[str], case: Case, *, actor: Actor, now: datetime) -> None:

@@ -2,23 +2,31 @@
 
 Whoever is a contact under both records is observed once: one contact goes on and takes the exposures of the
 other, which ends; the longest obligation wins, as with every further exposure (`tracing.actions.merge`). What
-still waits for a decision ends nowhere: then both stay. Taken back, whoever is somebody else is named anew,
-so that nobody is free by a mistake, and what the other was never exposed to no longer obliges her.
+still waits for a decision ends nowhere: then both stay. Whoever is a case under one record is a contact under
+the other no longer. Taken back, whoever is somebody else is named anew, so that nobody is free by a mistake,
+and what the other was never exposed to no longer obliges her.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Final
 
+from django.db.models import F
+
+from bihuan.care.actions.convert import become, cases_of
 from bihuan.care.actions.sources import end_namings
 from bihuan.care.models import Appeal, Order
 from bihuan.care.queries.obliged import obliged_until
 from bihuan.care.rules import ReleaseReason
 from bihuan.care.rules.joining import Held, settle
 from bihuan.cases.actions.common import moment_now, writing, zone_of
+from bihuan.cases.models import Case
+from bihuan.cases.rules import Classification, Moment
+from bihuan.loops.actions import take_hand_over_back
 from bihuan.loops.models import Duty
 from bihuan.registry import scope
 from bihuan.registry.actions.people import merge_people, unmerge
@@ -26,25 +34,33 @@ from bihuan.registry.actor import Actor
 from bihuan.registry.models import MergeRecord, Person
 from bihuan.registry.queries import person_by_public_id
 from bihuan.tracing.actions import record_located
-from bihuan.tracing.actions.merge import LIVE, hand_namings_over, name_contacts
+from bihuan.tracing.actions.merge import LIVE, hand_namings_over, inputs_of, name_contacts
 from bihuan.tracing.actions.naming import ContactInput
 from bihuan.tracing.actions.namings import carried, carried_of, joined_by, places_of
-from bihuan.tracing.models import AssistanceRequest, Contact, Exposure
+from bihuan.tracing.models import AssistanceRequest, CaseLink, Contact, Exposure
 from bihuan.tracing.rules import Status
 
 #: Duties of the contact loop by which somebody decides about a symptom or a positive test.
 DECIDING: Final = ("symptoms", "confirm")
+#: Nothing is left to decide about whether these are cases.
+_SETTLED: Final = (
+    Classification.CONFIRMED.value,
+    Classification.CLINICALLY_DIAGNOSED.value,
+    Classification.ASYMPTOMATIC.value,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
     """What joining two records came to. `merge` is the number by which it is taken back. `ended`: contacts
     that ended, each with the one that goes on, by public id. `apart`: contacts of hers that stay beside each
-    other, as something about them is still to be decided. Told of are those within the scope acted in."""
+    other, as something about them is still to be decided. `became`: contacts of hers that became her case,
+    each with that. Told of are those within the scope acted in."""
 
     merge: int
     ended: tuple[tuple[str, str], ...] = ()
     apart: tuple[str, ...] = ()
+    became: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +82,14 @@ def join_records(keep: str, other: str, *, reason: str, actor: Actor, now: datet
         record = merge_people(keep=kept.pk, merge=joined.pk, reason=reason, actor=actor)
         with scope.system():  # a contact of hers may be followed in another territory
             done = _one_contact(record, reason=reason, actor=actor, at=at)
-        sight = _in_sight(one for pair in (*done.ended, done.apart) for one in pair)
-        ended = tuple(pair for pair in done.ended if sight.issuperset(pair))
-        return Joined(done.merge, ended, tuple(one for one in done.apart if one in sight))
+        contacts = [one for pair in (*done.ended, done.apart) for one in pair]
+        sight = _in_sight([*contacts, *(contact for contact, _case in done.became)])
+        return replace(
+            done,
+            ended=tuple(pair for pair in done.ended if sight.issuperset(pair)),
+            apart=tuple(one for one in done.apart if one in sight),
+            became=tuple(pair for pair in done.became if pair[0] in sight),
+        )
 
 
 def part_records(merge: int, *, reason: str, actor: Actor, now: datetime | None = None) -> Parted:
@@ -97,7 +118,11 @@ def _one_contact(record: MergeRecord, *, reason: str, actor: Actor, at: datetime
         person__root_id=root, status__in=[s.value for s in LIVE]
     )
     contacts = {contact.pk: contact for contact in rows.order_by("id")}
-    settled = settle(_held(list(contacts.values())))
+    held = _held(list(contacts.values()))
+    case = cases_of(root).filter(classification__in=_SETTLED).first()
+    if case is not None:
+        return _is_a_case(record, case, contacts, held, actor=actor, at=at)
+    settled = settle(held)
     apart = tuple(contacts[key].public_id for key in settled.apart)
     if settled.goes_on is None:
         return Joined(record.pk, apart=apart)
@@ -114,6 +139,25 @@ def _one_contact(record: MergeRecord, *, reason: str, actor: Actor, at: datetime
     _found_too(goes_on, ending, actor=actor, at=at)
     ended = tuple((one.public_id, goes_on.public_id) for one in ending)
     return Joined(record.pk, ended, apart)
+
+
+def _is_a_case(
+    record: MergeRecord,
+    case: Case,
+    contacts: Mapping[int, Contact],
+    held: Sequence[Held],
+    *,
+    actor: Actor,
+    at: datetime,
+) -> Joined:
+    """Whoever is a case under the one record is observed as a contact under the other no longer: the contact
+    became that case. What another territory asked about stays."""
+    when = Moment(at.astimezone(zone_of(case.territory_code)).date(), at)
+    over = [contacts[one.key] for one in held if not one.asked]
+    for contact in over:
+        become(contact, case, when=when, actor=actor, now=at)
+    apart = tuple(contacts[one.key].public_id for one in held if one.asked)
+    return Joined(record.pk, apart=apart, became=tuple((one.public_id, case.public_id) for one in over))
 
 
 def _held(contacts: Sequence[Contact]) -> list[Held]:
@@ -179,21 +223,42 @@ def _two_people(record: MergeRecord, *, reason: str, actor: Actor, at: datetime)
     )
     whose = [carried_of(exposure.source_key)[0] for exposure in back]
     lenders = Contact.objects.in_bulk(whose, field_name="public_id")
-    inputs = [_anew(exposure, lenders[of], at) for exposure, of in zip(back, whose, strict=True)]
-    made = name_contacts([one for one in inputs if one is not None], actor=actor, now=at)
+    inputs = [(lenders[of], _told_of(exposure)) for exposure, of in zip(back, whose, strict=True)]
+    inputs += _no_case_of_hers(record, actor=actor, at=at)
+    obliging = [
+        replace(given, person=lender.person_id, territory_code=lender.territory_code)
+        for lender, given in inputs
+        if _is_obliging(given, lender, at)
+    ]
+    made = name_contacts(obliging, actor=actor, now=at)
     return tuple(dict.fromkeys(one.public_id for one in made))
 
 
-def _anew(exposure: Exposure, lender: Contact, at: datetime) -> ContactInput | None:
-    """The naming for who was taken for somebody else; None when its days are over."""
-    tz = zone_of(lender.territory_code)
-    today = at.astimezone(tz).date()
-    named = lender.confirmed_at.astimezone(tz).date()
-    if obliged_until(exposure.last, named, lender.territory_code) < today:
-        return None
+def _no_case_of_hers(
+    record: MergeRecord, *, actor: Actor, at: datetime
+) -> list[tuple[Contact, ContactInput]]:
+    """Contacts that became the case of who is somebody else now: no case of theirs, and named as before."""
+    roots = Person.objects.filter(id__in=[record.kept_id, record.merged_id]).values("root_id")
+    rows = Contact.objects.select_for_update(of=("self",)).filter(
+        person__root_id__in=roots, became_case__isnull=False
+    )
+    found: list[tuple[Contact, ContactInput]] = []
+    for contact in rows.exclude(became_case__person__root_id=F("person__root_id")).order_by("id"):
+        CaseLink.objects.filter(to_case=contact.became_case_id, source=contact.public_id).delete()
+        contact.became_case, contact.status = None, Status.RELEASED.value
+        contact.released_at, contact.release_reason = at, ReleaseReason.JOINED.value
+        contact.save(update_fields=["became_case", "status", "released_at", "release_reason"])
+        take_hand_over_back("contact", contact.public_id)
+        key = partial(carried, None, contact.public_id)
+        found += [(contact, given) for given in inputs_of(contact, key)]
+    return found
+
+
+def _told_of(exposure: Exposure) -> ContactInput:
+    """A naming that another contact took over, as it would be told again."""
     return ContactInput(
-        person=lender.person_id,
-        territory_code=lender.territory_code,
+        person=exposure.contact.person_id,
+        territory_code=exposure.contact.territory_code,
         case=exposure.case.public_id if exposure.case is not None else "",
         exposure_kind=exposure.kind,
         setting=exposure.setting,
@@ -202,3 +267,10 @@ def _anew(exposure: Exposure, lender: Contact, at: datetime) -> ContactInput | N
         criterion=exposure.criterion,
         source_key=carried(None, exposure.contact.public_id, exposure.pk),
     )
+
+
+def _is_obliging(given: ContactInput, lender: Contact, at: datetime) -> bool:
+    """Whether the days of a naming are not over yet."""
+    tz = zone_of(lender.territory_code)
+    named = lender.confirmed_at.astimezone(tz).date()
+    return obliged_until(given.exposure_last, named, lender.territory_code) >= at.astimezone(tz).date()

@@ -8,6 +8,7 @@ from bihuan.loops.actions.duties import (
     hand_loop_over,
     hand_over,
     take_back,
+    take_hand_over_back,
     undo_completion,
     waive,
     waive_bulk,
@@ -21,5 +22,5 @@ __all__ = [
     "Applied", "Due", "NewEvent", "RecordResult", "ReplanResult", "ShredRun", "SweepResult",
     "close_loop", "complete_bulk", "complete_duty", "fold_tallies", "get_ready",
     "hand_loop_over", "hand_over", "record", "refresh", "replan", "shred_due", "sweep", "take_back",
-    "undo_completion", "waive", "waive_bulk",
+    "take_hand_over_back", "undo_completion", "waive", "waive_bulk",
 ]  # fmt: skip

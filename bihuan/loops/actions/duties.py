@@ -306,6 +306,16 @@ def hand_loop_over(from_loop: str, to_loop: str) -> None:
         )
 
 
+def take_hand_over_back(subject_kind: str, subject_ref: str) -> None:
+    """The loops of a subject were carried on by none: whom they went on with was somebody else."""
+    with transaction.atomic(), scope.system():
+        store.fetch(
+            "UPDATE loops_loop SET handed_to_id = NULL WHERE handed_to_id IS NOT NULL"
+            " AND subject_id = (SELECT id FROM loops_subject WHERE kind = %s AND ref = %s) RETURNING id",
+            [subject_kind, subject_ref],
+        )
+
+
 def close_loop(public_id: str, outcome: str, reason: str, actor: Actor) -> RecordResult:
     """Close a loop by decision of a command post; what is open falls away."""
     said = _require_reason(reason)

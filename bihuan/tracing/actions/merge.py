@@ -7,9 +7,10 @@ for a decision (`contact.exposed_again`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from django.db.models import Q
@@ -178,32 +179,40 @@ def hand_namings_over(
     """Each naming of the second that stands counts for the first from now on, as an exposure that says whose
     it was (`carried`), as their records were joined (`merge`). Both held by the caller, in its transaction.
     The contacts whose last exposure moved."""
-    told = namings_of(second for _first, second in pairs)
-    rows = Exposure.objects.filter(contact__in=told)
-    further = {row.pk: row for row in rows}
-    cases = {n.case for namings in told.values() for n in namings if n.case is not None}
-    ids = dict(Case.objects.filter(id__in=cases).values_list("id", "public_id"))
     named = [
-        (
-            first,
-            ContactInput(
-                person=first.person_id,
-                territory_code=first.territory_code,
-                case=ids.get(naming.case or 0, ""),
-                exposure_kind=of.kind if isinstance(of, Exposure) else of.exposure_kind,
-                setting=of.setting,
-                exposure_first=of.first if isinstance(of, Exposure) else of.exposure_first,
-                exposure_last=naming.last,
-                criterion=of.criterion,
-                source_key=carried(merge, second.public_id, naming.key),
-            ),
-        )
+        (first, replace(one, person=first.person_id, territory_code=first.territory_code))
         for first, second in pairs
-        for naming in told[second.pk]
-        if naming.stands
-        for of in (further.get(naming.key, second),)
+        for one in inputs_of(second, partial(carried, merge, second.public_id))
     ]
-    return _expose(named, {public_id: pk for pk, public_id in ids.items()}, actor=actor, at=at)
+    cases = sources_named([given for _first, given in named])
+    return _expose(named, cases, actor=actor, at=at)
+
+
+def inputs_of(contact: Contact, key: Callable[[int], str]) -> list[ContactInput]:
+    """What names a contact, by every naming that stands, as it would be told again; `key` makes the source
+    key of each from the key of the naming."""
+    namings = namings_of([contact])[contact.pk]
+    further = {row.pk: row for row in Exposure.objects.filter(contact=contact)}
+    ids = {naming.case for naming in namings if naming.case is not None}
+    cases = dict(Case.objects.filter(id__in=ids).values_list("id", "public_id"))
+    found = []
+    for naming in namings:
+        of = further.get(naming.key)
+        if naming.stands:
+            found.append(
+                ContactInput(
+                    person=contact.person_id,
+                    territory_code=contact.territory_code,
+                    case=cases.get(naming.case or 0, ""),
+                    exposure_kind=of.kind if of is not None else contact.exposure_kind,
+                    setting=(of or contact).setting,
+                    exposure_first=of.first if of is not None else contact.exposure_first,
+                    exposure_last=naming.last,
+                    criterion=(of or contact).criterion,
+                    source_key=key(naming.key),
+                )
+            )
+    return found
 
 
 def _exposed_again(contact: Contact, at: datetime) -> list[NewEvent]:

@@ -67,13 +67,19 @@ class EndedOut(Schema):
     goes_on: str
 
 
+class BecameOut(Schema):
+    contact: str
+    case: str
+
+
 class JoinedOut(Schema):
     """`merge` is the number by which it is taken back. `apart`: contacts of hers that stay beside each other,
-    as something about them is still to be decided."""
+    as something about them is still to be decided. `became`: contacts of hers that became her case."""
 
     merge: int
     ended: list[EndedOut]
     apart: list[str]
+    became: list[BecameOut]
 
 
 class PartedOut(Schema):
@@ -109,7 +115,8 @@ def join_persons(call: Call, body: JoinIn) -> JoinedOut:
     """Two records are one person: whoever is a contact under both is observed once"""
     done = join_records(body.keep, body.other, reason=body.reason, actor=call.actor)
     ended = [EndedOut(contact=contact, goes_on=goes_on) for contact, goes_on in done.ended]
-    return JoinedOut(merge=done.merge, ended=ended, apart=list(done.apart))
+    became = [BecameOut(contact=contact, case=case) for contact, case in done.became]
+    return JoinedOut(merge=done.merge, ended=ended, apart=list(done.apart), became=became)
 
 
 @operation(router, "POST", "/same-persons/tell-apart", right="person.merge", response=Done)

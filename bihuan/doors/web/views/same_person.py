@@ -362,6 +362,9 @@ def _came_of(joined: Joined) -> str:
     said = [_("One person now.")]
     for ended, goes_on in joined.ended:
         said.append(_("Contact %(ended)s has ended, %(on)s goes on.") % {"ended": ended, "on": goes_on})
+    for contact, case in joined.became:
+        told = {"contact": contact, "case": case}
+        said.append(_("She is case %(case)s; contact %(contact)s has ended as that.") % told)
     if joined.apart:
         ids = ", ".join(joined.apart)
         said.append(
