@@ -277,6 +277,14 @@ def test_parted_from_who_is_a_case_she_is_a_contact_again_and_linked_with_nobody
     assert_holds()
 
 
+def test_a_case_of_another_disease_ends_no_observation(cast: Cast, contact_and_case):
+    contact, case = contact_and_case
+    with scope.system():
+        Case.objects.filter(pk=case.pk).update(disease="measles")
+    assert join_case(cast, contact, case).became == ()
+    assert again(contact).status == "confirmed"
+
+
 def test_a_case_that_is_only_suspected_ends_no_observation(cast: Cast, cases):
     contact = make_contact(cast.officer, "02-13 09:00", case=cases[0].public_id, exposure_last=feb(10))
     ill = zhou(phone="13871234567")

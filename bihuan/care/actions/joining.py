@@ -36,7 +36,7 @@ from bihuan.registry.queries import person_by_public_id
 from bihuan.tracing.actions import record_located
 from bihuan.tracing.actions.merge import LIVE, hand_namings_over, inputs_of, name_contacts
 from bihuan.tracing.actions.naming import ContactInput
-from bihuan.tracing.actions.namings import carried, carried_of, joined_by, places_of
+from bihuan.tracing.actions.namings import carried, carried_of, joined_by, places_of, sources_of
 from bihuan.tracing.models import AssistanceRequest, CaseLink, Contact, Exposure
 from bihuan.tracing.rules import Status
 
@@ -82,13 +82,12 @@ def join_records(keep: str, other: str, *, reason: str, actor: Actor, now: datet
         record = merge_people(keep=kept.pk, merge=joined.pk, reason=reason, actor=actor)
         with scope.system():  # a contact of hers may be followed in another territory
             done = _one_contact(record, reason=reason, actor=actor, at=at)
-        contacts = [one for pair in (*done.ended, done.apart) for one in pair]
-        sight = _in_sight([*contacts, *(contact for contact, _case in done.became)])
+        sight = _in_sight(one for pair in (*done.ended, done.apart, *done.became) for one in pair)
         return replace(
             done,
             ended=tuple(pair for pair in done.ended if sight.issuperset(pair)),
             apart=tuple(one for one in done.apart if one in sight),
-            became=tuple(pair for pair in done.became if pair[0] in sight),
+            became=tuple(pair for pair in done.became if sight.issuperset(pair)),
         )
 
 
@@ -106,10 +105,11 @@ def part_records(merge: int, *, reason: str, actor: Actor, now: datetime | None 
         return Parted(tuple(one for one in named if one in sight))
 
 
-def _in_sight(contacts: Iterable[str]) -> set[str]:
-    """Those of these contacts that the scope acted in sees: what is followed elsewhere is not told."""
-    rows = Contact.objects.filter(public_id__in=set(contacts))
-    return set(rows.values_list("public_id", flat=True))
+def _in_sight(public_ids: Iterable[str]) -> set[str]:
+    """Those of these contacts and cases that the scope acted in sees: what lies elsewhere is not told."""
+    asked = set(public_ids)
+    contacts = Contact.objects.filter(public_id__in=asked).values_list("public_id", flat=True)
+    return {*contacts, *Case.objects.filter(public_id__in=asked).values_list("public_id", flat=True)}
 
 
 def _one_contact(record: MergeRecord, *, reason: str, actor: Actor, at: datetime) -> Joined:
@@ -119,13 +119,12 @@ def _one_contact(record: MergeRecord, *, reason: str, actor: Actor, at: datetime
     )
     contacts = {contact.pk: contact for contact in rows.order_by("id")}
     held = _held(list(contacts.values()))
-    case = cases_of(root).filter(classification__in=_SETTLED).first()
-    if case is not None:
-        return _is_a_case(record, case, contacts, held, actor=actor, at=at)
-    settled = settle(held)
+    became = _became(root, contacts, held, actor=actor, at=at)
+    gone = {contact for contact, _case in became}
+    settled = settle([one for one in held if contacts[one.key].public_id not in gone])
     apart = tuple(contacts[key].public_id for key in settled.apart)
     if settled.goes_on is None:
-        return Joined(record.pk, apart=apart)
+        return Joined(record.pk, apart=apart, became=became)
     goes_on, ending = contacts[settled.goes_on], [contacts[key] for key in settled.ends]
     hand_namings_over([(goes_on, one) for one in ending], merge=record.pk, actor=actor, at=at)
     end_namings(
@@ -138,26 +137,30 @@ def _one_contact(record: MergeRecord, *, reason: str, actor: Actor, at: datetime
     )
     _found_too(goes_on, ending, actor=actor, at=at)
     ended = tuple((one.public_id, goes_on.public_id) for one in ending)
-    return Joined(record.pk, ended, apart)
+    return Joined(record.pk, ended, apart, became)
 
 
-def _is_a_case(
-    record: MergeRecord,
-    case: Case,
-    contacts: Mapping[int, Contact],
-    held: Sequence[Held],
-    *,
-    actor: Actor,
-    at: datetime,
-) -> Joined:
-    """Whoever is a case under the one record is observed as a contact under the other no longer: the contact
-    became that case. What another territory asked about stays."""
-    when = Moment(at.astimezone(zone_of(case.territory_code)).date(), at)
-    over = [contacts[one.key] for one in held if not one.asked]
-    for contact in over:
-        become(contact, case, when=when, actor=actor, now=at)
-    apart = tuple(contacts[one.key].public_id for one in held if one.asked)
-    return Joined(record.pk, apart=apart, became=tuple((one.public_id, case.public_id) for one in over))
+def _became(
+    root: int, contacts: Mapping[int, Contact], held: Sequence[Held], *, actor: Actor, at: datetime
+) -> tuple[tuple[str, str], ...]:
+    """Whoever is a case under the one record is observed for that disease as a contact under the other no
+    longer: the contact became that case. What another territory asked about, and whose source has another
+    disease, stays. Contacts that ended, each with the case."""
+    settled = list(cases_of(root).filter(classification__in=_SETTLED))
+    if not settled:
+        return ()
+    sources = sources_of(list(contacts.values()))
+    wanted = {case for named in sources.values() for case in named}
+    diseases = dict(Case.objects.filter(id__in=wanted).values_list("id", "disease"))
+    found = []
+    for one in held:
+        exposed_to = {diseases[case] for case in sources[one.key]}
+        case = next((case for case in settled if exposed_to <= {case.disease}), None)
+        if case is not None and not one.asked:
+            when = Moment(at.astimezone(zone_of(case.territory_code)).date(), at)
+            become(contacts[one.key], case, when=when, actor=actor, now=at)
+            found.append((contacts[one.key].public_id, case.public_id))
+    return tuple(found)
 
 
 def _held(contacts: Sequence[Contact]) -> list[Held]:
