@@ -21,7 +21,8 @@ from bihuan.cases.actions import CaseInput, report_case, revise_case
 from bihuan.cases.actions.common import Day, authorize, moment_now, writing, zone_of
 from bihuan.cases.models import Case
 from bihuan.cases.queries.facts import moments_from
-from bihuan.cases.rules import Classification, Moment, Outcome, moment
+from bihuan.cases.queries.lines import still_cases
+from bihuan.cases.rules import Classification, Moment, moment
 from bihuan.loops.actions import hand_loop_over
 from bihuan.loops.actions import record as tell_loops
 from bihuan.loops.models import Loop
@@ -88,8 +89,7 @@ def become(contact: Contact, case: Case, *, when: Moment, actor: Actor, now: dat
 
 def cases_of(root_id: int) -> QuerySet[Case]:
     """The cases that somebody (all records joined as her) still is, the first found first."""
-    rows = Case.objects.filter(person__root_id=root_id).exclude(outcome=Outcome.RECOVERED.value)
-    return rows.exclude(classification=Classification.DISCARDED.value).order_by("found_at", "id")
+    return still_cases().filter(person__root_id=root_id).order_by("found_at", "id")
 
 
 def _known_case(

@@ -25,7 +25,7 @@ from bihuan.care.rules import ReleaseReason
 from bihuan.care.rules.joining import Held, settle
 from bihuan.cases.actions.common import moment_now, writing, zone_of
 from bihuan.cases.models import Case
-from bihuan.cases.rules import Classification, Moment
+from bihuan.cases.rules import CONFIRMED_LIKE, Moment
 from bihuan.loops.actions import take_hand_over_back
 from bihuan.loops.models import Duty
 from bihuan.registry import scope
@@ -42,12 +42,6 @@ from bihuan.tracing.rules import Status
 
 #: Duties of the contact loop by which somebody decides about a symptom or a positive test.
 DECIDING: Final = ("symptoms", "confirm")
-#: Nothing is left to decide about whether these are cases.
-_SETTLED: Final = (
-    Classification.CONFIRMED.value,
-    Classification.CLINICALLY_DIAGNOSED.value,
-    Classification.ASYMPTOMATIC.value,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +140,7 @@ def _became(
     """Whoever is a case under the one record is observed for that disease as a contact under the other no
     longer: the contact became that case. What another territory asked about, and whose source has another
     disease, stays. Contacts that ended, each with the case."""
-    settled = list(cases_of(root).filter(classification__in=_SETTLED))
+    settled = list(cases_of(root).filter(classification__in=CONFIRMED_LIKE))
     if not settled:
         return ()
     sources = sources_of(list(contacts.values()))

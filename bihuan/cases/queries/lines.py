@@ -14,6 +14,7 @@ from bihuan.cases.queries import people
 from bihuan.cases.queries.owing import DUE, Owed, by_deadline, natural_sort, owed_by, owing, owing_at_all
 from bihuan.cases.queries.pages import Count, Page, Sort, count, page_size, read_page, read_sort
 from bihuan.cases.queries.people import PersonBrief
+from bihuan.cases.rules import Classification, Outcome
 from bihuan.registry import scope
 
 M = TypeVar("M", bound=Model)
@@ -199,3 +200,9 @@ __all__ = [
     "rows_of",
     "within",
 ]
+
+
+def still_cases() -> QuerySet[Case]:
+    """Cases that stand and have not recovered, within the scope: whoever is one is observed as no contact."""
+    rows = Case.objects.exclude(classification=Classification.DISCARDED.value)
+    return rows.exclude(outcome=Outcome.RECOVERED.value)

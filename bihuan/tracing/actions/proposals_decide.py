@@ -11,8 +11,7 @@ from typing import Final
 from django.utils.translation import gettext as _
 
 from bihuan.cases.actions.common import authorize, moment_now, writing, zone_of
-from bihuan.cases.models import Case
-from bihuan.cases.rules import Classification, Outcome
+from bihuan.cases.queries.lines import still_cases
 from bihuan.registry.actor import Actor
 from bihuan.registry.errors import Conflict, Invalid
 from bihuan.registry.models import Person
@@ -164,8 +163,7 @@ def _require_reason(reason: str) -> None:
 def _cases_of(waiting: Sequence[ContactProposal]) -> set[int]:
     """Those who are cases themselves."""
     ids = [p.person_id for p in waiting if p.person_id is not None]
-    rows = Case.objects.filter(person__root_id__in=ids).exclude(classification=Classification.DISCARDED.value)
-    return set(rows.exclude(outcome=Outcome.RECOVERED.value).values_list("person__root_id", flat=True))
+    return set(still_cases().filter(person__root_id__in=ids).values_list("person__root_id", flat=True))
 
 
 def _refuse(waiting: Sequence[ContactProposal], cases: set[int], *, in_sight: Set[int]) -> None:
