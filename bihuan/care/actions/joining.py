@@ -36,7 +36,7 @@ from bihuan.registry.queries import person_by_public_id
 from bihuan.tracing.actions import record_located
 from bihuan.tracing.actions.merge import LIVE, hand_namings_over, inputs_of, name_contacts
 from bihuan.tracing.actions.naming import ContactInput
-from bihuan.tracing.actions.namings import carried, carried_of, joined_by, places_of, sources_of
+from bihuan.tracing.actions.namings import carried, joined_by, lender_of, places_of, sources_of
 from bihuan.tracing.models import AssistanceRequest, CaseLink, Contact, Exposure
 from bihuan.tracing.rules import Status
 
@@ -218,7 +218,7 @@ def _two_people(record: MergeRecord, *, reason: str, actor: Actor, at: datetime)
         actor=actor,
         now=at,
     )
-    whose = [carried_of(exposure.source_key)[0] for exposure in back]
+    whose = [lender_of(exposure.source_key) for exposure in back]
     lenders = Contact.objects.in_bulk(whose, field_name="public_id")
     inputs = [(lenders[of], _told_of(exposure)) for exposure, of in zip(back, whose, strict=True)]
     inputs += _no_case_of_hers(record, actor=actor, at=at)

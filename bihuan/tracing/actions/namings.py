@@ -49,10 +49,9 @@ def carried(merge: int | None, of: str, naming: int) -> str:
     return f"{_JOINED}{merge}:{of}:{naming}" if merge is not None else f"{_PARTED}{of}:{naming}"
 
 
-def carried_of(source_key: str | None) -> tuple[str, int]:
-    """Whose naming it was (public id of the contact, key), by its source key."""
-    of, naming = (source_key or "").rsplit(":", 2)[1:]
-    return of, int(naming)
+def lender_of(source_key: str | None) -> str:
+    """Whose naming it was (public id of the contact), by its source key."""
+    return (source_key or "").rsplit(":", 2)[1]
 
 
 def joined_by(merge: int) -> str:
